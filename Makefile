@@ -1,0 +1,56 @@
+# Needs Python 3.11+ with pip, and make. Everything else is installed into .venv from uv.lock.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+UV := $(shell sed -n 's/^ *"\(uv==[^"]*\)".*/\1/p' pyproject.toml)
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help install up migrate check format env-sample test torture bench clean
+
+help: ## Lists the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## Creates .venv with the locked dependencies (quick when nothing changed)
+
+$(STAMP): pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Millwright needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
+	@test -x $(BIN)/uv || $(PYTHON) -m pip --python $(BIN)/python install --quiet $(UV)
+	@$(BIN)/uv sync --frozen --quiet
+	@touch $@
+
+up: install ## Runs everything here: embedded servers, web, worker, scheduler, a demo (Ctrl-C stops it)
+	@exec ./millwright up
+
+migrate: install ## Brings the database named by MONGO_URI up to date
+	@./millwright migrate
+
+check: install ## Lints, formats, types, floors, lock file and .env.sample, all without changing a file
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/uv lock --check --quiet
+	@./millwright settings --check .env.sample
+
+format: install ## Formats the tree and mends what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+env-sample: install ## Writes .env.sample from the settings table
+	@./millwright settings --format env > .env.sample.new && mv .env.sample.new .env.sample
+
+test: install ## Runs the tests on real servers (TEST_MONGO_URI and TEST_REDIS_URL point elsewhere)
+	@$(BIN)/python -m pytest $(ARGS)
+
+torture: install ## Runs the long fault tests: killed workers, an emptied Valkey, two schedulers
+	@$(BIN)/python -m pytest -m torture $(ARGS)
+
+bench: install ## Measures against bare rivals: a table, and .data/bench.json
+	@./millwright bench $(ARGS)
+
+clean: ## Removes .venv and caches, keeps .data
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The edge: settings, clock, stores, queue, logs."""

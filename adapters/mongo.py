@@ -1,0 +1,129 @@
+"""MongoDB at the edge: clients, the codec for entities, and driver errors in our words.
+
+Everything that matters is read from the primary with majority concern and written with majority and journal:
+a local read can show a state that a failover undoes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC
+from decimal import Decimal
+from typing import Any
+
+from bson.codec_options import CodecOptions, TypeCodec, TypeRegistry
+from bson.decimal128 import Decimal128
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    InvalidDocument,
+    OperationFailure,
+    PyMongoError,
+    WTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
+
+Document = dict[str, Any]
+
+MAJORITY = WriteConcern(w="majority", j=True)
+UNJOURNALED = WriteConcern(w=1, j=False)
+DUPLICATE_KEY = 11000
+
+
+class Contention(Exception):
+    """Another transaction was first; nothing of ours was written. Read again and repeat."""
+
+
+class UnknownOutcome(Exception):
+    """The commit's answer was lost: it may or may not have happened."""
+
+
+class Unavailable(Exception):
+    """The store cannot be reached or has no majority now."""
+
+
+class Unwritable(Exception):
+    """The server or the encoder refuses this very data: repeating it is no use."""
+
+    def __init__(self, message: str, *, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+    @property
+    def is_duplicate(self) -> bool:
+        return self.code == DUPLICATE_KEY
+
+
+class _DecimalCodec(TypeCodec):
+    python_type = Decimal  # type: ignore[assignment]  # pymongo declares an abstract property
+    bson_type = Decimal128  # type: ignore[assignment]
+
+    def transform_python(self, value: Any) -> Decimal128:
+        return Decimal128(value)
+
+    def transform_bson(self, value: Any) -> Decimal:
+        decimal: Decimal = value.to_decimal()
+        return decimal
+
+
+CODEC: CodecOptions[Document] = CodecOptions(
+    tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry([_DecimalCodec()])
+)
+
+_DURABLE: dict[str, Any] = {
+    "w": "majority",
+    "journal": True,
+    "readConcernLevel": "majority",
+    "tz_aware": True,
+    "tzinfo": UTC,
+    "type_registry": CODEC.type_registry,
+    "retryWrites": True,
+}
+
+
+def client(uri: str, **options: Any) -> MongoClient[Document]:
+    """A client for threads; opened lazily, so this never blocks."""
+    return MongoClient(uri, **_DURABLE, **options)
+
+
+def async_client(uri: str, **options: Any) -> AsyncMongoClient[Document]:
+    """A client for the event loop it is first used in."""
+    return AsyncMongoClient(uri, **_DURABLE, **options)
+
+
+TRANSACTION: dict[str, Any] = {
+    "read_concern": ReadConcern("snapshot"),
+    "write_concern": MAJORITY,
+    "read_preference": ReadPreference.PRIMARY,
+}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Driver errors inside become ours, so that none climbs higher."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise translate(error) from error
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise Unwritable(str(error)) from error
+
+
+def translate(error: PyMongoError) -> Exception:
+    """What a driver error means for the one who was writing."""
+    if error.has_error_label("UnknownTransactionCommitResult"):
+        return UnknownOutcome(str(error))
+    if error.has_error_label("TransientTransactionError"):
+        return Contention(str(error))
+    if isinstance(error, InvalidDocument | ConfigurationError):
+        return Unwritable(str(error))
+    if isinstance(error, ConnectionFailure | WTimeoutError | ExecutionTimeout):
+        return Unavailable(str(error))
+    if isinstance(error, OperationFailure) and not error.has_error_label("RetryableWriteError"):
+        return Unwritable(str(error), code=error.code)
+    return Unavailable(str(error))

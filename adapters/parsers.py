@@ -1,0 +1,111 @@
+"""Turns what stands in the environment into values; each refusal says what would be right."""
+
+import os
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+DURATION = re.compile(r"(\d{1,12})(ms|[smhdw])")
+TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+
+
+def text(value: str) -> str:
+    return value
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A whole number in [low, high]."""
+
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,18}", value) or not low <= int(value) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def port(value: str) -> int:
+    """A TCP port; 0 lets the system choose."""
+    return whole(0, 65535)(value)
+
+
+def yes_or_no(value: str) -> bool:
+    if value.lower() in TRUE + FALSE:
+        return value.lower() in TRUE
+    raise ValueError("must be true or false")
+
+
+def duration(value: str) -> timedelta:
+    """A number and a unit: `500ms`, `30s`, `15m`, `8h`, `7d`, `2w`."""
+    found = DURATION.fullmatch(value)
+    if not found or int(found[1]) == 0:
+        raise ValueError("must be a number and a unit above zero, such as 30s, 15m, 8h or 7d")
+    return _span(float(found[1]) * UNITS[found[2]])
+
+
+def milliseconds(low: int = 1) -> Callable[[str], timedelta]:
+    """A whole number of milliseconds, not below `low`."""
+
+    def parse(value: str) -> timedelta:
+        if not re.fullmatch(r"[0-9]{1,15}", value) or int(value) < low:
+            raise ValueError(f"must be a whole number of milliseconds, at least {low}")
+        return _span(int(value) / 1000)
+
+    return parse
+
+
+def _span(seconds: float) -> timedelta:
+    try:
+        return timedelta(seconds=seconds)
+    except OverflowError:
+        raise ValueError("is longer than a time can be") from None
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        for word in words:
+            if value.lower() == word.lower():
+                return word
+        raise ValueError(f"must be one of {', '.join(words)}")
+
+    return parse
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    """A URL of one of the schemes with a host; an empty value passes."""
+
+    def parse(value: str) -> str:
+        if value and (urlsplit(value).scheme not in schemes or not urlsplit(value).netloc):
+            raise ValueError(
+                f"must be a URL that begins with {' or '.join(f'{name}://' for name in schemes)}"
+            )
+        return value
+
+    return parse
+
+
+def embedded_or(parse: Callable[[str], str]) -> Callable[[str], str]:
+    """The word `embedded`, or what the other parser takes."""
+    return lambda value: value if value == "embedded" else parse(value)
+
+
+def origins(value: str) -> tuple[str, ...]:
+    """Web origins (`https://host[:port]`, or `*`), separated by commas."""
+    found = tuple(part.strip() for part in value.split(",") if part.strip())
+    for origin in found:
+        parts = urlsplit(origin)
+        if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path):
+            raise ValueError("must list origins such as https://cmms.example.com, separated by commas")
+    return found
+
+
+def processes(value: str) -> int:
+    """A whole number, or `auto`: two where there are two cores, else one."""
+    if value == "auto":
+        return min(2, os.cpu_count() or 1)
+    return whole(1, 64)(value)

@@ -1,0 +1,233 @@
+"""Every setting there is. `Settings` is the one table; `.env.sample` and the docs are printed from it.
+
+Nobody else reads the environment.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pymongo.uri_parser import parse_uri
+
+from adapters import dotenv, guard, parsers
+from adapters.parsers import duration, milliseconds, one_of, origins, text, url, whole, yes_or_no
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).resolve().parent.parent
+MILLISECOND = timedelta(milliseconds=1)
+DATABASE = "millwright"
+EMBEDDED = "embedded"
+EMBEDDED_FILE = "embedded.json"
+JWT_FILE = "jwt-secret"
+NINETY_DAYS_MS = 90 * 24 * 3600 * 1000
+YEAR_S = 365 * 24 * 3600
+
+
+class SettingsError(Exception):
+    """Settings on which nothing may start; `faults` has one line for each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Row(NamedTuple):
+    """One setting as the documentation shows it."""
+
+    attribute: str
+    name: str
+    default: str
+    parse: Callable[[str], Any]
+    meaning: str
+    group: str
+    secret: bool
+
+
+def setting(
+    name: str, default: str, parse: Callable[[str], T], meaning: str, *, group: str = "", secret: bool = False
+) -> T:
+    """A row of the table. A secret is kept out of every representation and every fault."""
+    row = {
+        "name": name,
+        "default": default,
+        "parse": parse,
+        "meaning": meaning,
+        "group": group,
+        "secret": secret,
+    }
+    declared: T = field(metadata=row, repr=not secret)
+    return declared
+
+
+# One line for each setting: it is a table.
+# fmt: off
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a process was told at its start; it never changes while it runs."""
+
+    app_env: str = setting("APP_ENV", "development", one_of("development", "test", "production"), "`production` refuses weak secrets, wildcard CORS, embedded servers and demo users", group="Running")
+    host: str = setting("HOST", "127.0.0.1", text, "address the web process listens on")
+    port: int = setting("PORT", "8000", parsers.port, "port the web process listens on")
+    metrics_port: int = setting("METRICS_PORT", "9100", parsers.port, "port for /metrics and /health of a worker or scheduler; under `make up` the worker's, and one more is the scheduler's; 0 picks any")
+    data_dir: Path = setting("DATA_DIR", ".data", Path, "embedded servers' data, secrets of the demo, bench results; relative to the project")
+    log_level: str = setting("LOG_LEVEL", "INFO", one_of("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), "least level that is logged")
+    worker_processes: int = setting("WORKER_PROCESSES", "auto", parsers.processes, "processes that apply commands; `auto` is 2 where there are 2 cores, else 1")
+    worker_threads: int = setting("WORKER_THREADS", "8", whole(1, 256), "threads of each worker process; they pool their targets into common transactions")
+
+    mongo_uri: str = setting("MONGO_URI", EMBEDDED, parsers.embedded_or(url("mongodb", "mongodb+srv")), "replica set; its path names the database (`millwright` if none); `embedded` is the server of `make up`", group="Stores", secret=True)
+    mongo_max_pool_size: int = setting("MONGO_MAX_POOL_SIZE", "20", whole(1, 10_000), "most connections of one process to one server" )
+    mongo_min_pool_size: int = setting("MONGO_MIN_POOL_SIZE", "0", whole(0, 10_000), "connections kept open")
+    mongo_server_selection_timeout: timedelta = setting("MONGO_SERVER_SELECTION_TIMEOUT_MS", "10000", milliseconds(), "how long to look for a primary" )
+    mongo_socket_timeout: timedelta = setting("MONGO_SOCKET_TIMEOUT_MS", "45000", milliseconds(), "how long one answer may take" )
+    mongo_connect_timeout: timedelta = setting("MONGO_CONNECT_TIMEOUT_MS", "10000", milliseconds(), "how long connecting may take" )
+    mongo_max_idle_time: timedelta = setting("MONGO_MAX_IDLE_TIME_MS", "300000", milliseconds(), "idle connections are closed after this" )
+    redis_url: str = setting("REDIS_URL", EMBEDDED, parsers.embedded_or(url("redis", "rediss", "unix")), "Valkey or Redis for hints; `embedded` is the server of `make up`", secret=True)
+    broker_url: str = setting("BROKER_URL", "", url("redis", "rediss", "unix", "amqp", "amqps"), "message broker, where it is not REDIS_URL", secret=True)
+
+    jwt_secret: str = setting("JWT_SECRET", "", text, "signs both kinds of token; 32 bytes or more. Outside production one is made under DATA_DIR", group="Session", secret=True)
+    jwt_access_secret: str = setting("JWT_ACCESS_SECRET", "", text, "signs access tokens; JWT_SECRET if empty", secret=True )
+    jwt_refresh_secret: str = setting("JWT_REFRESH_SECRET", "", text, "signs refresh tokens; JWT_SECRET if empty", secret=True )
+    jwt_access_expires_in: timedelta = setting("JWT_ACCESS_EXPIRES_IN", "15m", duration, "life of an access token" )
+    jwt_refresh_expires_in: timedelta = setting("JWT_REFRESH_EXPIRES_IN", "7d", duration, "life of a refresh token" )
+    cors_origin: tuple[str, ...] = setting("CORS_ORIGIN", "", origins, "origins that browsers may call from, separated by commas; none if empty" )
+    frontend_url: str = setting("FRONTEND_URL", "", url("http", "https"), "where people open the app: links in messages begin with it; this server if empty")
+    password_min_length: int = setting("PASSWORD_MIN_LENGTH", "12", whole(8, 72), "shortest password; bcrypt reads 72 bytes" )
+    password_require_uppercase: bool = setting("PASSWORD_REQUIRE_UPPERCASE", "true", yes_or_no, "a password needs an upper-case letter" )
+    password_require_lowercase: bool = setting("PASSWORD_REQUIRE_LOWERCASE", "true", yes_or_no, "a password needs a lower-case letter" )
+    password_require_number: bool = setting("PASSWORD_REQUIRE_NUMBER", "true", yes_or_no, "a password needs a digit" )
+    password_require_symbol: bool = setting("PASSWORD_REQUIRE_SYMBOL", "true", yes_or_no, "a password needs a character that is neither letter nor digit")
+    login_lockout_threshold: int = setting("LOGIN_LOCKOUT_THRESHOLD", "5", whole(1, 1000), "failed logins within the window that lock an account" )
+    login_lockout_window: timedelta = setting("LOGIN_LOCKOUT_WINDOW_MS", "900000", milliseconds(), "how long a failed login counts" )
+    login_lockout_duration: timedelta = setting("LOGIN_LOCKOUT_DURATION_MS", "1800000", milliseconds(), "how long a lock lasts" )
+
+    rate_limit_window: timedelta = setting("RATE_LIMIT_WINDOW_MS", "900000", milliseconds(), "window of the rate limit", group="Limits" )
+    rate_limit_max: int = setting("RATE_LIMIT_MAX", "100", whole(1, 100_000_000), "requests per window and caller" )
+    idempotency_ttl: timedelta = setting("IDEMPOTENCY_TTL_MS", str(NINETY_DAYS_MS), milliseconds(NINETY_DAYS_MS), "how long an idempotency key is remembered after its command ended; an offline device may be that late")
+    job_lock_ttl: timedelta = setting("JOB_LOCK_TTL_MS", "600000", milliseconds(1000), "lease of a job")
+    pm_scheduler_lock_ttl: timedelta = setting("PM_SCHEDULER_LOCK_TTL_MS", "600000", milliseconds(1000), "lease of the preventive maintenance schedule")
+    reminder_job_lock_ttl: timedelta = setting("REMINDER_JOB_LOCK_TTL_MS", "600000", milliseconds(1000), "lease of the reminder schedule" )
+    # fmt: on
+
+    @property
+    def is_production(self) -> bool:
+        return self.app_env == "production"
+
+    @property
+    def access_secret(self) -> str:
+        return self.jwt_access_secret or self.jwt_secret
+
+    @property
+    def refresh_secret(self) -> str:
+        return self.jwt_refresh_secret or self.jwt_secret
+
+    @property
+    def broker(self) -> str:
+        return self.broker_url or self.redis_url
+
+    @property
+    def database(self) -> str:
+        """The database that MONGO_URI names, `millwright` if it names none."""
+        return parse_uri(self.mongo_uri)["database"] or DATABASE
+
+    @property
+    def mongo_options(self) -> dict[str, Any]:
+        """The MONGO_* settings as the driver's keyword arguments."""
+        return {
+            "maxPoolSize": self.mongo_max_pool_size,
+            "minPoolSize": self.mongo_min_pool_size,
+            "serverSelectionTimeoutMS": int(self.mongo_server_selection_timeout / MILLISECOND),
+            "socketTimeoutMS": int(self.mongo_socket_timeout / MILLISECOND),
+            "connectTimeoutMS": int(self.mongo_connect_timeout / MILLISECOND),
+            "maxIdleTimeMS": int(self.mongo_max_idle_time / MILLISECOND),
+        }
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], cwd: Path, *, servers_needed: bool = True) -> "Settings":
+        """Reads the environment, over `.env` in `cwd`, over defaults.
+
+        With `servers_needed`, `embedded` becomes the address of the servers that `make up` started, and it is
+        a fault if there are none; without, it stays. Raises: SettingsError: every fault, not only the first.
+        """
+        in_file, faults = dotenv.read(cwd / ".env")
+        given = in_file | dict(environ)
+        values: dict[str, Any] = {}
+        for row in table():
+            try:
+                values[row.attribute] = row.parse(_raw(row, given, cwd))
+            except ValueError as error:
+                faults.append(f"{row.name}: {error}")
+        if faults:
+            raise SettingsError(faults)
+        values["data_dir"] = (cwd / values["data_dir"]).resolve()
+        is_production = values["app_env"] == "production"
+        if servers_needed and not is_production:
+            _embed(values)
+        settings = cls(**values)
+        faults = guard.production_faults(settings) if is_production else []
+        if servers_needed and not is_production:
+            faults = list(_missing_servers(settings))
+        if faults:
+            raise SettingsError(faults)
+        return settings
+
+
+def table() -> Iterator[Row]:
+    """The rows in the order in which they are documented; a group lasts until the next is named."""
+    group = ""
+    for item in fields(Settings):
+        assert item.default is MISSING, "a default is text in the row, parsed like any other value"
+        row = dict(item.metadata)
+        group = row["group"] = row["group"] or group
+        yield Row(attribute=item.name, **row)
+
+
+def from_environment(*, servers_needed: bool = True) -> Settings:
+    """The settings of this process. Raises: SettingsError."""
+    return Settings.load(os.environ, ROOT, servers_needed=servers_needed)
+
+
+def inherited() -> dict[str, str]:
+    """This process's whole environment, to hand on to a child."""
+    return dict(os.environ)
+
+
+def _raw(row: Row, given: Mapping[str, str], cwd: Path) -> str:
+    """The setting as text: NAME, else the content of NAME_FILE, else the default. Raises: ValueError."""
+    value, file = given.get(row.name, "").strip(), given.get(f"{row.name}_FILE", "").strip()
+    if value and file:
+        raise ValueError(f"is set twice, also as {row.name}_FILE: keep one")
+    if not file:
+        return value or row.default
+    try:
+        return (cwd / file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ValueError(f"{row.name}_FILE names {file}, which cannot be read: {reason}") from None
+
+
+def _embed(values: dict[str, Any]) -> None:
+    """Fills in what `make up` left under DATA_DIR: the servers' addresses and a secret of its own."""
+    data_dir: Path = values["data_dir"]
+    try:
+        running = json.loads((data_dir / EMBEDDED_FILE).read_text())
+    except (OSError, ValueError):
+        running = {}
+    for attribute, name in (("mongo_uri", "MONGO_URI"), ("redis_url", "REDIS_URL")):
+        if values[attribute] == EMBEDDED:
+            values[attribute] = running.get(name, EMBEDDED)
+    secret_file = data_dir / JWT_FILE
+    if not values["jwt_secret"] and secret_file.is_file():
+        values["jwt_secret"] = secret_file.read_text().strip()
+
+
+def _missing_servers(settings: Settings) -> Iterator[str]:
+    for name, value in (("MONGO_URI", settings.mongo_uri), ("REDIS_URL", settings.redis_url)):
+        if value == EMBEDDED:
+            yield f"{name}: no embedded servers under {settings.data_dir}: run `make up`, or set {name}"
+    if not (settings.access_secret and settings.refresh_secret):
+        yield "JWT_SECRET: there is no secret to sign tokens with: run `make up`, or set JWT_SECRET"

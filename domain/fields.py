@@ -1,0 +1,102 @@
+"""Field types that payloads share: every text, number and time that enters is bounded here.
+
+Decimals and times stay text in a payload, because only text can be bounded by a pattern (so the door names
+the field) and stored as it came. Handlers turn them into values by `decimal`, `instant` and `day`.
+"""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta
+
+# Each pattern is linear and anchored at both ends; `(?!\n)` because Python's `$` also stops before a newline.
+_END = r"$(?!\n)"
+_LINE = r"^(?=\s*\S)[^\x00-\x1f\x7f]*" + _END
+_FILLED = r"^(?=\s*\S)[^\x00]*" + _END
+_FREE = r"^[^\x00]*" + _END
+
+Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE, description="one line, not blank")]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE, description="one line, not blank")]
+Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=_LINE, description="a code, tag or unit")]
+Reason = Annotated[str, Meta(min_length=1, max_length=500, pattern=_FILLED, description="not blank")]
+Note = Annotated[str, Meta(max_length=2_000, pattern=_FREE)]
+Text = Annotated[str, Meta(min_length=1, max_length=10_000, pattern=_FILLED, description="not blank")]
+Description = Annotated[str, Meta(max_length=20_000, pattern=_FREE)]
+
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + _END, description="lower-case hex SHA-256")]
+MediaType = Annotated[str, Meta(max_length=127, pattern=r"^[a-z0-9.+-]{1,63}/[a-z0-9.+-]{1,63}" + _END)]
+FileSize = Annotated[int, Meta(ge=0, le=5_000_000_000, description="bytes")]
+Minutes = Annotated[int, Meta(ge=1, le=1_440)]
+
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}" + _END, description="ISO 4217, such as EUR")]
+Amount = Annotated[
+    str, Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,4})?" + _END, description="money, decimal text, not negative")
+]
+SignedDecimal = Annotated[
+    str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,6})?" + _END, description="decimal text")
+]
+
+_MOST = 1_000_000_000
+_POSITIVE = r"^(?=[0.]*[1-9])[0-9]{1,9}(\.[0-9]{1,4})?" + _END
+_SIGNED = r"^-?(?=[0.]*[1-9])[0-9]{1,9}(\.[0-9]{1,4})?" + _END
+
+Quantity = (
+    Annotated[int, Meta(gt=0, lt=_MOST)]
+    | Annotated[float, Meta(ge=0.0001, lt=float(_MOST))]
+    | Annotated[str, Meta(pattern=_POSITIVE, description="decimal text, above zero")]
+)
+"""More than zero, a number or decimal text, at most 4 decimals (a longer number is rounded)."""
+
+SignedQuantity = (
+    Annotated[int, Meta(gt=-_MOST, lt=_MOST)]
+    | Annotated[float, Meta(gt=-float(_MOST), lt=float(_MOST))]
+    | Annotated[str, Meta(pattern=_SIGNED, description="decimal text, not zero")]
+)
+"""A number or decimal text; as a number it may be zero, which the handler must judge."""
+
+Number = Annotated[int, Meta(ge=-(10**15), le=10**15)] | Annotated[float, Meta(ge=-1e15, le=1e15)]
+"""A measurement: never money."""
+
+# Every month's length and the leap years of 1970 to 2199, so that a pattern alone refuses what is no day.
+_LEAP = r"(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26])|21(0[48]|[2468][048]|[13579][26]))-02-29"
+_PLAIN = (
+    r"(19[7-9][0-9]|2[01][0-9]{2})-"
+    r"((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+)
+_DAY = rf"({_PLAIN}|{_LEAP})"
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
+_ZONE = r"(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])"
+
+Day = Annotated[
+    str,
+    Meta(pattern=f"^{_DAY}{_END}", description="a day of 1970 to 2199", extra_json_schema={"format": "date"}),
+]
+Instant = Annotated[
+    str,
+    Meta(
+        pattern=f"^{_DAY}T{_CLOCK}{_ZONE}{_END}",
+        description="RFC 3339 with an offset, 1970 to 2199",
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+
+_FOUR_PLACES = Decimal("0.0001")
+
+
+def decimal(value: int | float | str) -> Decimal:
+    """The exact value of an Amount, Quantity or SignedDecimal; a float counts as it prints, to 4 decimals."""
+    if isinstance(value, float):
+        return Decimal(repr(value)).quantize(_FOUR_PLACES).normalize() + Decimal(0)
+    return Decimal(value)
+
+
+def instant(value: str) -> datetime:
+    """The moment an Instant names, in UTC, to the millisecond (which is all the store keeps)."""
+    moment = datetime.fromisoformat(value).astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def day(value: str) -> date:
+    """The day a Day names."""
+    return date.fromisoformat(value)

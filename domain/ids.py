@@ -1,0 +1,21 @@
+"""UUIDv7 (RFC 9562, section 5.7) made from a time and random bytes that the caller gives."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta
+
+UUID7 = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+
+Id = Annotated[str, Meta(pattern=UUID7, max_length=36, description="a UUIDv7, lower case")]
+
+
+def uuid7(at: datetime, random: bytes) -> str:
+    """The id for the millisecond of `at`, with 10 bytes of randomness (74 bits are used)."""
+    milliseconds = int(at.timestamp() * 1000)
+    noise = int.from_bytes(random[:10], "big")
+    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80
+    value |= 0x7 << 76 | (noise >> 62 & 0xFFF) << 64
+    value |= 0b10 << 62 | noise & 0x3FFF_FFFF_FFFF_FFFF
+    return str(UUID(int=value))

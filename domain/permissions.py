@@ -1,0 +1,114 @@
+"""Who may do what. Denied unless a role of the actor grants it.
+
+A grant is a permission's name, `scope.*` for all of one scope, or `*` for all of a tenant. What crosses
+tenants (`platform.`) is outside `*`, and no role that a tenant defines can give it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+PERMISSIONS: Mapping[str, str] = {
+    "workorders.read": "see work orders, and comment on them",
+    "workorders.write": "create, change, assign and cancel work orders",
+    "workorders.execute": "do the work: start, hold, complete, answer checklists, log labour and parts, sign",
+    "workorders.approve": "decide an approval step (never on one's own order)",
+    "workorders.close": "close and reopen work orders, add costs, void entries",
+    "workrequests.read": "see work requests",
+    "workrequests.submit": "ask for work",
+    "workrequests.convert": "accept a request as a work order, or reject it",
+    "assets.read": "see assets",
+    "assets.write": "create, change, move and decommission assets",
+    "inventory.read": "see parts and their stock",
+    "inventory.manage": "create parts, receive and adjust stock",
+    "pm.read": "see maintenance plans, meters and calendars",
+    "pm.write": "create and revise maintenance plans, meters and calendars",
+    "pm.run": "run a plan now, override an occurrence",
+    "offline.submit": "send work done offline",
+    "importexport.import": "import files",
+    "importexport.export": "export files",
+    "reports.read": "see reports",
+    "reports.build": "define reports",
+    "reports.export": "export reports",
+    "users.read": "see who works here",
+    "users.manage": "create, change and deactivate users",
+    "roles.read": "see roles",
+    "roles.manage": "define roles and give them to users",
+    "integrations.read": "see webhooks",
+    "integrations.manage": "set webhooks",
+    "audit.read": "read the audit trail",
+    "ops.read": "see commands of everyone, dead letters and conservation of one's own tenant",
+    "ops.replay": "replay dead commands, as they were or edited",
+    "ops.discard": "give a dead command up for good",
+    "platform.read": "see queues, workers, locks and global schedules of all tenants",
+    "platform.manage": "pause, resume, run and release them",
+}
+
+ROLES: Mapping[str, frozenset[str]] = {
+    "admin": frozenset({"*"}),
+    "manager": frozenset(
+        {
+            "workorders.read", "workorders.write", "workorders.approve", "workorders.close",
+            "workrequests.read", "workrequests.submit", "assets.*", "inventory.*", "pm.*",
+            "importexport.*", "reports.*", "users.read", "roles.read", "audit.read", "ops.read",
+        }
+    ),
+    "planner": frozenset(
+        {
+            "workorders.read", "workorders.write", "workrequests.*", "assets.*", "inventory.*", "pm.*",
+            "importexport.*", "reports.read", "reports.export", "users.read", "offline.submit",
+        }
+    ),
+    "supervisor": frozenset(
+        {
+            "workorders.read", "workorders.write", "workorders.execute", "workorders.close",
+            "workrequests.*", "assets.read", "inventory.read", "pm.read", "importexport.export",
+            "reports.read", "users.read", "offline.submit",
+        }
+    ),
+    "technician": frozenset(
+        {
+            "workorders.read", "workorders.execute", "workrequests.read", "workrequests.submit",
+            "assets.read", "inventory.read", "pm.read", "users.read", "offline.submit",
+        }
+    ),
+    "requester": frozenset({"workrequests.read", "workrequests.submit", "assets.read"}),
+    "viewer": frozenset(
+        {"workorders.read", "workrequests.read", "assets.read", "inventory.read", "pm.read", "reports.read"}
+    ),
+    "operator": frozenset(
+        {"workorders.read", "workrequests.read", "assets.read", "inventory.read", "audit.read", "ops.*"}
+    ),
+    "platform": frozenset({"platform.*"}),
+}  # fmt: skip
+"""The roles every tenant has. `platform` is for logins of the platform tenant alone."""
+
+TENANT_ROLES = frozenset(ROLES) - {"platform"}
+"""Built-in roles that a tenant may give to its users."""
+
+
+def granted(roles: Iterable[str], table: Mapping[str, Collection[str]] = ROLES) -> frozenset[str]:
+    """All that the roles grant together, wildcards kept; a role the table does not know grants nothing.
+
+    A table may hold a tenant's own roles: what they claim of the platform does not count.
+    """
+    return frozenset(
+        grant
+        for role in roles
+        for grant in table.get(role, ())
+        if not _is_platform(grant) or grant in ROLES.get(role, ())
+    )
+
+
+def allows(granted: Collection[str], permission: str) -> bool:
+    """Whether the grants cover the permission; `*` covers all but the platform's."""
+    if permission in granted:
+        return True
+    scope, dot, _ = permission.rpartition(".")
+    if dot and f"{scope}.*" in granted:
+        return True
+    return "*" in granted and not _is_platform(permission)
+
+
+def _is_platform(name: str) -> bool:
+    return name.partition(".")[0] == "platform"

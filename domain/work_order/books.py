@@ -1,0 +1,96 @@
+"""What ledger rows do to an order's totals. A void does the opposite of what its row did."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from domain.errors import Rejected
+from domain.ledger import Attachment, Comment, Cost, Labor, Line, PartUse, Signature
+from domain.work_order.model import PartLine, WorkOrder
+from domain.work_order.transitions import step
+
+MOST_PARTS = 500
+
+
+def booked(order: WorkOrder, entry: Line) -> WorkOrder:
+    """The order with the row counted. Raises: Rejected: locked_period, currency_mismatch, invalid_transition."""
+    step(order.number, order.status, entry.action)
+    return _count(order, entry, 1)
+
+
+def unbooked(order: WorkOrder, entry: Line) -> WorkOrder:
+    """The order with the row no longer counted. Raises: Rejected: locked_period, already_returned."""
+    step(order.number, order.status, entry.action)
+    return _count(order, entry, -1)
+
+
+def part_line(order: WorkOrder, part_id: str) -> PartLine:
+    """The order's line for that part; an empty one if it has none."""
+    return next((line for line in order.parts if line.part_id == part_id), PartLine(part_id=part_id))
+
+
+def cost_of_return(order: WorkOrder, part_id: str, quantity: Decimal) -> Decimal:
+    """What giving back `quantity` takes off the cost: the average of what is out, all of it for the last one.
+
+    Raises: Rejected: return_exceeds_consumed.
+    """
+    line = part_line(order, part_id)
+    if quantity > line.used:
+        raise Rejected(
+            "return_exceeds_consumed",
+            f"{order.number} has used {line.used.normalize():f} of this part, not {quantity.normalize():f}",
+            path="quantity",
+            used=str(line.used),
+        )
+    return line.cost if quantity == line.used else money(line.cost * quantity / line.used)
+
+
+def money(amount: Decimal) -> Decimal:
+    """To four decimals, half to even: finer than any currency, coarse enough to stay exact in sums."""
+    return amount.quantize(Decimal("0.0001"))
+
+
+def _count(order: WorkOrder, entry: Line, sign: int) -> WorkOrder:
+    match entry:
+        case Labor():
+            return replace(order, labor_minutes=order.labor_minutes + sign * entry.minutes)
+        case PartUse():
+            moved = _part_moved(order, entry.part_id, sign * entry.quantity, sign * entry.cost)
+            return _spent(moved, sign * entry.cost, entry.currency)
+        case Cost():
+            return _spent(order, sign * entry.amount, entry.currency)
+        case Comment():
+            return replace(order, comment_count=order.comment_count + sign)
+        case Attachment():
+            return replace(order, attachment_count=order.attachment_count + sign)
+        case Signature():
+            return replace(order, signature_count=order.signature_count + sign)
+    raise TypeError(f"{type(entry).__name__} has no place in a work order's books")
+
+
+def _part_moved(order: WorkOrder, part_id: str, quantity: Decimal, cost: Decimal) -> WorkOrder:
+    line = part_line(order, part_id)
+    used = line.used + quantity
+    if used < 0:
+        raise Rejected("already_returned", "these parts were returned before", path="entry_id")
+    after = replace(line, used=used, cost=line.cost + cost)
+    if line in order.parts:
+        return replace(order, parts=tuple(after if other is line else other for other in order.parts))
+    if len(order.parts) >= MOST_PARTS:
+        raise Rejected("too_many_parts", f"an order has at most {MOST_PARTS} different parts", path="part_id")
+    return replace(order, parts=(*order.parts, after))
+
+
+def _spent(order: WorkOrder, amount: Decimal, currency: str | None) -> WorkOrder:
+    if currency is None:
+        return order
+    if order.currency not in (None, currency):
+        raise Rejected(
+            "currency_mismatch",
+            f"{order.number} counts in {order.currency}, not {currency}",
+            path="currency",
+            currency=order.currency,
+        )
+    return replace(order, cost_total=order.cost_total + amount, currency=currency)

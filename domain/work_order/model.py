@@ -1,0 +1,240 @@
+"""A work order, and how it moves. Every method gives a new order, or the very same one when nothing changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Literal, Self
+
+import msgspec
+
+from domain import checklist
+from domain.actor import Actor
+from domain.checklist import Item
+from domain.entity import Entity
+from domain.errors import Rejected
+from domain.work_order.transitions import Action, Status, step
+
+Type = Literal["corrective", "preventive", "inspection", "calibration", "safety"]
+Priority = Literal["low", "medium", "high", "critical"]
+HoldReason = Literal["parts", "access", "approval", "weather", "other"]
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """The last change of status: who, what, and when in the world."""
+
+    action: Action
+    by: str | None
+    at: datetime
+
+
+class PartLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One part: what was planned, what was used (taken minus returned), and what that cost."""
+
+    part_id: str
+    planned: Decimal = Decimal(0)
+    used: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
+
+
+class ApprovalStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of an approval: a person or a role decides, in order."""
+
+    approver_id: str | None = None
+    role: str | None = None
+    verdict: Literal["approve", "reject"] | None = None
+    by: str | None = None
+    at: datetime | None = None
+    note: str | None = None
+
+
+class WorkOrder(Entity, frozen=True, kw_only=True):
+    """Something to be done, from request to closed books.
+
+    Times are effective ones (when it happened in the world). Totals are sums over the ledger's rows that are
+    not void. `currency` is that of the first cost; `assignee_ids` and `team_id` say whose work it is.
+    """
+
+    kind: ClassVar[str] = "work_order"
+    collection: ClassVar[str] = "work_orders"
+
+    number: str
+    title: str
+    description: str | None = None
+    status: Status
+    type: Type
+    priority: Priority
+    asset_id: str | None = None
+    due_at: datetime | None = None
+    assignee_ids: tuple[str, ...] = ()
+    team_id: str | None = None
+    checklist: tuple[Item, ...] = ()
+    parts: tuple[PartLine, ...] = ()
+    approvals: tuple[ApprovalStep, ...] = ()
+    approval_requested_by: str | None = None
+    hold_reason: HoldReason | None = None
+    hold_until: datetime | None = None
+    completion_note: str | None = None
+    failure_code: str | None = None
+    cause_code: str | None = None
+    remedy_code: str | None = None
+    reason: str | None = None
+    """Why it was cancelled, reopened or sent back, whichever came last."""
+    labor_minutes: int = 0
+    cost_total: Decimal = Decimal(0)
+    currency: str | None = None
+    comment_count: int = 0
+    attachment_count: int = 0
+    signature_count: int = 0
+    request_id: str | None = None
+    created_by: str | None = None
+    created_at: datetime
+    moved: Move | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    closed_at: datetime | None = None
+    cancelled_at: datetime | None = None
+
+    @property
+    def approval_pending(self) -> bool:
+        return any(step.verdict is None for step in self.approvals)
+
+    def must_be_worked_by(self, actor: Actor) -> None:
+        """Technicians do their own work; who may write orders may do anyone's. Raises: Rejected: not_assigned.
+
+        Who belongs to a team is not known here: an order given to a team and to nobody by name is open to
+        whoever may execute work.
+        """
+        if actor.can("workorders.write") or actor.user_id in self.assignee_ids:
+            return
+        if self.team_id is None or self.assignee_ids:
+            raise Rejected("not_assigned", f"{self.number} is not assigned to you")
+
+    def update(self, **changes: Any) -> Self:
+        """With other values of its plain fields. Raises: Rejected: invalid_transition."""
+        step(self.number, self.status, "update")
+        return self._with(**changes)
+
+    def assign(
+        self, assignee_ids: tuple[str, ...], team_id: str | None, *, by: str | None, at: datetime
+    ) -> Self:
+        """Given to these people and this team; to nobody puts an assigned order back to `requested`.
+
+        Raises: Rejected: approval_pending, invalid_transition.
+        """
+        if (assignee_ids, team_id) == (self.assignee_ids, self.team_id):
+            return self
+        action: Action = "assign" if assignee_ids or team_id else "unassign"
+        self._approved_for(action)
+        return self._moved(action, by, at, assignee_ids=assignee_ids, team_id=team_id)
+
+    def start(self, *, by: str | None, at: datetime) -> Self:
+        """In progress; `started_at` is that of the first start. Raises: Rejected."""
+        self._approved_for("start")
+        return self._moved("start", by, at, started_at=self.started_at or at)
+
+    def hold(
+        self, reason: HoldReason, until: datetime | None = None, *, by: str | None, at: datetime
+    ) -> Self:
+        """Waiting, for a reason that decides whether the clocks stop. Held again: the reason changes."""
+        if (self.status, self.hold_reason, self.hold_until) == ("on_hold", reason, until):
+            return self
+        return self._moved("hold", by, at, hold_reason=reason, hold_until=until)
+
+    def resume(self, *, by: str | None, at: datetime) -> Self:
+        return self._moved("resume", by, at, hold_reason=None, hold_until=None)
+
+    def complete(
+        self,
+        *,
+        by: str | None,
+        at: datetime,
+        note: str | None = None,
+        failure_code: str | None = None,
+        cause_code: str | None = None,
+        remedy_code: str | None = None,
+    ) -> Self:
+        """Done; whoever says it again changes nothing. Raises: Rejected: checklist_incomplete."""
+        if self.status == "completed":
+            return self
+        step(self.number, self.status, "complete")
+        if open_items := checklist.missing(self.checklist):
+            raise Rejected(
+                "checklist_incomplete",
+                f"{len(open_items)} required items are not answered, first: {open_items[0].text}",
+                items=[item.item_id for item in open_items],
+            )
+        # A device's clock may run behind the server that noted the start.
+        ended = max(at, self.started_at or at)
+        return self._moved(
+            "complete",
+            by,
+            ended,
+            completed_at=ended,
+            completion_note=note,
+            failure_code=failure_code,
+            cause_code=cause_code,
+            remedy_code=remedy_code,
+        )
+
+    def reopen(self, reason: str, *, by: str | None, at: datetime) -> Self:
+        return self._moved("reopen", by, at, reason=reason, completed_at=None)
+
+    def close(self, *, by: str | None, at: datetime) -> Self:
+        """No more is booked on it from here on."""
+        return self._moved("close", by, at, closed_at=at)
+
+    def cancel(self, reason: str, *, by: str | None, at: datetime) -> Self:
+        return self._moved(
+            "cancel", by, at, reason=reason, cancelled_at=at, hold_reason=None, hold_until=None
+        )
+
+    def answer(
+        self,
+        item_id: str,
+        value: checklist.Value,
+        *,
+        by: str | None,
+        at: datetime,
+        evidence_sha256: str | None = None,
+    ) -> Self:
+        """With that answer on its checklist. Raises: Rejected, Conflict as `checklist.answered`."""
+        step(self.number, self.status, "answer")
+        items = checklist.answered(
+            self.checklist, item_id, value, by=by, at=at, evidence_sha256=evidence_sha256
+        )
+        return self if items is self.checklist else self._with(checklist=items)
+
+    def _approved_for(self, action: Action) -> None:
+        if self.status == "requested" and self.approval_pending:
+            raise Rejected("approval_pending", f"{self.number} waits for approval", action=action)
+
+    def _moved(self, action: Action, by: str | None, at: datetime, **changes: Any) -> Self:
+        """Through the table. The same word again from the same person is no change and no error."""
+        if self._repeats(action, by):
+            return self
+        status = step(self.number, self.status, action)
+        if status != self.status:
+            changes |= {"status": status, "moved": Move(action=action, by=by, at=at)}
+        return self._with(**changes)
+
+    def _repeats(self, action: Action, by: str | None) -> bool:
+        last = self.moved
+        if last is None or last.by != by or last.action == "hold":
+            return False
+        if action in ("start", "resume"):
+            return self.status == "in_progress"
+        return last.action == action and action in ("reopen", "close", "cancel")
+
+    def _with(self, **changes: Any) -> Self:
+        return msgspec.structs.replace(self, **changes)
+
+
+def initial_status(assignee_ids: tuple[str, ...], team_id: str | None) -> Status:
+    """A new order is `requested`, unless it is born with someone to do it: then it is `assigned`."""
+    return "assigned" if assignee_ids or team_id else "requested"
+
+
+def named(number: int) -> str:
+    """WO-000123; longer when a tenant outgrows a million."""
+    return f"WO-{number:06d}"

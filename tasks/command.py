@@ -1,0 +1,94 @@
+"""How a command is declared: a frozen payload, a handler, and one line that binds them.
+
+    class Start(Payload):
+        work_order_id: Id
+
+    @handles("work_order.start", permission="workorders.execute", touches=("status",))
+    def start(cmd: Start, work: Work) -> None: ...
+
+From that line follow the API's route, its OpenAPI entry, both permission checks and the worker's dispatch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+
+from domain.entity import Entity
+from tasks.work import Work
+
+
+class Payload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a client sends. Messages are values; an unknown field is an error, not a surprise."""
+
+
+P = TypeVar("P", bound=Payload)
+Handler = Callable[[P, Work], None]
+Reads = Callable[[Any], Iterable[tuple[type[Entity], str]]]
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of one command type."""
+
+    type: str
+    payload: type[Payload]
+    handler: Callable[[Any, Work], None]
+    permission: str | None
+    """Needed of the actor at acceptance and again when applied; None: any signed-in user of the tenant."""
+    touches: tuple[str, ...]
+    """Top-level fields of the entity whose change since `base_version` is a conflict; none for appends."""
+    numbered: bool
+    internal: bool
+    """Follow-ups only: no route, and refused at the door."""
+    reads: Reads | None
+    """Other entities the handler will want, so that a batch reads them at once."""
+    schema_version: int
+    summary: str
+
+    @property
+    def kind(self) -> str:
+        """The target's kind: `work_order` of `work_order.parts.consume`."""
+        return self.type.partition(".")[0]
+
+    @property
+    def creates(self) -> bool:
+        """Whether the payload names its target by an optional `id` rather than by `<kind>_id`."""
+        return f"{self.kind}_id" not in self.payload.__struct_fields__
+
+    def target_id(self, payload: Payload) -> str | None:
+        """The id of the entity meant; None when a create leaves it to us."""
+        return getattr(payload, "id", None) if self.creates else getattr(payload, f"{self.kind}_id")
+
+
+def handles(
+    type: str,
+    *,
+    permission: str | None,
+    touches: tuple[str, ...] = (),
+    numbered: bool = False,
+    internal: bool = False,
+    reads: Reads | None = None,
+    schema_version: int = 1,
+) -> Callable[[Handler[P]], Handler[P]]:
+    """Bind a handler to the wire name that it will answer to for ever."""
+
+    def bind(handler: Handler[P]) -> Handler[P]:
+        payload = get_type_hints(handler)["cmd"]
+        spec = Spec(
+            type=type,
+            payload=payload,
+            handler=handler,
+            permission=permission,
+            touches=touches,
+            numbered=numbered,
+            internal=internal,
+            reads=reads,
+            schema_version=schema_version,
+            summary=(handler.__doc__ or "").strip().partition("\n")[0],
+        )
+        handler.__dict__["spec"] = spec
+        return handler
+
+    return bind

@@ -1,0 +1,75 @@
+"""What a handler may do. The executor's unit of work implements it; handler tests use a small fake."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from domain.actor import Actor
+from domain.entity import Entity, Entry
+
+E = TypeVar("E", bound=Entity)
+
+
+class Work(Protocol):
+    """One command's view of the store: its own overlay over what the batch has read.
+
+    A handler writes its own target only; other entities change by follow-up commands.
+    """
+
+    @property
+    def now(self) -> datetime:
+        """The server's time (UTC, milliseconds), one value for the whole batch."""
+
+    @property
+    def occurred_at(self) -> datetime:
+        """When it happened in the world (offline work, imports); never later than `now`."""
+
+    @property
+    def actor(self) -> Actor: ...
+
+    @property
+    def command_id(self) -> str: ...
+
+    @property
+    def target_id(self) -> str:
+        """The id of this command's own entity; for a create the id it is to have."""
+
+    def new_id(self) -> str:
+        """A fresh UUIDv7, for a ledger row or an item."""
+
+    def number(self) -> int:
+        """The next human number of the target's kind in this tenant; the spec must say `numbered=True`."""
+
+    def find(self, kind: type[E]) -> E | None:
+        """The command's own target, or None."""
+
+    def load(self, kind: type[E]) -> E:
+        """The command's own target. Raises: Missing."""
+
+    def peek(self, kind: type[E], id: str) -> E | None:
+        """Another entity as it was when the batch began: advisory, may be stale at commit."""
+
+    def require(self, kind: type[E], id: str, *, path: str | None = None) -> E:
+        """Another entity, held unchanged until this commits: for checks that depend on one another.
+
+        Raises: Missing.
+        """
+
+    def entry(self, id: str) -> Entry | None:
+        """A ledger row of the command's own target, decoded as the member of `domain.kinds.LEDGER` it is."""
+
+    def save(self, entity: Entity) -> None:
+        """Write the command's own target (create or replace)."""
+
+    def record(self, entry: Entry) -> None:
+        """Append a ledger row to the command's own target, or replace one by its voided form."""
+
+    def emit(self, event: str, **data: Any) -> None:
+        """Something happened, in the past tense: `work_order.started`. Goes to the timeline and the stream."""
+
+    def follow_up(self, type: str, payload: dict[str, Any], *, step: str) -> None:
+        """Another command, by the system, accepted in the same commit; `step` names it within this one."""
+
+    def warn(self, code: str, message: str, **params: Any) -> None:
+        """Applied, but someone should know: shown on this command's receipt and on its parent's."""

@@ -1,0 +1,1 @@
+"""What applies accepted commands, and the scheduler process."""

@@ -1,0 +1,134 @@
+"""The worker process, wired by hand: settings → clients → slots → pool → one Dramatiq actor."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import dramatiq
+from loguru import logger
+from pymongo import MongoClient
+
+from adapters import hints
+from adapters.clock import Clock
+from adapters.commands import KEYS_KEPT, QUEUES
+from adapters.hints import HintBroker, Line, Unheard
+from adapters.unit_of_work import UnitOfWork
+from domain.ids import uuid7
+from tasks.catalogue import catalogue
+from workers.executor import Drained, Executor
+from workers.middleware import StopFetching
+from workers.pool import Pool
+from workers.presence import Presence
+
+SLOTS = 2
+"""Drains of one process at once: one folds while the other commits."""
+
+SOCKET_TIMEOUT = timedelta(seconds=5)
+SHUTDOWN = timedelta(seconds=25)
+"""How long running drains may take to end after SIGTERM: more than the watchdog's limit."""
+
+
+class WorkerProcess:
+    """Everything one worker process owns, started and stopped in order."""
+
+    def __init__(
+        self,
+        mongo: MongoClient[Any],
+        database: str,
+        broker_url: str,
+        *,
+        clock: Clock,
+        chance: random.Random,
+        end_process: Callable[[int], None],
+        threads: int = 8,
+        queues: Sequence[str] = QUEUES,
+        keys_kept: timedelta = KEYS_KEPT,
+    ) -> None:
+        self.id = uuid7(clock.now(), secrets.token_bytes(10))
+        identity = {"_id": self.id, "host": socket.gethostname(), "pid": os.getpid(), "queues": list(queues)}
+        self.presence = Presence(
+            mongo[database]["workers"],
+            identity,
+            clock=clock,
+            oldest_batch_age=lambda: self.pool.oldest_batch_age(),
+            end_process=end_process,
+        )
+        now = self.presence.clock.now
+        executors = [
+            Executor(
+                UnitOfWork(mongo, database, worker=self.id, slot=slot),
+                catalogue(),
+                now=now,
+                sleep=clock.sleep,
+                new_id=lambda: uuid7(now(), secrets.token_bytes(10)),
+                chance=chance,
+                keys_kept=keys_kept,
+            )
+            for slot in range(SLOTS)
+        ]
+        self.pool = Pool(executors, report=report, monotonic=clock.monotonic)
+        self.broker: HintBroker = hints.broker(broker_url, [StopFetching(self._stop_fetching)], timeout=SOCKET_TIMEOUT)
+        dramatiq.actor(self._drain, actor_name=hints.ACTOR, queue_name=QUEUES[0], broker=self.broker)
+        self._dramatiq = dramatiq.Worker(self.broker, queues=set(queues), worker_threads=threads)
+
+    def start(self) -> None:
+        """Ready for hints when this returns. Raises: Unavailable."""
+        self.presence.start()
+        self._dramatiq.start()
+        logger.info("worker ready", worker=self.id)
+
+    def stop(self) -> None:
+        """Finish what runs, hand back what waits, sign off."""
+        self._dramatiq.stop(timeout=int(SHUTDOWN / timedelta(milliseconds=1)))
+        for queue, line in self.pool.close():
+            self._pass_on(queue, [line])
+        self.presence.stop()
+        logger.info("worker stopped", worker=self.id)
+
+    def is_alive(self) -> bool:
+        """Every consumer and worker thread still runs: a dead one looks like health from outside."""
+        worker = self._dramatiq
+        return all(thread.is_alive() for thread in [*worker.consumers.values(), *worker.workers])
+
+    def _drain(self, queue: str, lines: list[list[str]]) -> None:
+        self.pool.drain(queue, [(tenant, target) for tenant, target in lines])
+
+    def _stop_fetching(self) -> None:
+        self.broker.closing.set()
+
+    def _pass_on(self, queue: str, lines: list[Line]) -> None:
+        try:
+            hints.send(self.broker, queue, lines)
+        except Unheard as error:
+            logger.info("hints left to the relay", lines=len(lines), reason=str(error))
+
+
+def report(queue: str, drained: Drained, seconds: float) -> None:
+    """One line per ending that somebody may want to read, one per batch for who looks closer."""
+    for verdict in drained.verdicts:
+        if verdict.state != "applied":
+            command = verdict.command
+            logger.bind(
+                command_id=command["_id"],
+                command=command["type"],
+                tenant_id=command["tenant_id"],
+                state=verdict.state,
+                code=(verdict.error or {}).get("code"),
+                attempt=verdict.attempts,
+            ).log("ERROR" if verdict.state == "dead" else "INFO", "command settled")
+    if drained.verdicts:
+        logger.debug("batch committed", queue=queue, commands=len(drained.verdicts), seconds=round(seconds, 4))
+
+
+def run(process: WorkerProcess, stop: threading.Event) -> None:
+    """Until told to stop."""
+    process.start()
+    stop.wait()
+    process.stop()

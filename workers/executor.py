@@ -1,0 +1,185 @@
+"""Draining: a worker takes names of lines and applies what waits in them, many commands to one transaction.
+
+read heads → choose → announce → fold → write → commit. Contention repeats it; data that the store refuses
+is halved down to the one command that is to blame.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from loguru import logger
+
+from adapters.commands import KEYS_KEPT
+from adapters.hints import Line
+from adapters.mongo import Contention, Document, UnknownOutcome, Unwritable
+from adapters.unit_of_work import Heads, Ref, UnitOfWork, Verdict
+from domain.kinds import ENTITIES
+from tasks.catalogue import Catalogue
+from workers.choice import choose
+from workers.fold import Forced, fold
+from workers.snapshot import Numbers, Snapshot, document_id
+
+PATIENCE = 4
+"""Contentions in a row before a batch is halved, and before a single line is left to its winner."""
+
+JITTER = timedelta(milliseconds=20)
+
+
+class Drained(msgspec.Struct):
+    """What a drain did. `again`: lines that have, or may have, more to do now."""
+
+    verdicts: list[Verdict] = []
+    again: list[Line] = []
+
+    @property
+    def states(self) -> Counter[tuple[str, str]]:
+        """How many of each (type, state)."""
+        return Counter((verdict.command["type"], verdict.state) for verdict in self.verdicts)
+
+
+class Executor:
+    """One slot's drains. Time, ids and chance come from outside."""
+
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        catalogue: Catalogue,
+        *,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        new_id: Callable[[], str],
+        chance: random.Random,
+        keys_kept: timedelta = KEYS_KEPT,
+    ) -> None:
+        self._uow = uow
+        self._catalogue = catalogue
+        self._now = now
+        self._sleep = sleep
+        self._new_id = new_id
+        self._chance = chance
+        self._keys_kept = keys_kept
+        self._announced = False
+
+    def drain(self, lines: Sequence[Line]) -> Drained:
+        """Apply what is due at the heads of these lines. Raises: Unavailable: nothing is lost, hint again."""
+        done = Drained()
+        left = deque([list(lines)])
+        while left:
+            batch = left.popleft()
+            try:
+                left.extendleft(reversed(self._persist(batch, done)))
+            except (Contention, UnknownOutcome):
+                done.again += batch
+        return done
+
+    def rest(self) -> None:
+        """Nothing more to do now: withdraw the announcement, lest an idle death be blamed on old commands."""
+        if self._announced:
+            self._uow.announce([], self._now())
+            self._announced = False
+
+    def _persist(self, lines: list[Line], done: Drained) -> list[list[Line]]:
+        """One batch, repeated under contention. Returns the lines still to drain, in batches."""
+        numbers: Numbers = {}
+        for contentions in range(PATIENCE):
+            try:
+                return self._once(lines, done, numbers)
+            except (Contention, UnknownOutcome) as error:
+                logger.debug("contended", lines=len(lines), reason=str(error))
+                self._sleep(self._chance.random() * JITTER.total_seconds() * 2**contentions)
+            except Unwritable as error:
+                return self._isolate(lines, error, done, numbers)
+        # A single contended line is left to the winner, who hints again if it is not empty.
+        return halves(lines) if len(lines) > 1 else []
+
+    def _isolate(self, lines: list[Line], error: Unwritable, done: Drained, numbers: Numbers) -> list[list[Line]]:
+        """The store refuses something of this batch, for ever: halve it between lines, and inside one line
+        only as a prefix, so that the second command never runs while the first fails."""
+        if len(lines) > 1:
+            return halves(lines)
+        size = self._length(lines)
+        while size > 1:
+            size //= 2
+            try:
+                return [*self._once(lines, done, numbers, at_most=size), lines]
+            except Unwritable as narrower:
+                error = narrower
+        return [*self._once(lines, done, numbers, at_most=1, refusal=error), lines]
+
+    def _length(self, lines: list[Line]) -> int:
+        with self._uow.transaction():
+            return max(1, len(choose(self._uow.heads(lines).lines, catalogue=self._catalogue, now=self._now()).commands))
+
+    def _once(
+        self,
+        lines: list[Line],
+        done: Drained,
+        numbers: Numbers,
+        *,
+        at_most: int | None = None,
+        refusal: Unwritable | None = None,
+    ) -> list[list[Line]]:
+        now = self._now()
+        with self._uow.transaction():
+            heads = self._uow.heads(lines)
+            choice = choose(heads.lines, catalogue=self._catalogue, now=now)
+            commands = choice.commands[:at_most]
+            if not commands:
+                return split(heads, choice.alone)
+            self._uow.announce([command["_id"] for command in commands], now)
+            self._announced = True
+            self._reserve(commands, numbers)
+            snapshot = self._snapshot(commands, now, numbers)
+            forced: Forced = {commands[0]["_id"]: refusal} if refusal else {}
+            verdicts, held = fold(commands, snapshot, chance=self._chance, forced=forced)
+            begun = self._uow.write(snapshot.changes, now=now, keys_kept=self._keys_kept)
+        done.verdicts += verdicts
+        done.again += begun + [line for line in heads.more if line not in held]
+        return split(heads, choice.alone)
+
+    def _snapshot(self, commands: list[Document], now: datetime, numbers: Numbers) -> Snapshot:
+        snapshot = Snapshot(self._uow, catalogue=self._catalogue, now=now, new_id=self._new_id, numbers=numbers)
+        snapshot.prefetch(self._wanted(commands))
+        origins = ((command["tenant_id"], command["origin"].get("user_id")) for command in commands)
+        snapshot.prefetch_actors({(tenant, user) for tenant, user in origins if user is not None})
+        return snapshot
+
+    def _wanted(self, commands: list[Document]) -> set[Ref]:
+        """The targets, and what the specs say their handlers will ask for."""
+        refs: set[Ref] = set()
+        for command in commands:
+            kind, _, id = command["target"].partition(":")
+            refs.add((ENTITIES[kind].collection, document_id(command["tenant_id"], id)))
+            if reads := self._catalogue[command["type"]].reads:
+                payload = msgspec.convert(command["payload"], self._catalogue[command["type"]].payload)
+                refs |= {(cls.collection, document_id(command["tenant_id"], other)) for cls, other in reads(payload)}
+        return refs
+
+    def _reserve(self, commands: list[Document], numbers: Numbers) -> None:
+        """Human numbers by one increment of what the batch needs, outside the transaction and never given
+        back: gaps are allowed, and a counter inside it would be one hot document per tenant."""
+        needed = Counter(
+            (command["tenant_id"], self._catalogue[command["type"]].kind)
+            for command in commands
+            if self._catalogue[command["type"]].numbered
+        )
+        for (tenant_id, kind), count in needed.items():
+            reserved = numbers.setdefault((tenant_id, kind), deque())
+            missing = count - len(reserved)
+            if missing > 0:
+                reserved.extend(self._uow.take_numbers(tenant_id, kind, missing))
+
+
+def halves(lines: list[Line]) -> list[list[Line]]:
+    middle = len(lines) // 2
+    return [lines[:middle], lines[middle:]]
+
+
+def split(heads: Heads, alone: list[Line]) -> list[list[Line]]:
+    """What one batch left: lines it did not reach, and each line that must run alone."""
+    return ([heads.unread] if heads.unread else []) + [[line] for line in alone]

@@ -1,0 +1,149 @@
+"""Folding: the pure heart of a drain. Commands in, verdicts and changes out, in the order of acceptance."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from adapters.commands import RUNNABLE, event
+from adapters.hints import Line
+from adapters.mongo import Document
+from adapters.unit_of_work import Verdict, is_ending
+from domain.errors import Conflict, Missing, Rejected
+from tasks.command import Spec
+from workers.fate import APPLIED, Fate, Newer, fate_of
+from workers.overlay import Overlay
+from workers.snapshot import Snapshot
+
+Forced = Mapping[str, Exception]
+"""Commands whose write the store refused, with the refusal: they are not run again, only judged."""
+
+
+def fold(
+    commands: Iterable[Document], snapshot: Snapshot, *, chance: random.Random, forced: Forced
+) -> tuple[list[Verdict], set[Line]]:
+    """Run each command on the state its predecessors leave. Returns verdicts and the lines that now wait."""
+    verdicts: list[Verdict] = []
+    held: set[Line] = set()
+    for command in commands:
+        line = (command["tenant_id"], command["target"])
+        if line in held:
+            continue
+        verdict = _run(command, snapshot, chance, forced)
+        if verdict is None:
+            held.add(line)
+            continue
+        verdicts.append(verdict)
+        snapshot.outcomes[command["_id"]] = verdict.state
+        snapshot.news.setdefault(line, []).extend(verdict.events)
+        if verdict.state == "retrying" or verdict.state == "accepted":
+            held.add(line)
+    snapshot.changes.verdicts = verdicts
+    return verdicts, held
+
+
+def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: Forced) -> Verdict | None:
+    """The command's verdict; None when it must stay as it is, for a newer worker."""
+    spec = snapshot.catalogue[command["type"]]
+    attempts = command["attempts"]
+    overlay: Overlay | None = None
+    try:
+        if command["_id"] in forced:
+            raise forced[command["_id"]]
+        overlay = Overlay(snapshot, command, spec, _permitted(command, spec, snapshot))
+        payload = _payload(command, spec)
+        _check_base(command, spec, snapshot)
+        spec.handler(payload, overlay)
+        events, version = overlay.merge()
+        return Verdict(
+            command=command,
+            state=APPLIED.state,
+            events=events,
+            warnings=overlay.warnings,
+            result=_result(command, version),
+            attempts=attempts + 1,
+            entity_version=version,
+        )
+    except Newer:
+        return None
+    except Missing as missing:
+        waiting = _behind_create(command, missing, snapshot)
+        return waiting or _verdict(command, fate_of(missing, attempts=attempts, chance=chance), snapshot, overlay)
+    except Exception as error:  # whatever a handler raises is an ending, and the table names it
+        return _verdict(command, fate_of(error, attempts=attempts, chance=chance), snapshot, overlay)
+
+
+def _permitted(command: Document, spec: Spec, snapshot: Snapshot) -> Any:
+    actor = snapshot.actor(command)
+    if actor is None:
+        raise Rejected("actor_inactive", "the user who sent this is no longer active")
+    if spec.permission and not actor.can(spec.permission):
+        raise Rejected("forbidden", f"this needs the permission {spec.permission}", permission=spec.permission)
+    return actor
+
+
+def _payload(command: Document, spec: Spec) -> Any:
+    try:
+        return msgspec.convert(command["payload"], spec.payload)
+    except msgspec.ValidationError as error:
+        raise Rejected("invalid_payload", str(error)) from error
+
+
+def _check_base(command: Document, spec: Spec, snapshot: Snapshot) -> None:
+    """Fields this command touches must not have changed since the version its author saw."""
+    base = command.get("base_version")
+    if base is None or not spec.touches:
+        return
+    line = (command["tenant_id"], command["target"])
+    device = command["origin"].get("device_id")
+    diff = [
+        {
+            "path": f"/{path}",
+            "mine": command["payload"].get(path),
+            "by": event["actor"].get("user_id"),
+            "at": event["at"],
+            "version": event["version"],
+        }
+        for event in snapshot.changed_since(line, base)
+        if device is None or event["actor"].get("device_id") != device
+        for path in sorted(set(event["paths"]) & set(spec.touches))
+    ]
+    if diff:
+        raise Conflict("base_moved", f"changed since version {base}", diff=diff)
+
+
+def _behind_create(command: Document, missing: Missing, snapshot: Snapshot) -> Verdict | None:
+    """A command that names an entity whose create is active waits for it; if that create died, it is parked."""
+    target = f"{missing.kind}:{missing.id}"
+    create = snapshot.predecessor(command["tenant_id"], target, but=command["_id"])
+    if create is None:
+        return None
+    snapshot.changes.awaited.append(create)
+    after, attempts = [create["_id"]], command["attempts"]
+    if create["state"] in RUNNABLE:
+        return Verdict(command=command, state="accepted", events=[], after=after, attempts=attempts)
+    told = event(command, command.get("events", 0), "command.parked", at=snapshot.now, data={"after": after})
+    error = {"code": "predecessor_stuck", "message": f"the create of {target} is {create['state']}"}
+    return Verdict(command=command, state="parked", events=[told], after=after, error=error, attempts=attempts)
+
+
+def _verdict(command: Document, fate: Fate, snapshot: Snapshot, overlay: Overlay | None) -> Verdict:
+    error = fate.error or {}
+    told = {name: error[name] for name in ("code", "message") if name in error}
+    name = f"command.{fate.state}"
+    return Verdict(
+        command=command,
+        state=fate.state,
+        events=[event(command, command.get("events", 0), name, at=snapshot.now, data=told)],
+        error=fate.error,
+        next_at=snapshot.now + fate.delay if fate.delay is not None else None,
+        attempts=command["attempts"] + 1 if fate.counts or is_ending(fate.state) else command["attempts"],
+        entity_version=overlay.current_version() if overlay else None,
+    )
+
+
+def _result(command: Document, version: int | None) -> Document | None:
+    return {"id": command["target"].partition(":")[2], "version": version}

@@ -1,0 +1,214 @@
+"""`Work` for one command: its own overlay over what the batch holds. A refusal leaves the batch untouched."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from functools import reduce
+from operator import or_
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from adapters.commands import MAX_DEPTH, Key, Origin, event, fingerprint, fresh, target_of
+from adapters.mongo import Document
+from adapters.unit_of_work import Ref
+from domain.actor import Actor
+from domain.entity import Entity, Entry
+from domain.errors import Missing, Rejected
+from domain.kinds import ENTITIES, LEDGER
+from tasks.command import Spec
+from workers.snapshot import Slot, Snapshot, decode, document_id
+
+E = TypeVar("E", bound=Entity)
+
+_KEPT = (datetime, Decimal)
+"""Types that BSON has (with our codec); all others become strings, numbers, lists and dicts."""
+
+_ROW: Any = reduce(or_, LEDGER)
+
+
+class Overlay:
+    """Implements tasks.work.Work. Nothing reaches the snapshot before `merge`."""
+
+    def __init__(self, snapshot: Snapshot, command: Document, spec: Spec, actor: Actor) -> None:
+        self._snapshot = snapshot
+        self._command = command
+        self._spec = spec
+        self._actor = actor
+        self._tenant: str = command["tenant_id"]
+        self._id: str = command["target"].partition(":")[2]
+        self._kind = ENTITIES[spec.kind]
+        self._ref: Ref = (self._kind.collection, document_id(self._tenant, self._id))
+        self._saved: Entity | None = None
+        self._read: dict[str, Document] = {}
+        self._rows: dict[str, tuple[bool, Document]] = {}
+        self._emitted: list[tuple[str, Document]] = []
+        self._follow_ups: list[Document] = []
+        self._guards: set[Ref] = set()
+        self.warnings: list[Document] = []
+
+    # -- what a handler sees ------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> datetime:
+        return self._snapshot.now
+
+    @property
+    def occurred_at(self) -> datetime:
+        claimed: datetime = self._command["origin"].get("occurred_at", self.now)
+        return min(claimed, self.now)
+
+    @property
+    def actor(self) -> Actor:
+        return self._actor
+
+    @property
+    def command_id(self) -> str:
+        return cast(str, self._command["_id"])
+
+    @property
+    def target_id(self) -> str:
+        return self._id
+
+    def new_id(self) -> str:
+        return self._snapshot.new_id()
+
+    def number(self) -> int:
+        return self._snapshot.numbers[self._tenant, self._spec.kind].popleft()
+
+    def find(self, kind: type[E]) -> E | None:
+        if kind is not self._kind:
+            raise TypeError(f"{self._spec.type} has a {self._spec.kind} as its target, not a {kind.kind}")
+        return cast("E | None", self._saved) or self.peek(kind, self._id)
+
+    def load(self, kind: type[E]) -> E:
+        found = self.find(kind)
+        if found is None:
+            raise Missing(kind.kind, self._id)
+        return found
+
+    def peek(self, kind: type[E], id: str) -> E | None:
+        slot = self._snapshot.slot((kind.collection, document_id(self._tenant, id)))
+        return cast("E | None", _entity(slot, kind))
+
+    def require(self, kind: type[E], id: str, *, path: str | None = None) -> E:
+        found = self.peek(kind, id)
+        if found is None:
+            raise Missing(kind.kind, id, path=path)
+        self._guards.add((kind.collection, document_id(self._tenant, id)))
+        return found
+
+    def entry(self, id: str) -> Entry | None:
+        row_id = document_id(self._tenant, id)
+        pending = self._pending(row_id)
+        row = pending[1] if pending else self._snapshot.fetch(("entries", row_id))
+        if row is None or row["target"] != self._command["target"]:
+            return None
+        self._read[row_id] = row
+        return cast(Entry, msgspec.convert(row, _ROW))
+
+    def _pending(self, row_id: str) -> tuple[bool, Document] | None:
+        return self._rows.get(row_id) or self._snapshot.changes.entries.get(row_id)
+
+    def save(self, entity: Entity) -> None:
+        if type(entity) is not self._kind or entity.id != self._id:
+            raise TypeError(f"{self._spec.type} may write {self._command['target']} only")
+        self._saved = entity
+
+    def record(self, entry: Entry) -> None:
+        row_id = document_id(self._tenant, entry.id)
+        pending = self._pending(row_id)
+        old = pending[1] if pending else self._read.get(row_id)
+        owner = {"_id": row_id, "tenant_id": self._tenant, "target": self._command["target"]}
+        row = (old or {}) | owner | msgspec.to_builtins(entry, builtin_types=_KEPT)
+        self._rows[row_id] = (pending[0] if pending else old is None, row)
+
+    def emit(self, event: str, **data: Any) -> None:
+        self._emitted.append((event, msgspec.to_builtins(data, builtin_types=_KEPT)))
+
+    def follow_up(self, type: str, payload: dict[str, Any], *, step: str) -> None:
+        spec = self._snapshot.catalogue[type]
+        body = msgspec.to_builtins(payload)
+        parsed = msgspec.convert(body, spec.payload)
+        origin = msgspec.convert(self._command["origin"], Origin)
+        if origin.depth >= MAX_DEPTH:
+            raise Rejected("too_deep", f"follow-ups may follow one another at most {MAX_DEPTH} deep")
+        self._follow_ups.append(
+            fresh(
+                spec,
+                id=self.new_id(),
+                tenant_id=self._tenant,
+                target=target_of(spec, spec.target_id(parsed) or self.new_id()),
+                payload=body,
+                origin=self._descend(origin),
+                key=Key("follow_up", f"{self.command_id}:{step}", fingerprint(type, body, None)),
+                accepted_at=self.now,
+                queue=self._command["queue"],
+            )
+        )
+
+    def _descend(self, origin: Origin) -> Origin:
+        return Origin(
+            via="follow_up",
+            request_id=origin.request_id,
+            traceparent=origin.traceparent,
+            occurred_at=origin.occurred_at,
+            parent=self.command_id,
+            depth=origin.depth + 1,
+            root=origin.root or self.command_id,
+        )
+
+    def warn(self, code: str, message: str, **params: Any) -> None:
+        self.warnings.append({"code": code, "message": message, "params": msgspec.to_builtins(params)})
+
+    # -- what the fold does with it -----------------------------------------------------------------------
+
+    def merge(self) -> tuple[list[Document], int | None]:
+        """Put all of it into the snapshot. Returns the events and the entity's version afterwards."""
+        changes = self._snapshot.changes
+        document = self._snapshot.slot(self._ref).document
+        paths: tuple[str, ...] = ()
+        if self._saved is not None or self._rows:
+            document, paths = self._write(document)
+        changes.entries |= self._rows
+        changes.follow_ups += self._follow_ups
+        changes.guards |= self._guards
+        parent = self._command["origin"].get("parent")
+        if parent and self.warnings:
+            changes.warned.setdefault(parent, []).extend(self.warnings)
+        version = document["version"] if document else None
+        return self._events(version, paths), version
+
+    def _write(self, old: Document | None) -> tuple[Document, tuple[str, ...]]:
+        fields = msgspec.to_builtins(self._saved, builtin_types=_KEPT) if self._saved else {}
+        if old is None:
+            head = {"_id": self._ref[1], "tenant_id": self._tenant, "schema_version": self._kind.schema_version}
+            document = head | {"created_at": self.now} | fields | {"version": 1, "updated_at": self.now}
+            paths = tuple(name for name, value in fields.items() if value not in (None, [], {}))
+        else:
+            fields.pop("version", None)
+            # Fields that this release does not know stay as they are.
+            document = old | fields | {"version": old["version"] + 1, "updated_at": self.now}
+            paths = tuple(name for name, value in fields.items() if old.get(name) != value)
+        entity = msgspec.structs.replace(self._saved, version=document["version"]) if self._saved else None
+        self._snapshot.put(self._ref, document, entity)
+        return document, paths
+
+    def _events(self, version: int | None, paths: tuple[str, ...]) -> list[Document]:
+        serial = self._command.get("events", 0)
+        emitted = self._emitted or [("command.applied", {})]
+        return [
+            event(self._command, serial + n, name, at=self.now, version=version, paths=paths, data=data)
+            for n, (name, data) in enumerate(emitted)
+        ]
+
+    def current_version(self) -> int | None:
+        document = self._snapshot.slot(self._ref).document
+        return document["version"] if document else None
+
+
+def _entity(slot: Slot, kind: type[Entity]) -> Entity | None:
+    if slot.entity is None and slot.document is not None:
+        slot.entity = decode(slot.document, kind)
+    return slot.entity

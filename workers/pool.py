@@ -1,0 +1,120 @@
+"""The threads of one process pool their lines, and share few slots: while one batch commits, what arrives
+meanwhile makes the next. No thread is dedicated: whoever finds a free slot leads."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import msgspec
+from loguru import logger
+
+from adapters.commands import QUEUES
+from adapters.hints import Line
+from adapters.mongo import Unavailable
+from workers.executor import Drained, Executor
+
+LINES_PER_BATCH = 64
+Report = Callable[[str, Drained, float], None]
+"""Called after each batch: queue, what was done, seconds taken."""
+
+
+class _Ticket(msgspec.Struct, eq=False):
+    """One hint's wish: open until each of its lines has had a turn."""
+
+    lines: set[Line]
+
+
+class Pool:
+    """Lines wait here, interactive ones first. A line is never in two slots at once."""
+
+    def __init__(self, executors: Sequence[Executor], *, report: Report, monotonic: Callable[[], float]) -> None:
+        self._free = list(executors)
+        self._report = report
+        self._monotonic = monotonic
+        self._changed = threading.Condition()
+        self._waiting: dict[str, OrderedDict[Line, list[_Ticket]]] = {queue: OrderedDict() for queue in QUEUES}
+        self._running: set[Line] = set()
+        self._started: dict[Executor, float] = {}
+        self._closing = False
+
+    def drain(self, queue: str, lines: Sequence[Line]) -> None:
+        """Returns when all these lines have had a turn, here or in another thread's batch."""
+        ticket = _Ticket(set(lines))
+        with self._changed:
+            self._add(queue, lines, ticket)
+            while True:
+                if (ticket.lines or not self._closing) and self._can_lead():
+                    self._lead()
+                elif ticket.lines:
+                    self._changed.wait()
+                else:
+                    return
+
+    def close(self) -> list[tuple[str, Line]]:
+        """Begin no more work that nobody is waiting for; returns it, to be hinted elsewhere."""
+        with self._changed:
+            self._closing = True
+            left = [(q, line) for q, rows in self._waiting.items() for line, tickets in rows.items() if not tickets]
+            for queue, line in left:
+                del self._waiting[queue][line]
+            return left
+
+    def oldest_batch_age(self) -> float:
+        """Seconds the longest running batch has run; 0 when idle."""
+        with self._changed:
+            return self._monotonic() - min(self._started.values(), default=self._monotonic())
+
+    def _add(self, queue: str, lines: Sequence[Line], ticket: _Ticket | None) -> None:
+        for line in lines:
+            tickets = self._waiting[queue].setdefault(line, [])
+            if ticket:
+                tickets.append(ticket)
+        self._changed.notify_all()
+
+    def _can_lead(self) -> bool:
+        return bool(self._free) and any(self._takeable(queue) for queue in QUEUES)
+
+    def _takeable(self, queue: str) -> list[Line]:
+        rows = self._waiting[queue]
+        if not self._running:
+            return list(rows)[:LINES_PER_BATCH]
+        return [line for line in rows if line not in self._running][:LINES_PER_BATCH]
+
+    def _lead(self) -> None:
+        """Run one batch in a free slot; the lock is released meanwhile."""
+        executor = self._free.pop()
+        queue = next(queue for queue in QUEUES if self._takeable(queue))
+        taken = {line: self._waiting[queue].pop(line) for line in self._takeable(queue)}
+        self._running |= taken.keys()
+        self._started[executor] = self._monotonic()
+        self._changed.release()
+        drained = Drained()
+        try:
+            drained = self._run(executor, queue, list(taken))
+        finally:
+            self._changed.acquire()
+            del self._started[executor]
+            self._running -= taken.keys()
+            self._free.append(executor)
+            for line, tickets in taken.items():
+                for ticket in tickets:
+                    ticket.lines.discard(line)
+            self._add(queue, drained.again, None)
+
+    def _run(self, executor: Executor, queue: str, lines: list[Line]) -> Drained:
+        began = self._monotonic()
+        try:
+            drained = executor.drain(lines)
+            if not drained.again and not any(self._waiting.values()):
+                executor.rest()
+        except Unavailable as error:
+            # The commands stand; the relay hints again when the store is back.
+            logger.warning("store unavailable", lines=len(lines), reason=str(error))
+            return Drained()
+        except Exception:
+            logger.exception("a drain failed", lines=len(lines))
+            return Drained()
+        self._report(queue, drained, self._monotonic() - began)
+        return drained

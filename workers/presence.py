@@ -1,0 +1,93 @@
+"""A worker's heartbeat, its clock, and the watchdog over its batches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from loguru import logger
+from pymongo import ReturnDocument
+from pymongo.collection import Collection
+
+from adapters.clock import Clock, to_milliseconds
+from adapters.mongo import Document, Unavailable, translated
+
+HEARTBEAT = timedelta(seconds=2)
+BATCH_LIMIT = timedelta(seconds=20)
+"""A batch older than this is stuck: its process stops its heartbeat and ends itself."""
+
+
+class ServerClock:
+    """The server's time, carried on between heartbeats by the monotonic clock: no pod's wall clock decides."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._told: tuple[datetime, float] | None = None
+
+    def tell(self, server_time: datetime) -> None:
+        self._told = (server_time, self._monotonic())
+
+    def now(self) -> datetime:
+        """Raises: Unavailable: the server has not been heard yet."""
+        if self._told is None:
+            raise Unavailable("the server's time is not known yet")
+        server_time, heard_at = self._told
+        return to_milliseconds(server_time + timedelta(seconds=self._monotonic() - heard_at))
+
+
+class Presence:
+    """Says every HEARTBEAT that this worker lives, unless a batch of its is stuck."""
+
+    def __init__(
+        self,
+        workers: Collection[Any],
+        identity: Document,
+        *,
+        clock: Clock,
+        oldest_batch_age: Callable[[], float],
+        end_process: Callable[[int], None],
+    ) -> None:
+        self._workers = workers
+        self._identity = identity
+        self._oldest_batch_age = oldest_batch_age
+        self._end_process = end_process
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self.clock = ServerClock(clock.monotonic)
+
+    def start(self) -> None:
+        """Beats once before it returns. Raises: Unavailable."""
+        self.beat()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave in good order: the worker's document goes, so nobody looks for losses."""
+        self._stopped.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        with translated():
+            self._workers.delete_one({"_id": self._identity["_id"]})
+
+    def beat(self) -> None:
+        """One heartbeat, which also tells the clock the server's time. Raises: Unavailable."""
+        fields = {name: value for name, value in self._identity.items() if name != "_id"}
+        with translated():
+            heard = self._workers.find_one_and_update(
+                {"_id": self._identity["_id"]},
+                [{"$set": {**fields, "heartbeat_at": "$$NOW"}}],
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        self.clock.tell(heard["heartbeat_at"])
+
+    def _run(self) -> None:
+        while not self._stopped.wait(HEARTBEAT.total_seconds()):
+            if self._oldest_batch_age() > BATCH_LIMIT.total_seconds():
+                logger.critical("a batch is stuck, ending this process", limit_s=BATCH_LIMIT.total_seconds())
+                self._end_process(70)
+            try:
+                self.beat()
+            except Unavailable as error:
+                logger.warning("heartbeat not heard", reason=str(error))

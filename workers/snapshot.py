@@ -1,0 +1,127 @@
+"""What one batch holds in memory: entities as read, changed command by command, and all that must be written."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+
+
+import msgspec
+
+from adapters.commands import State
+from adapters.hints import Line
+from adapters.mongo import Document
+from adapters.unit_of_work import Changes, Ref, UnitOfWork, is_ending
+from domain.actor import Actor
+from domain.entity import Entity
+from domain.permissions import granted
+from tasks.catalogue import Catalogue
+from workers.fate import Newer
+
+Numbers = dict[tuple[str, str], deque[int]]
+"""Human numbers reserved for this batch, by (tenant, kind)."""
+
+
+def document_id(tenant_id: str, id: str) -> str:
+    return f"{tenant_id}/{id}"
+
+
+class Slot(msgspec.Struct):
+    """One entity: its document, and the decoded value when somebody has asked for it."""
+
+    document: Document | None
+    entity: Entity | None = None
+
+
+class Snapshot:
+    """The batch's view. Reads what was not foreseen on demand, in the same transaction."""
+
+    def __init__(
+        self, uow: UnitOfWork, *, catalogue: Catalogue, now: datetime, new_id: Callable[[], str], numbers: Numbers
+    ) -> None:
+        self.catalogue = catalogue
+        self.now = now
+        self.new_id = new_id
+        self.numbers = numbers
+        self.changes = Changes()
+        self.news: dict[Line, list[Document]] = {}
+        """Events of this batch by line, for those who come after in it."""
+        self.outcomes: dict[str, State] = {}
+        """What the commands of this batch came to so far, by id."""
+        self._uow = uow
+        self._slots: dict[Ref, Slot] = {}
+        self._actors: dict[tuple[str, str], Actor | None] = {}
+
+    def prefetch(self, refs: set[Ref]) -> None:
+        """Read these at once; the absent ones are then known to be absent."""
+        found = self._uow.fetch(refs - self._slots.keys())
+        for ref in refs - self._slots.keys():
+            self._slots[ref] = Slot(found.get(ref))
+
+    def prefetch_actors(self, users: set[tuple[str, str]]) -> None:
+        """The users behind the batch, with the roles of this moment."""
+        refs = {("users", document_id(*user)) for user in users}
+        found = self._uow.fetch(refs)
+        for tenant_id, user_id in users:
+            document = found.get(("users", document_id(tenant_id, user_id)))
+            self._actors[tenant_id, user_id] = _actor(document) if document else None
+
+    def actor(self, command: Document) -> Actor | None:
+        """Who speaks in this command: None when that user is gone or no longer active."""
+        user_id = command["origin"].get("user_id")
+        if user_id is None:
+            return Actor(tenant_id=command["tenant_id"], user_id=None)
+        return self._actors[command["tenant_id"], user_id]
+
+    def slot(self, ref: Ref) -> Slot:
+        if ref not in self._slots:
+            self.prefetch({ref})
+        return self._slots[ref]
+
+    def put(self, ref: Ref, document: Document, entity: Entity | None) -> None:
+        """The document as a command leaves it; what will be replaced is the version first read."""
+        old = self.slot(ref).document
+        if ref in self.changes.entities:
+            replaced, _ = self.changes.entities[ref]
+        else:
+            replaced = old["version"] if old else None
+        self.changes.entities[ref] = (replaced, document)
+        self._slots[ref] = Slot(document, entity)
+
+    def changed_since(self, line: Line, version: int) -> list[Document]:
+        """What happened to the line's entity after this version, oldest first, this batch included."""
+        news = [event for event in self.news.get(line, ()) if (event["version"] or 0) > version]
+        return self._uow.changed_since(line, version) + news
+
+    def fetch(self, ref: Ref) -> Document | None:
+        """A document that is not an entity (a ledger row), read now."""
+        return self._uow.fetch({ref}).get(ref)
+
+    def predecessor(self, tenant_id: str, target: str, *, but: str) -> Document | None:
+        """The create of an absent entity, if it is on its way, parked or dead; `but` is never its own."""
+        found = self._uow.find_create(self.catalogue, tenant_id, target)
+        if found is None or found["_id"] == but:
+            return None
+        state = self.outcomes.get(found["_id"], found["state"])
+        return None if is_ending(state) and state != "dead" else found | {"state": state}
+
+
+def decode(document: Document, kind: type[Entity]) -> Entity:
+    """Raises: Newer: written by a newer release, whose meaning we may not know."""
+    if document.get("schema_version", 1) > kind.schema_version:
+        raise Newer(f"{document['_id']} has schema {document['schema_version']}")
+    return msgspec.convert(document, kind)
+
+
+def _actor(user: Document) -> Actor | None:
+    if not user.get("active"):
+        return None
+    return Actor(
+        tenant_id=user["tenant_id"],
+        user_id=user["id"],
+        roles=tuple(user["roles"]),
+        granted=granted(user["roles"]),
+    )
+
+
