@@ -37,7 +37,8 @@ QUEUES: tuple[Queue, ...] = ("interactive", "bulk", "time")
 Via = Literal["api", "offline", "schedule", "import", "operator", "follow_up"]
 
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
-"""As `next_at`: due since ever. As `hint_at`: never hinted by the relay. No pod's clock decides either."""
+"""As `next_at`: due since ever. As `hint_at` (when the relay is to hint): as soon as the accepter's own hint has
+had its time. No pod's clock decides either."""
 
 SERVER_FILLS = Timestamp(0, 0)
 """At the top level of an inserted document the server puts its logical time here (`seq`)."""
@@ -159,7 +160,7 @@ def acceptance(document: Document) -> Document:
     }
 
 
-_RECEIPT = ("target", "state", "attempts", "result", "warnings", "finished_at", "after")
+_RECEIPT = ("target", "state", "attempts", "warnings", "finished_at", "after")
 
 
 def receipt(document: Document, events: list[Document] = []) -> Document:  # noqa: B006 - never written
@@ -171,6 +172,8 @@ def receipt(document: Document, events: list[Document] = []) -> Document:  # noq
         out["next_at"] = document["next_at"]
     if error := document.get("error"):
         out["error"] = {name: value for name, value in error.items() if name not in ("traceback", "class")}
+    if document["state"] == "applied" and events:
+        out["result"] = {"id": document["target"].partition(":")[2], "version": events[-1]["version"]}
     out["history"] = [{"state": "accepted", "at": document["accepted_at"]}, *document.get("history", [])]
     out["events"] = [{name: event[name] for name in ("type", "at", "version", "data")} for event in events]
     return out

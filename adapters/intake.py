@@ -25,6 +25,10 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from adapters.mongo import DUPLICATE_KEY, Document, Unavailable, Unwritable
 
 MAX_DEPTH = 32
+MAX_BYTES = 1024 * 1024
+"""Of one command document; a request's body is bounded far below. Beyond 16 MB the server would refuse the whole
+write, neighbours and all."""
+
 WRITE_DEADLINE = timedelta(seconds=4)
 BATCH = 500
 CAPACITY = 4_096
@@ -50,13 +54,16 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 def encode(document: Document) -> RawBSONDocument:
-    """The document's own bytes. Raises: Unwritable: too deep, or not expressible in BSON."""
+    """The document's own bytes. Raises: Unwritable: too deep, too large, or not expressible in BSON."""
     if _depth(document) > MAX_DEPTH:
         raise Unwritable(f"nested deeper than {MAX_DEPTH} levels")
     try:
-        return RawBSONDocument(bson.encode(document))
+        raw = RawBSONDocument(bson.encode(document))
     except (bson.errors.InvalidDocument, OverflowError, UnicodeEncodeError, RecursionError) as error:
         raise Unwritable(str(error)) from error
+    if len(raw.raw) > MAX_BYTES:
+        raise Unwritable(f"larger than {MAX_BYTES} bytes")
+    return raw
 
 
 def _depth(value: Any, level: int = 0) -> int:

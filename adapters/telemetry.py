@@ -1,4 +1,4 @@
-"""Every metric there is, under the names that dashboards rely on; web, worker and scheduler share this table."""
+"""Every metric there is, under the names that dashboards rely on, for web, worker and scheduler."""
 
 from __future__ import annotations
 
@@ -30,13 +30,22 @@ class Metrics:
             "http_requests_total", "Requests answered.", ("method", "route", "status"), registry=registry
         )
         self.commands_accepted = Counter(
-            "commands_accepted_total", "Commands made durable; repeats do not count.", ("type",), registry=registry
+            "commands_accepted_total",
+            "Commands made durable; repeats do not count.",
+            ("type",),
+            registry=registry,
         )
         self.commands_final = Counter(
-            "commands_final_total", "Commands that reached a final state.", ("type", "state"), registry=registry
+            "commands_final_total",
+            "Commands that reached a final state.",
+            ("type", "state"),
+            registry=registry,
         )
         self.ready_age = Gauge(
-            "command_ready_age_seconds", "Age of the oldest command that is due.", ("queue",), registry=registry
+            "command_ready_age_seconds",
+            "Age of the oldest command that is due.",
+            ("queue",),
+            registry=registry,
         )
         self.required_workers = Gauge(
             "command_required_workers",
@@ -45,18 +54,26 @@ class Metrics:
             registry=registry,
         )
         self.apply_seconds = Histogram(
-            "command_apply_seconds", "Time of one batch, from reading to commit.", buckets=_FAST, registry=registry
+            "command_apply_seconds",
+            "Time of one batch, from reading to commit.",
+            buckets=_FAST,
+            registry=registry,
         )
         self.batch_size = Histogram(
             "command_batch_size", "Commands settled by one transaction.", buckets=_SIZES, registry=registry
         )
-        self.dead_letters = Gauge("dead_letters", "Dead commands that nobody has decided on.", registry=registry)
+        self.dead_letters = Gauge(
+            "dead_letters", "Dead commands that nobody has decided on.", registry=registry
+        )
         self.leases_lost = Counter("lease_lost_total", "Leases that ran out while held.", registry=registry)
         self.schedule_lag = Gauge(
             "schedule_lag_seconds", "How late the latest tick came.", ("schedule",), registry=registry
         )
         self.deliveries = Counter(
-            "deliveries_total", "Messages to the outside, by how they ended.", ("channel", "state"), registry=registry
+            "deliveries_total",
+            "Messages to the outside, by how they ended.",
+            ("channel", "state"),
+            registry=registry,
         )
         self.hints_lost = Counter(
             "hints_lost_total", "Lines whose hint was dropped and is left to the relay.", registry=registry

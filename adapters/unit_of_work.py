@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
+import bson
 from bson.errors import InvalidDocument
 from pymongo import MongoClient, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters import waiters
-from adapters.commands import HISTORY, KEYS_KEPT, RUNNABLE, State
+from adapters.commands import KEYS_KEPT
+from adapters.heads import Heads, read_heads
 from adapters.hints import Line
 from adapters.mongo import (
     CODEC,
@@ -31,59 +32,10 @@ from adapters.mongo import (
     Unwritable,
     translated,
 )
+from adapters.verdicts import Changes, Ref, Verdict, is_ending, verdict_update
 from tasks.catalogue import Catalogue
 
-PER_LINE = 32
-PER_BATCH = 200
-BYTES = 4 * 1024 * 1024
 COMMIT_TRIES = 3
-
-Ref = tuple[str, str]
-"""(collection, document id)."""
-
-
-class Heads(msgspec.Struct, frozen=True):
-    """The first active commands of each line, in order.
-
-    `more`: lines that hold more than their share. `unread`: lines the budget did not reach.
-    """
-
-    lines: dict[Line, list[Document]]
-    more: list[Line]
-    unread: list[Line]
-
-
-class Verdict(msgspec.Struct, kw_only=True):
-    """What one command comes to. `state` may stay `accepted`, with `after`: it waits."""
-
-    command: Document
-    state: State
-    events: list[Document]
-    error: Document | None = None
-    warnings: list[Document] = []
-    result: Document | None = None
-    next_at: datetime | None = None
-    attempts: int = 0
-    after: list[str] = []
-    entity_version: int | None = None
-
-
-class Changes(msgspec.Struct, kw_only=True):
-    """All that a batch wants written."""
-
-    verdicts: list[Verdict] = []
-    entities: dict[Ref, tuple[int | None, Document]] = {}
-    """By reference: the version it replaces (None: it is new) and the whole new document."""
-    entries: dict[str, tuple[bool, Document]] = {}
-    """Ledger rows by id: whether the row is new, and the row."""
-    follow_ups: list[Document] = []
-    guards: set[Ref] = set()
-    """Entities that must not change until we commit."""
-    awaited: list[Document] = []
-    """Commands that some of the verdicts wait for."""
-    warned: dict[str, list[Document]] = {}
-    """Warnings for parents' receipts, by command id."""
-
 
 class UnitOfWork:
     """One slot of a worker: a session that runs one transaction at a time."""
@@ -93,6 +45,7 @@ class UnitOfWork:
         self.db: Database[Any] = mongo.get_database(database, codec_options=CODEC)
         self._batches = self.db.get_collection("batches", write_concern=UNJOURNALED)
         self._counters = self.db.get_collection("counters", write_concern=MAJORITY)
+        self._lsid = (self._session.session_id or {})["id"]
         self._announcement = {"_id": f"{worker}:{slot}", "worker": worker}
 
     @property
@@ -128,7 +81,7 @@ class UnitOfWork:
         this process die of them. Unjournaled: it has to survive us, not the server."""
         with translated():
             announcement = self._announcement | {
-                "session": self._session.session_id["id"],
+                "session": self._lsid,
                 "ids": list(ids),
                 "started_at": at,
             }
@@ -149,40 +102,8 @@ class UnitOfWork:
     # -- reading ------------------------------------------------------------------------------------------
 
     def heads(self, lines: Sequence[Line]) -> Heads:
-        """At most PER_BATCH commands and BYTES of payload, and of one line among many at most PER_LINE.
-
-        Lines are read in index order; one query takes whole lines until the budget is spent, and goes on
-        behind a line that has more than its share: a plain sorted and limited find lets one hot line starve
-        all that sort after it.
-        """
-        budget = _Budget(share=max(PER_LINE, PER_BATCH // len(lines)))
-        left = sorted(lines)
-        while left and not budget.spent:
-            limit = PER_BATCH - budget.count + budget.share + 1
-            page = self._page(left, limit)
-            wanted = set(left)
-            for command in page:
-                line = (command["tenant_id"], command["target"])
-                if line in wanted:
-                    budget.offer(line, command)
-            if len(page) < limit:
-                left = []
-            else:
-                last = (page[-1]["tenant_id"], page[-1]["target"])
-                budget.more.add(last)
-                left = [line for line in left if line > last]
-        return Heads(budget.taken, sorted(budget.more & budget.taken.keys()), sorted({*left, *budget.more} - budget.taken.keys()))
-
-    def _page(self, lines: Sequence[Line], limit: int) -> list[Document]:
-        query = {
-            "tenant_id": {"$in": list({tenant for tenant, _ in lines})},
-            "target": {"$in": [target for _, target in lines]},
-            "active": True,
-            "state": {"$in": RUNNABLE},
-        }
-        order = [("tenant_id", 1), ("target", 1), ("seq", 1)]
-        # One round trip: the default first batch holds 101 documents.
-        return list(self.db.commands.find(query, session=self._session).sort(order).limit(limit).batch_size(limit))
+        """The first active commands of these lines, within one batch's bounds."""
+        return read_heads(self.db, self._session, lines)
 
     def fetch(self, refs: Iterable[Ref]) -> dict[Ref, Document]:
         """The documents that exist, one query per collection."""
@@ -217,44 +138,42 @@ class UnitOfWork:
             self._write_entities(changes)
             self._guard(changes.guards)
             self._insert("entries", [row for is_new, row in changes.entries.values() if is_new])
-            self._replace("entries", [(row["_id"], None, row) for is_new, row in changes.entries.values() if not is_new])
+            self._update("entries", [(id, row) for id, (is_new, row) in changes.entries.items() if not is_new])
             self._insert("events", [event for verdict in changes.verdicts for event in verdict.events])
             begun = self._insert_follow_ups(changes.follow_ups)
             return begun + self._release(changes.verdicts)
 
     def _settle(self, changes: Changes, now: datetime, keys_kept: timedelta) -> None:
+        """One statement for all commands that end alike: most end `applied` at the first attempt, and a
+        statement of its own costs each half as much again."""
+        alike: dict[bytes, tuple[list[str], Document]] = {}
+        for verdict in changes.verdicts:
+            update = verdict_update(verdict, now=now, keys_kept=keys_kept)
+            ids, _ = alike.setdefault(bson.encode(update, codec_options=CODEC), ([], update))
+            ids.append(verdict.command["_id"])
+        statements = [
+            {"q": {"_id": {"$in": ids}, "active": True}, "u": update, "multi": True} for ids, update in alike.values()
+        ]
+        self._run_updates("commands", statements, expected=len(changes.verdicts))
         self._update(
-            "commands",
-            [
-                ({"_id": verdict.command["_id"], "active": True}, verdict_update(verdict, now=now, keys_kept=keys_kept))
-                for verdict in changes.verdicts
-            ],
-        )
-        self._update(
-            "commands",
-            [({"_id": id}, {"$push": {"warnings": {"$each": rows}}}) for id, rows in changes.warned.items()],
+            "commands", [(id, {"$push": {"warnings": {"$each": rows}}}) for id, rows in changes.warned.items()]
         )
         # After the verdicts: one waited for may have had its own in this very batch.
-        for predecessor in changes.awaited:
-            waiters.await_ending(self.db, self._session, predecessor)
+        for predecessor, waiter in changes.awaited:
+            waiters.await_ending(self.db, self._session, predecessor, waiter)
 
     def _write_entities(self, changes: Changes) -> None:
-        new: dict[str, list[Document]] = {}
-        old: dict[str, list[tuple[str, int | None, Document]]] = {}
-        for (collection, id), (version, document) in changes.entities.items():
-            if version is None:
-                new.setdefault(collection, []).append(document)
-            else:
-                old.setdefault(collection, []).append((id, version, document))
-        for collection, documents in new.items():
-            self._insert(collection, documents)
-        for collection, replacements in old.items():
-            self._replace(collection, replacements)
+        # By `_id` alone, which is the server's fast path: that nobody changed them since we read them is what
+        # the snapshot is for, a concurrent change is a write conflict.
+        for collection in {collection for collection, _ in changes.entities}:
+            mine = [(id, *change) for (name, id), change in changes.entities.items() if name == collection]
+            self._insert(collection, [document for _, is_new, document in mine if is_new])
+            self._update(collection, [(id, document) for id, is_new, document in mine if not is_new])
 
     def _guard(self, refs: set[Ref]) -> None:
         # A write of our own makes any concurrent change of the document a write conflict.
         for collection, id in refs:
-            self._update(collection, [({"_id": id}, {"$inc": {"guards": 1}})])
+            self._update(collection, [(id, {"$inc": {"guards": 1}})])
 
     def _insert_follow_ups(self, documents: list[Document]) -> list[Line]:
         """Derived names are idempotency keys, looked up first: a duplicate key inside the transaction would
@@ -276,14 +195,12 @@ class UnitOfWork:
         return [(row["tenant_id"], row["target"]) for row in fresh]
 
     def _release(self, verdicts: list[Verdict]) -> list[Line]:
-        ended: dict[str, list[str]] = {}
-        for verdict in verdicts:
-            if verdict.command.get("awaited") and is_ending(verdict.state) and verdict.state != "dead":
-                ended.setdefault(verdict.command["tenant_id"], []).append(verdict.command["_id"])
-        woken: list[Line] = []
-        for tenant_id, ids in ended.items():
-            woken += waiters.release(self.db, self._session, tenant_id, ids)
-        return woken
+        ended = [
+            verdict.command
+            for verdict in verdicts
+            if "awaited" in verdict.command and is_ending(verdict.state) and verdict.state != "dead"
+        ]
+        return waiters.release(self.db, self._session, ended)
 
     # -- the wire: one server command per collection and kind of write; the driver's bulk classes cost more
     # -- per operation than the server does.
@@ -292,85 +209,20 @@ class UnitOfWork:
         if documents:
             self._run({"insert": collection, "documents": documents}, expected=len(documents))
 
-    def _replace(self, collection: str, rows: list[tuple[str, int | None, Document]]) -> None:
-        self._update(
-            collection,
-            [({"_id": id} if version is None else {"_id": id, "version": version}, row) for id, version, row in rows],
-        )
+    def _update(self, collection: str, updates: list[tuple[str, Document]]) -> None:
+        statements = [{"q": {"_id": id}, "u": update} for id, update in updates]
+        self._run_updates(collection, statements, expected=len(updates))
 
-    def _update(self, collection: str, updates: list[tuple[Document, Document]]) -> None:
-        if updates:
-            statements = [{"q": query, "u": update} for query, update in updates]
-            self._run({"update": collection, "updates": statements}, expected=len(updates))
+    def _run_updates(self, collection: str, statements: list[Document], *, expected: int) -> None:
+        if statements:
+            self._run({"update": collection, "updates": statements}, expected=expected)
 
     def _run(self, command: Document, *, expected: int) -> None:
         try:
             reply = self.db.command(command, codec_options=CODEC, session=self._session)
         except InvalidDocument as error:
             raise Unwritable(str(error)) from error
-        for error in reply.get("writeErrors", ()):
-            raise Unwritable(error["errmsg"], code=error["code"])
+        for refusal in reply.get("writeErrors", ()):
+            raise Unwritable(refusal["errmsg"], code=refusal["code"])
         if reply["n"] != expected:
             raise Contention(f"{expected - reply['n']} documents have changed since they were read")
-
-
-class _Budget:
-    """What one batch may still take."""
-
-    def __init__(self, *, share: int) -> None:
-        self.share = share
-        self.count = 0
-        self.size = 0
-        self.taken: dict[Line, list[Document]] = {}
-        self.more: set[Line] = set()
-
-    @property
-    def spent(self) -> bool:
-        return self.count >= PER_BATCH or self.size >= BYTES
-
-    def offer(self, line: Line, command: Document) -> None:
-        if self.spent or len(self.taken.get(line, ())) >= self.share:
-            self.more.add(line)
-            return
-        self.taken.setdefault(line, []).append(command)
-        self.count += 1
-        self.size += len(msgspec.json.encode(command["payload"]))
-
-
-def is_ending(state: State) -> bool:
-    return state not in ("accepted", "retrying", "parked")
-
-
-def verdict_update(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> Document:
-    """The update that writes a verdict on its command."""
-    to_set: Document = {"state": verdict.state, "attempts": verdict.attempts}
-    to_unset: Document = {}
-    if is_ending(verdict.state):
-        to_set["finished_at"] = now
-        if verdict.state != "dead":
-            to_set["purge_at"] = now + keys_kept
-        to_unset |= {"active": "", "next_at": "", "hint_at": "", "after": "", "suspect": ""}
-    elif verdict.next_at is not None:
-        to_set["next_at"] = verdict.next_at
-    else:
-        to_set["after"] = verdict.after
-        to_unset["next_at"] = ""
-    if verdict.error is not None:
-        to_set["error"] = verdict.error
-    elif "error" in verdict.command:
-        to_unset["error"] = ""
-    if verdict.result:
-        to_set["result"] = verdict.result
-    if verdict.warnings:
-        to_set["warnings"] = verdict.warnings
-    if verdict.state == "dead" and verdict.entity_version is not None:
-        to_set["died_at_version"] = verdict.entity_version
-    if verdict.events:
-        to_set["events"] = verdict.command.get("events", 0) + len(verdict.events)
-    entry: Document = {"state": verdict.state, "at": now}
-    if verdict.error is not None:
-        entry["code"] = verdict.error["code"]
-    update: Document = {"$set": to_set, "$push": {"history": {"$each": [entry], "$slice": -HISTORY}}}
-    if to_unset:
-        update["$unset"] = to_unset
-    return update

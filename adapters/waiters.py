@@ -18,26 +18,28 @@ from adapters.mongo import Contention, Document
 from tasks.catalogue import Catalogue
 
 
-def await_ending(db: Database[Any], session: ClientSession, predecessor: Document) -> None:
-    """Mark that somebody waits for this command. Raises: Contention: it has just ended."""
+def await_ending(db: Database[Any], session: ClientSession, predecessor: Document, waiter: str) -> None:
+    """Mark that this command waits for that one. Raises: Contention: it has just ended."""
     state = predecessor["state"]
     marked = db.commands.update_one(
-        {"_id": predecessor["_id"], "state": state}, {"$set": {"awaited": True}}, session=session
+        {"_id": predecessor["_id"], "state": state}, {"$addToSet": {"awaited": waiter}}, session=session
     )
     if marked.matched_count != 1:
         raise Contention(f"{predecessor['_id']} is no longer {state}")
 
 
-def release(db: Database[Any], session: ClientSession, tenant_id: str, ids: Iterable[str]) -> list[Line]:
-    """Wake whoever waited for these endings alone; a parked one comes back at the end of its line."""
-    ended = list(ids)
-    waiting = {"tenant_id": tenant_id, "active": True, "after": {"$in": ended}}
+def release(db: Database[Any], session: ClientSession, ended: Iterable[Document]) -> list[Line]:
+    """Wake whoever waited for these commands alone; a parked one comes back at the end of its line."""
+    ends = {command["_id"]: command.get("awaited", []) for command in ended}
+    waiting = [id for awaited in ends.values() for id in awaited]
     woken: list[Line] = []
-    for command in db.commands.find(waiting, session=session):
-        left = [id for id in command["after"] if id not in ended]
+    if not waiting:
+        return woken
+    for command in db.commands.find({"_id": {"$in": waiting}, "active": True}, session=session):
+        left = [id for id in command.get("after", ()) if id not in ends]
         db.commands.update_one({"_id": command["_id"]}, _released(command, left), session=session)
         if not left:
-            woken.append((tenant_id, command["target"]))
+            woken.append((command["tenant_id"], command["target"]))
     return woken
 
 

@@ -34,7 +34,7 @@ class NewItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError("min is above max")
 
 
-NewItems = Annotated[list[NewItem], Meta(max_length=200)]
+NewItems = Annotated[tuple[NewItem, ...], Meta(max_length=200)]
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +115,7 @@ def answered(
 
 
 def fitting(item: Item, value: Value) -> Value:
-    """The value as its kind stores it; numbers may come as text. Raises: Rejected: checklist_value_invalid."""
+    """The value as its kind stores it; numbers may come as text. Raises: checklist_value_invalid."""
     match item.kind, value:
         case "check", bool():
             return value

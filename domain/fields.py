@@ -33,6 +33,12 @@ Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}" + _END, description="ISO 421
 Amount = Annotated[
     str, Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,4})?" + _END, description="money, decimal text, not negative")
 ]
+SignedAmount = Annotated[
+    str,
+    Meta(
+        pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,4})?" + _END, description="money as text; a credit is below zero"
+    ),
+]
 SignedDecimal = Annotated[
     str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,6})?" + _END, description="decimal text")
 ]

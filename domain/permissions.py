@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 PERMISSIONS: Mapping[str, str] = {
-    "workorders.read": "see work orders, and comment on them",
+    "workorders.read": "see work orders",
+    "workorders.discuss": "comment on work orders, ask for an approval",
     "workorders.write": "create, change, assign and cancel work orders",
     "workorders.execute": "do the work: start, hold, complete, answer checklists, log labour and parts, sign",
     "workorders.approve": "decide an approval step (never on one's own order)",
@@ -48,27 +49,31 @@ ROLES: Mapping[str, frozenset[str]] = {
     "admin": frozenset({"*"}),
     "manager": frozenset(
         {
-            "workorders.read", "workorders.write", "workorders.approve", "workorders.close",
+            "workorders.read", "workorders.discuss",
+            "workorders.write", "workorders.approve", "workorders.close",
             "workrequests.read", "workrequests.submit", "assets.*", "inventory.*", "pm.*",
             "importexport.*", "reports.*", "users.read", "roles.read", "audit.read", "ops.read",
         }
     ),
     "planner": frozenset(
         {
-            "workorders.read", "workorders.write", "workrequests.*", "assets.*", "inventory.*", "pm.*",
+            "workorders.read", "workorders.discuss",
+            "workorders.write", "workrequests.*", "assets.*", "inventory.*", "pm.*",
             "importexport.*", "reports.read", "reports.export", "users.read", "offline.submit",
         }
     ),
     "supervisor": frozenset(
         {
-            "workorders.read", "workorders.write", "workorders.execute", "workorders.close",
+            "workorders.read", "workorders.discuss",
+            "workorders.write", "workorders.execute", "workorders.close",
             "workrequests.*", "assets.read", "inventory.read", "pm.read", "importexport.export",
             "reports.read", "users.read", "offline.submit",
         }
     ),
     "technician": frozenset(
         {
-            "workorders.read", "workorders.execute", "workrequests.read", "workrequests.submit",
+            "workorders.read", "workorders.discuss",
+            "workorders.execute", "workrequests.read", "workrequests.submit",
             "assets.read", "inventory.read", "pm.read", "users.read", "offline.submit",
         }
     ),

@@ -25,6 +25,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 P = TypeVar("P", bound=Payload)
+PayloadType = type[Payload]
 Handler = Callable[[P, Work], None]
 Reads = Callable[[Any], Iterable[tuple[type[Entity], str]]]
 
@@ -33,7 +34,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of one command type."""
 
     type: str
-    payload: type[Payload]
+    payload: PayloadType
     handler: Callable[[Any, Work], None]
     permission: str | None
     """Needed of the actor at acceptance and again when applied; None: any signed-in user of the tenant."""

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import dramatiq
@@ -23,6 +24,7 @@ from adapters.unit_of_work import UnitOfWork
 from domain.ids import uuid7
 from tasks.catalogue import catalogue
 from workers.executor import Drained, Executor
+from workers.imports import Importer
 from workers.middleware import StopFetching
 from workers.pool import Pool
 from workers.presence import Presence
@@ -75,17 +77,27 @@ class WorkerProcess:
         ]
         self.pool = Pool(executors, report=report, monotonic=clock.monotonic)
         self.broker: HintBroker = hints.broker(broker_url, [StopFetching(self._stop_fetching)], timeout=SOCKET_TIMEOUT)
-        dramatiq.actor(self._drain, actor_name=hints.ACTOR, queue_name=QUEUES[0], broker=self.broker)
+        dramatiq.actor(actor_name=hints.ACTOR, queue_name=QUEUES[0], broker=self.broker)(self._drain)
         self._dramatiq = dramatiq.Worker(self.broker, queues=set(queues), worker_threads=threads)
+        self.importer = Importer(
+            mongo[database],
+            catalogue(),
+            send=partial(hints.send, self.broker),
+            now=now,
+            new_id=lambda: uuid7(now(), secrets.token_bytes(10)),
+            monotonic=clock.monotonic,
+        )
 
     def start(self) -> None:
         """Ready for hints when this returns. Raises: Unavailable."""
         self.presence.start()
         self._dramatiq.start()
+        self.importer.start()
         logger.info("worker ready", worker=self.id)
 
     def stop(self) -> None:
         """Finish what runs, hand back what waits, sign off."""
+        self.importer.stop()
         self._dramatiq.stop(timeout=int(SHUTDOWN / timedelta(milliseconds=1)))
         for queue, line in self.pool.close():
             self._pass_on(queue, [line])

@@ -17,7 +17,9 @@ from loguru import logger
 from adapters.commands import KEYS_KEPT
 from adapters.hints import Line
 from adapters.mongo import Contention, Document, UnknownOutcome, Unwritable
-from adapters.unit_of_work import Heads, Ref, UnitOfWork, Verdict
+from adapters.heads import Heads
+from adapters.unit_of_work import UnitOfWork
+from adapters.verdicts import Ref, Verdict
 from domain.kinds import ENTITIES
 from tasks.catalogue import Catalogue
 from workers.choice import choose

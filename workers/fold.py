@@ -11,7 +11,7 @@ import msgspec
 from adapters.commands import RUNNABLE, event
 from adapters.hints import Line
 from adapters.mongo import Document
-from adapters.unit_of_work import Verdict, is_ending
+from adapters.verdicts import Verdict, is_ending
 from domain.errors import Conflict, Missing, Rejected
 from tasks.command import Spec
 from workers.fate import APPLIED, Fate, Newer, fate_of
@@ -54,16 +54,13 @@ def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: F
         if command["_id"] in forced:
             raise forced[command["_id"]]
         overlay = Overlay(snapshot, command, spec, _permitted(command, spec, snapshot))
-        payload = _payload(command, spec)
-        _check_base(command, spec, snapshot)
-        spec.handler(payload, overlay)
+        _handle(command, spec, snapshot, overlay)
         events, version = overlay.merge()
         return Verdict(
             command=command,
             state=APPLIED.state,
             events=events,
             warnings=overlay.warnings,
-            result=_result(command, version),
             attempts=attempts + 1,
             entity_version=version,
         )
@@ -92,12 +89,26 @@ def _payload(command: Document, spec: Spec) -> Any:
         raise Rejected("invalid_payload", str(error)) from error
 
 
-def _check_base(command: Document, spec: Spec, snapshot: Snapshot) -> None:
-    """Fields this command touches must not have changed since the version its author saw."""
+def _handle(command: Document, spec: Spec, snapshot: Snapshot, overlay: Overlay) -> None:
+    """Run the handler, and compare what it would change with what others changed since the author's base.
+
+    A refusal on a moved base is a conflict too: its author acted on a state that is gone.
+    """
+    try:
+        spec.handler(_payload(command, spec), overlay)
+    except Missing:
+        raise
+    except Rejected as refusal:
+        raise _moved(command, frozenset(spec.touches), snapshot) or refusal from None
+    if conflict := _moved(command, overlay.seal() & set(spec.touches), snapshot):
+        raise conflict
+
+
+def _moved(command: Document, touched: frozenset[str], snapshot: Snapshot) -> Conflict | None:
+    """The conflict, if somebody else has changed one of these fields since the version the author saw."""
     base = command.get("base_version")
-    if base is None or not spec.touches:
-        return
-    line = (command["tenant_id"], command["target"])
+    if base is None or not touched:
+        return None
     device = command["origin"].get("device_id")
     diff = [
         {
@@ -107,12 +118,11 @@ def _check_base(command: Document, spec: Spec, snapshot: Snapshot) -> None:
             "at": event["at"],
             "version": event["version"],
         }
-        for event in snapshot.changed_since(line, base)
+        for event in snapshot.changed_since((command["tenant_id"], command["target"]), base)
         if device is None or event["actor"].get("device_id") != device
-        for path in sorted(set(event["paths"]) & set(spec.touches))
+        for path in sorted(touched.intersection(event["paths"]))
     ]
-    if diff:
-        raise Conflict("base_moved", f"changed since version {base}", diff=diff)
+    return Conflict("base_moved", f"changed since version {base}", diff=diff) if diff else None
 
 
 def _behind_create(command: Document, missing: Missing, snapshot: Snapshot) -> Verdict | None:
@@ -121,7 +131,7 @@ def _behind_create(command: Document, missing: Missing, snapshot: Snapshot) -> V
     create = snapshot.predecessor(command["tenant_id"], target, but=command["_id"])
     if create is None:
         return None
-    snapshot.changes.awaited.append(create)
+    snapshot.changes.awaited.append((create, command["_id"]))
     after, attempts = [create["_id"]], command["attempts"]
     if create["state"] in RUNNABLE:
         return Verdict(command=command, state="accepted", events=[], after=after, attempts=attempts)
@@ -132,7 +142,7 @@ def _behind_create(command: Document, missing: Missing, snapshot: Snapshot) -> V
 
 def _verdict(command: Document, fate: Fate, snapshot: Snapshot, overlay: Overlay | None) -> Verdict:
     error = fate.error or {}
-    told = {name: error[name] for name in ("code", "message") if name in error}
+    told: Document = {name: error[name] for name in ("code", "message") if name in error}
     name = f"command.{fate.state}"
     return Verdict(
         command=command,
@@ -143,7 +153,3 @@ def _verdict(command: Document, fate: Fate, snapshot: Snapshot, overlay: Overlay
         attempts=command["attempts"] + 1 if fate.counts or is_ending(fate.state) else command["attempts"],
         entity_version=overlay.current_version() if overlay else None,
     )
-
-
-def _result(command: Document, version: int | None) -> Document | None:
-    return {"id": command["target"].partition(":")[2], "version": version}

@@ -12,7 +12,7 @@ import msgspec
 
 from adapters.commands import MAX_DEPTH, Key, Origin, event, fingerprint, fresh, target_of
 from adapters.mongo import Document
-from adapters.unit_of_work import Ref
+from adapters.verdicts import Ref
 from domain.actor import Actor
 from domain.entity import Entity, Entry
 from domain.errors import Missing, Rejected
@@ -41,6 +41,8 @@ class Overlay:
         self._kind = ENTITIES[spec.kind]
         self._ref: Ref = (self._kind.collection, document_id(self._tenant, self._id))
         self._saved: Entity | None = None
+        self._document: Document | None = None
+        self._paths: tuple[str, ...] = ()
         self._read: dict[str, Document] = {}
         self._rows: dict[str, tuple[bool, Document]] = {}
         self._emitted: list[tuple[str, Document]] = []
@@ -164,42 +166,43 @@ class Overlay:
 
     # -- what the fold does with it -----------------------------------------------------------------------
 
-    def merge(self) -> tuple[list[Document], int | None]:
-        """Put all of it into the snapshot. Returns the events and the entity's version afterwards."""
-        changes = self._snapshot.changes
-        document = self._snapshot.slot(self._ref).document
-        paths: tuple[str, ...] = ()
+    def seal(self) -> frozenset[str]:
+        """The handler is done: work out the new document. Returns the fields that it changes."""
         if self._saved is not None or self._rows:
-            document, paths = self._write(document)
+            self._document, self._paths = self._draft(self._snapshot.slot(self._ref).document)
+        return frozenset(self._paths)
+
+    def merge(self) -> tuple[list[Document], int | None]:
+        """Put all of it into the snapshot, once sealed. Returns the events and the entity's version afterwards."""
+        changes = self._snapshot.changes
+        if self._document is not None:
+            saved, version = self._saved, self._document["version"]
+            entity = msgspec.structs.replace(saved, version=version) if saved else None
+            self._snapshot.put(self._ref, self._document, entity)
         changes.entries |= self._rows
         changes.follow_ups += self._follow_ups
         changes.guards |= self._guards
         parent = self._command["origin"].get("parent")
         if parent and self.warnings:
             changes.warned.setdefault(parent, []).extend(self.warnings)
-        version = document["version"] if document else None
-        return self._events(version, paths), version
+        return self._events(self.current_version()), self.current_version()
 
-    def _write(self, old: Document | None) -> tuple[Document, tuple[str, ...]]:
+    def _draft(self, old: Document | None) -> tuple[Document, tuple[str, ...]]:
         fields = msgspec.to_builtins(self._saved, builtin_types=_KEPT) if self._saved else {}
         if old is None:
             head = {"_id": self._ref[1], "tenant_id": self._tenant, "schema_version": self._kind.schema_version}
             document = head | {"created_at": self.now} | fields | {"version": 1, "updated_at": self.now}
-            paths = tuple(name for name, value in fields.items() if value not in (None, [], {}))
-        else:
-            fields.pop("version", None)
-            # Fields that this release does not know stay as they are.
-            document = old | fields | {"version": old["version"] + 1, "updated_at": self.now}
-            paths = tuple(name for name, value in fields.items() if old.get(name) != value)
-        entity = msgspec.structs.replace(self._saved, version=document["version"]) if self._saved else None
-        self._snapshot.put(self._ref, document, entity)
-        return document, paths
+            return document, tuple(name for name, value in fields.items() if value not in (None, [], {}))
+        fields.pop("version", None)
+        # Fields that this release does not know stay as they are.
+        document = old | fields | {"version": old["version"] + 1, "updated_at": self.now}
+        return document, tuple(name for name, value in fields.items() if old.get(name) != value)
 
-    def _events(self, version: int | None, paths: tuple[str, ...]) -> list[Document]:
+    def _events(self, version: int | None) -> list[Document]:
         serial = self._command.get("events", 0)
         emitted = self._emitted or [("command.applied", {})]
         return [
-            event(self._command, serial + n, name, at=self.now, version=version, paths=paths, data=data)
+            event(self._command, serial + n, name, at=self.now, version=version, paths=self._paths, data=data)
             for n, (name, data) in enumerate(emitted)
         ]
 

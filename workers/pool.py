@@ -15,7 +15,7 @@ from adapters.hints import Line
 from adapters.mongo import Unavailable
 from workers.executor import Drained, Executor
 
-LINES_PER_BATCH = 64
+LINES_PER_BATCH = 128
 Report = Callable[[str, Drained, float], None]
 """Called after each batch: queue, what was done, seconds taken."""
 

@@ -12,7 +12,8 @@ import msgspec
 from adapters.commands import State
 from adapters.hints import Line
 from adapters.mongo import Document
-from adapters.unit_of_work import Changes, Ref, UnitOfWork, is_ending
+from adapters.unit_of_work import UnitOfWork
+from adapters.verdicts import Changes, Ref, is_ending
 from domain.actor import Actor
 from domain.entity import Entity
 from domain.permissions import granted
@@ -80,13 +81,10 @@ class Snapshot:
         return self._slots[ref]
 
     def put(self, ref: Ref, document: Document, entity: Entity | None) -> None:
-        """The document as a command leaves it; what will be replaced is the version first read."""
-        old = self.slot(ref).document
-        if ref in self.changes.entities:
-            replaced, _ = self.changes.entities[ref]
-        else:
-            replaced = old["version"] if old else None
-        self.changes.entities[ref] = (replaced, document)
+        """The document as a command leaves it."""
+        written = self.changes.entities.get(ref)
+        is_new = written[0] if written else self.slot(ref).document is None
+        self.changes.entities[ref] = (is_new, document)
         self._slots[ref] = Slot(document, entity)
 
     def changed_since(self, line: Line, version: int) -> list[Document]:
@@ -103,7 +101,7 @@ class Snapshot:
         found = self._uow.find_create(self.catalogue, tenant_id, target)
         if found is None or found["_id"] == but:
             return None
-        state = self.outcomes.get(found["_id"], found["state"])
+        state: State = self.outcomes.get(found["_id"]) or found["state"]
         return None if is_ending(state) and state != "dead" else found | {"state": state}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from msgspec.structs import replace
 
@@ -12,10 +12,12 @@ from domain.work_order.model import PartLine, WorkOrder
 from domain.work_order.transitions import step
 
 MOST_PARTS = 500
+MOST_MONEY = Decimal(10) ** 15
+"""Sums below it are exact to four decimals within the 28 digits that Decimal computes with."""
 
 
 def booked(order: WorkOrder, entry: Line) -> WorkOrder:
-    """The order with the row counted. Raises: Rejected: locked_period, currency_mismatch, invalid_transition."""
+    """The order with the row counted. Raises: locked_period, currency_mismatch, invalid_transition."""
     step(order.number, order.status, entry.action)
     return _count(order, entry, 1)
 
@@ -49,7 +51,7 @@ def cost_of_return(order: WorkOrder, part_id: str, quantity: Decimal) -> Decimal
 
 def money(amount: Decimal) -> Decimal:
     """To four decimals, half to even: finer than any currency, coarse enough to stay exact in sums."""
-    return amount.quantize(Decimal("0.0001"))
+    return amount.quantize(Decimal("0.0001"), context=Context(prec=34))
 
 
 def _count(order: WorkOrder, entry: Line, sign: int) -> WorkOrder:
@@ -93,4 +95,9 @@ def _spent(order: WorkOrder, amount: Decimal, currency: str | None) -> WorkOrder
             path="currency",
             currency=order.currency,
         )
-    return replace(order, cost_total=order.cost_total + amount, currency=currency)
+    total = order.cost_total + amount
+    if abs(total) >= MOST_MONEY:
+        raise Rejected(
+            "amount_too_large", f"the cost of {order.number} would reach {total:.3g}", path="amount"
+        )
+    return replace(order, cost_total=total, currency=currency)

@@ -1,4 +1,4 @@
-"""A work order, and how it moves. Every method gives a new order, or the very same one when nothing changed."""
+"""A work order, and how it moves. A method gives a new order, or the very same one when nothing changed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 
-from domain import checklist
 from domain.actor import Actor
-from domain.checklist import Item
+from domain.checklist import Item, Value, answered, missing
 from domain.entity import Entity
 from domain.errors import Rejected
 from domain.work_order.transitions import Action, Status, step
@@ -100,7 +99,7 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
         return any(step.verdict is None for step in self.approvals)
 
     def must_be_worked_by(self, actor: Actor) -> None:
-        """Technicians do their own work; who may write orders may do anyone's. Raises: Rejected: not_assigned.
+        """Technicians do their own work; who may write orders may do anyone's. Raises: not_assigned.
 
         Who belongs to a team is not known here: an order given to a team and to nobody by name is open to
         whoever may execute work.
@@ -158,7 +157,7 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
         if self.status == "completed":
             return self
         step(self.number, self.status, "complete")
-        if open_items := checklist.missing(self.checklist):
+        if open_items := missing(self.checklist):
             raise Rejected(
                 "checklist_incomplete",
                 f"{len(open_items)} required items are not answered, first: {open_items[0].text}",
@@ -192,17 +191,15 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
     def answer(
         self,
         item_id: str,
-        value: checklist.Value,
+        value: Value,
         *,
         by: str | None,
         at: datetime,
         evidence_sha256: str | None = None,
     ) -> Self:
-        """With that answer on its checklist. Raises: Rejected, Conflict as `checklist.answered`."""
+        """With that answer on its checklist. Raises: Rejected, Conflict as `answered`."""
         step(self.number, self.status, "answer")
-        items = checklist.answered(
-            self.checklist, item_id, value, by=by, at=at, evidence_sha256=evidence_sha256
-        )
+        items = answered(self.checklist, item_id, value, by=by, at=at, evidence_sha256=evidence_sha256)
         return self if items is self.checklist else self._with(checklist=items)
 
     def _approved_for(self, action: Action) -> None:

@@ -1,0 +1,213 @@
+"""Dead letters: what failed for a reason that is ours, waiting for a person to replay or discard it.
+
+One state at a time: every act is a compare-and-set on `dead`, with its event and audit row in
+the same transaction.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from pymongo import ReturnDocument
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from adapters.acts import Act, audit, in_transaction, write_event
+from adapters.commands import AT_ONCE, HISTORY, Key, Origin, fingerprint, fresh
+from adapters.endings import end
+from adapters.hints import Line
+from adapters.mongo import Contention, Document
+from tasks.command import Spec
+
+_AUDITED = (
+    "type",
+    "target",
+    "state",
+    "attempts",
+    "payload",
+    "base_version",
+    "error",
+    "superseded_by",
+    "new_payload",
+)
+
+
+class NoSuchCommand(Exception):
+    """The tenant has no command of that id."""
+
+
+class NotDead(Exception):
+    """Somebody decided on it before, or it never died."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"the command is {state}, not dead")
+        self.state = state
+
+
+class OtherTarget(Exception):
+    """An edited payload names another entity: that would be another command, not a replay."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What an act left: the command that stands now, and the lines to hint."""
+
+    command: Document
+    lines: list[Line]
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """A payload in place of the dead one's, already decoded by its spec as well."""
+
+    spec: Spec
+    payload: Document
+    typed: Any
+    new_id: str
+
+
+def listed(
+    db: Database[Any], tenant_id: str | None, *, limit: int, before: str | None = None
+) -> list[Document]:
+    """Newest first; `before` is the id of the last one seen. Without a tenant: of all (command line only)."""
+    query: Document = {"state": "dead"}
+    if tenant_id is not None:
+        query["tenant_id"] = tenant_id
+    if before is not None:
+        query["_id"] = {"$lt": before}
+    return list(db["commands"].find(query).sort("_id", -1).limit(limit))
+
+
+def show(db: Database[Any], tenant_id: str | None, command_id: str) -> Document:
+    """The whole command, traceback and all. Raises: NoSuchCommand, NotDead."""
+    found = db["commands"].find_one({"_id": command_id} | ({"tenant_id": tenant_id} if tenant_id else {}))
+    if found is None:
+        raise NoSuchCommand(command_id)
+    if found["state"] != "dead":
+        raise NotDead(found["state"])
+    return dict(found)
+
+
+def replay(db: Database[Any], command_id: str, act: Act) -> Outcome:
+    """Back to the end of its line, as it was. Its base is the version at its death, so that it meets what
+    came later as a conflict instead of overwriting it. Raises: NoSuchCommand, NotDead.
+    """
+
+    def work(session: ClientSession) -> Outcome:
+        command = _dead(db, session, act, command_id)
+        change = _revived(command, act)
+        change["$set"]["events"] = write_event(db, session, command, "command.replayed", act)
+        query = {"_id": command_id, "state": "dead"}
+        after: Document = db["commands"].find_one_and_update(
+            query, change, return_document=ReturnDocument.AFTER, session=session
+        ) or _gone(command)
+        _audit(db, session, act, "replay", command, after)
+        return Outcome(after, [(act.tenant_id, command["target"])])
+
+    return in_transaction(db, work)
+
+
+def replay_edited(
+    db: Database[Any], command_id: str, act: Act, edit: Edit, *, keys_kept: timedelta
+) -> Outcome:
+    """A new command by the operator with another payload; the dead one is superseded.
+
+    Raises: NoSuchCommand, NotDead, OtherTarget.
+    """
+
+    def work(session: ClientSession) -> Outcome:
+        command = _dead(db, session, act, command_id)
+        entity_id = edit.spec.target_id(edit.typed)
+        if entity_id is not None and f"{edit.spec.kind}:{entity_id}" != command["target"]:
+            raise OtherTarget(command["target"])
+        new = _edited(command, act, edit)
+        db["commands"].insert_one(new, session=session)
+        # After the insert: who waited behind a dead create finds the new one on its way.
+        after, lines = end(db, session, command, "superseded", act, keys_kept=keys_kept)
+        seen = after | {"superseded_by": new["_id"], "new_payload": edit.payload}
+        _audit(db, session, act, "replay_edited", command, seen)
+        return Outcome(new, lines)
+
+    return in_transaction(db, work)
+
+
+def discard(db: Database[Any], command_id: str, act: Act, *, keys_kept: timedelta) -> Outcome:
+    """Given up for good; what waited for it is decided without it. Raises: NoSuchCommand, NotDead."""
+
+    def work(session: ClientSession) -> Outcome:
+        command = _dead(db, session, act, command_id)
+        after, lines = end(db, session, command, "discarded", act, keys_kept=keys_kept)
+        _audit(db, session, act, "discard", command, after)
+        return Outcome(after, lines)
+
+    return in_transaction(db, work)
+
+
+def _dead(db: Database[Any], session: ClientSession, act: Act, command_id: str) -> Document:
+    found = db["commands"].find_one({"_id": command_id, "tenant_id": act.tenant_id}, session=session)
+    if found is None:
+        raise NoSuchCommand(command_id)
+    if found["state"] != "dead":
+        raise NotDead(found["state"])
+    return dict(found)
+
+
+def _revived(command: Document, act: Act) -> Document:
+    to_set: Document = {
+        "state": "accepted",
+        "active": True,
+        "attempts": 0,
+        "next_at": AT_ONCE,
+        "hint_at": AT_ONCE,
+    }
+    if "died_at_version" in command:
+        to_set["base_version"] = command["died_at_version"]
+    if command.get("losses"):
+        to_set["suspect"] = True  # it may have killed its workers: it runs alone
+    entry = {"state": "accepted", "at": act.at, "by": act.actor, "reason": act.reason}
+    return {
+        "$set": to_set,
+        "$unset": dict.fromkeys(("error", "finished_at", "purge_at", "losses", "died_at_version"), ""),
+        "$currentDate": {"seq": {"$type": "timestamp"}},
+        "$push": {"history": {"$each": [entry], "$slice": -HISTORY}},
+    }
+
+
+def _edited(command: Document, act: Act, edit: Edit) -> Document:
+    base_version = command.get("died_at_version", command.get("base_version"))
+    old = command["origin"]
+    return fresh(
+        edit.spec,
+        id=edit.new_id,
+        tenant_id=act.tenant_id,
+        target=command["target"],
+        payload=edit.payload,
+        origin=Origin(
+            via="operator",
+            user_id=act.user_id,
+            request_id=act.request_id,
+            traceparent=old.get("traceparent"),
+            occurred_at=old.get("occurred_at"),
+            parent=command["_id"],
+            root=old.get("root", command["_id"]),
+        ),
+        key=Key(
+            "operator", f"edited:{command['_id']}", fingerprint(edit.spec.type, edit.payload, base_version)
+        ),
+        accepted_at=act.at,
+        queue=command["queue"],
+        base_version=base_version,
+    )
+
+
+def _audit(
+    db: Database[Any], session: ClientSession, act: Act, verb: str, before: Document, after: Document
+) -> None:
+    def kept(command: Document) -> Document:
+        return {name: command[name] for name in _AUDITED if name in command}
+
+    audit(db, session, act, f"dead_letter.{verb}", before["_id"], before=kept(before), after=kept(after))
+
+
+def _gone(command: Document) -> Document:
+    raise Contention(f"{command['_id']} has moved on")

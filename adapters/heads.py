@@ -1,0 +1,91 @@
+"""Reading the heads of lines: the first active commands of each, within one batch's bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from adapters.commands import RUNNABLE
+from adapters.hints import Line
+from adapters.mongo import Document
+
+PER_LINE = 32
+PER_BATCH = 200
+BYTES = 4 * 1024 * 1024
+
+
+class Heads(msgspec.Struct, frozen=True):
+    """The first active commands of each line, in order.
+
+    `more`: lines that hold more than their share. `unread`: lines the budget did not reach.
+    """
+
+    lines: dict[Line, list[Document]]
+    more: list[Line]
+    unread: list[Line]
+
+
+def read_heads(db: Database[Any], session: ClientSession, lines: Sequence[Line]) -> Heads:
+    """At most PER_BATCH commands and BYTES of payload, and of one line among many at most PER_LINE.
+
+    Lines are read in index order; one query takes whole lines until the budget is spent, and goes on behind a
+    line that has more than its share: a plain sorted and limited find lets one hot line starve all that sort
+    after it.
+    """
+    budget = _Budget(share=max(PER_LINE, PER_BATCH // len(lines)))
+    left = sorted(lines)
+    while left and not budget.spent:
+        limit = PER_BATCH - budget.count + budget.share + 1
+        page = _page(db, session, left, limit)
+        wanted = set(left)
+        for command in page:
+            line = (command["tenant_id"], command["target"])
+            if line in wanted:
+                budget.offer(line, command)
+        if len(page) < limit:
+            left = []
+        else:
+            last = (page[-1]["tenant_id"], page[-1]["target"])
+            budget.more.add(last)
+            left = [line for line in left if line > last]
+    taken = budget.taken.keys()
+    return Heads(budget.taken, sorted(budget.more & taken), sorted({*left, *budget.more} - taken))
+
+
+def _page(db: Database[Any], session: ClientSession, lines: Sequence[Line], limit: int) -> list[Document]:
+    query = {
+        "tenant_id": {"$in": list({tenant for tenant, _ in lines})},
+        "target": {"$in": [target for _, target in lines]},
+        "active": True,
+        "state": {"$in": RUNNABLE},
+    }
+    order = [("tenant_id", 1), ("target", 1), ("seq", 1)]
+    # One round trip: the default first batch holds 101 documents.
+    return list(db.commands.find(query, session=session).sort(order).limit(limit).batch_size(limit))
+
+
+class _Budget:
+    """What one batch may still take."""
+
+    def __init__(self, *, share: int) -> None:
+        self.share = share
+        self.count = 0
+        self.size = 0
+        self.taken: dict[Line, list[Document]] = {}
+        self.more: set[Line] = set()
+
+    @property
+    def spent(self) -> bool:
+        return self.count >= PER_BATCH or self.size >= BYTES
+
+    def offer(self, line: Line, command: Document) -> None:
+        if self.spent or len(self.taken.get(line, ())) >= self.share:
+            self.more.add(line)
+            return
+        self.taken.setdefault(line, []).append(command)
+        self.count += 1
+        self.size += len(msgspec.json.encode(command["payload"]))

@@ -1,0 +1,113 @@
+"""What became of an import: its rows one by one, and how many ended how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+import msgspec
+from pymongo.database import Database
+
+from adapters.commands import RUNNABLE, State
+from adapters.imports import mapping_of
+from adapters.mongo import Document
+
+Outcome = Literal["refused", "changed"]
+
+MISSED: tuple[State, ...] = ("rejected", "conflict", "dead", "cancelled", "discarded", "parked")
+"""States of a command that say: this part of its row did not land (or waits for a person)."""
+
+
+def of_import(tenant_id: str, id: str, states: Iterable[State] | None = None) -> Document:
+    """Selects the commands of an import, by the index `of_import`."""
+    query: Document = {"tenant_id": tenant_id, "import.id": id}
+    return query | {"state": {"$in": list(states)}} if states else query
+
+
+def running_commands(db: Database[Any], tenant_id: str, id: str, *, most: int) -> int:
+    """Commands of this import that are on their way, counted up to `most`."""
+    return db.commands.count_documents(of_import(tenant_id, id, RUNNABLE), limit=most)
+
+
+def tally_pipeline(tenant_id: str, id: str) -> list[Document]:
+    """Yields {_id: state, commands} and, for what did not land, {_id: "missed_rows", commands: rows}."""
+    by_state: list[Document] = [{"$group": {"_id": "$state", "commands": {"$sum": 1}}}]
+    missed: list[Document] = [
+        {"$match": {"state": {"$in": list(MISSED)}}},
+        {"$group": {"_id": "$import.line"}},
+        {"$group": {"_id": "missed_rows", "commands": {"$sum": 1}}},
+    ]
+    return [
+        {"$match": of_import(tenant_id, id)},
+        {"$project": {"_id": 0, "state": 1, "import.line": 1}},
+        {"$facet": {"by_state": by_state, "missed": missed}},
+        {"$project": {"all": {"$concatArrays": ["$by_state", "$missed"]}}},
+        {"$unwind": "$all"},
+        {"$replaceRoot": {"newRoot": "$all"}},
+    ]
+
+
+def missed_pipeline(tenant_id: str, id: str, *, after_line: int, limit: int) -> list[Document]:
+    """Yields {_id: line, reasons} of rows whose commands did not land, by line."""
+    query = of_import(tenant_id, id, MISSED) | {"import.line": {"$gt": after_line}}
+    reason = {
+        "command_id": "$_id",
+        "type": "$type",
+        "state": "$state",
+        "code": {"$ifNull": ["$error.code", "$state"]},
+        "message": {"$ifNull": ["$error.message", "$state"]},
+    }
+    return [
+        {"$match": query},
+        {"$sort": {"import.line": 1, "_id": 1}},
+        {"$group": {"_id": "$import.line", "reasons": {"$push": reason}}},
+        {"$sort": {"_id": 1}},
+        {"$limit": limit},
+    ]
+
+
+def rows(
+    db: Database[Any], tenant_id: str, id: str, *, outcome: Outcome | None = None, after_line: int, limit: int
+) -> list[Document]:
+    """Rows of which there is something to tell, by line: {line, outcome, reasons [{code, message, ...}]}.
+
+    `refused`: it could not be read, or a command of it did not land; `changed`: it differs from an earlier
+    import of the same name.
+    """
+    query = {"tenant_id": tenant_id, "import_id": id, "line": {"$gt": after_line}}
+    if outcome is not None:
+        query["outcome"] = outcome
+    judged = db.import_reports.find(query).sort("line").limit(limit)
+    missed: Iterable[Document] = ()
+    if outcome != "changed":
+        missed = db.commands.aggregate(missed_pipeline(tenant_id, id, after_line=after_line, limit=limit))
+    return list(_merged(judged, missed, limit=limit))
+
+
+def _merged(judged: Iterable[Document], missed: Iterable[Document], *, limit: int) -> Iterator[Document]:
+    found: dict[int, Document] = {}
+    for row in judged:
+        found[row["line"]] = {"line": row["line"], "outcome": row["outcome"], "reasons": row["reasons"]}
+    for row in missed:
+        before = found.get(row["_id"], {"reasons": []})
+        reasons = before["reasons"] + row["reasons"]
+        found[row["_id"]] = {"line": row["_id"], "outcome": "refused", "reasons": reasons}
+    for line in sorted(found)[:limit]:
+        yield found[line]
+
+
+def show(db: Database[Any], found: Document) -> Document:
+    """An import as it is now, its commands counted."""
+    return view(found, db.commands.aggregate(tally_pipeline(found["tenant_id"], found["_id"])))
+
+
+def view(found: Document, tally: Iterable[Document]) -> Document:
+    """An import as clients see it. `missed_rows`: sent, but some of it was refused by a command."""
+    commands = {row["_id"]: row["commands"] for row in tally}
+    missed = commands.pop("missed_rows", 0)
+    shown = ("kind", "name", "state", "dry_run", "file", "created_at", "started_at", "finished_at", "error")
+    out: Document = {"import_id": found["_id"]} | {key: found[key] for key in shown if key in found}
+    counts = found["counts"]
+    if commands or "commands" not in counts:  # once they are purged, what was counted at the end stands
+        counts = counts | {"missed_rows": missed, "commands": commands}
+    return out | {"mapping": msgspec.to_builtins(mapping_of(found)), "counts": counts}

@@ -1,0 +1,86 @@
+"""What commands come to, and the one place that writes it onto them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from adapters.commands import HISTORY, State
+from adapters.mongo import Document
+
+Ref = tuple[str, str]
+"""(collection, document id)."""
+
+
+class Verdict(msgspec.Struct, kw_only=True):
+    """What one command comes to. `state` may stay `accepted`, with `after`: it waits.
+
+    What it did to the entity is told by its events, so that commands that end alike are alike.
+    """
+
+    command: Document
+    state: State
+    events: list[Document]
+    error: Document | None = None
+    warnings: list[Document] = []
+    next_at: datetime | None = None
+    attempts: int = 0
+    after: list[str] = []
+    entity_version: int | None = None
+
+
+class Changes(msgspec.Struct, kw_only=True):
+    """All that a batch wants written."""
+
+    verdicts: list[Verdict] = []
+    entities: dict[Ref, tuple[bool, Document]] = {}
+    """By reference: whether it is new, and the whole document."""
+    entries: dict[str, tuple[bool, Document]] = {}
+    """Ledger rows by id: whether the row is new, and the row."""
+    follow_ups: list[Document] = []
+    guards: set[Ref] = set()
+    """Entities that must not change until we commit."""
+    awaited: list[tuple[Document, str]] = []
+    """A command, and the id of one that now waits for it."""
+    warned: dict[str, list[Document]] = {}
+    """Warnings for parents' receipts, by command id."""
+
+
+def is_ending(state: State) -> bool:
+    return state not in ("accepted", "retrying", "parked")
+
+
+def verdict_update(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> Document:
+    """The update that writes a verdict on its command."""
+    to_set: Document = {"state": verdict.state, "attempts": verdict.attempts}
+    to_unset: Document = {}
+    if is_ending(verdict.state):
+        to_set["finished_at"] = now
+        if verdict.state != "dead":
+            to_set["purge_at"] = now + keys_kept
+        to_unset |= {"active": "", "next_at": "", "hint_at": ""}
+        to_unset |= {name: "" for name in ("after", "suspect") if name in verdict.command}
+    elif verdict.next_at is not None:
+        # `hint_at` too: the relay then passes over what waits for its time without reading it.
+        to_set["next_at"] = to_set["hint_at"] = verdict.next_at
+    else:
+        to_set["after"] = verdict.after
+        to_unset["next_at"] = ""
+    if verdict.error is not None:
+        to_set["error"] = verdict.error
+    elif "error" in verdict.command:
+        to_unset["error"] = ""
+    if verdict.warnings:
+        to_set["warnings"] = verdict.warnings
+    if verdict.state == "dead" and verdict.entity_version is not None:
+        to_set["died_at_version"] = verdict.entity_version
+    if verdict.events:
+        to_set["events"] = verdict.command.get("events", 0) + len(verdict.events)
+    entry: Document = {"state": verdict.state, "at": now}
+    if verdict.error is not None:
+        entry["code"] = verdict.error["code"]
+    update: Document = {"$set": to_set, "$push": {"history": {"$each": [entry], "$slice": -HISTORY}}}
+    if to_unset:
+        update["$unset"] = to_unset
+    return update

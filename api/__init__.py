@@ -1,0 +1,1 @@
+"""The Litestar application: authenticates, validates and accepts."""

@@ -1,0 +1,48 @@
+"""`python -m api`: the web process."""
+
+from __future__ import annotations
+
+import sys
+
+import uvicorn
+from litestar import Litestar
+
+from adapters import logs
+from adapters.settings import Settings, SettingsError, from_environment
+from api.app import create_app
+
+GRACE_S = 3
+"""For requests that run when the process is told to stop."""
+
+
+def main() -> int:
+    try:
+        settings = from_environment()
+    except SettingsError as error:
+        sys.stderr.writelines(f"web: setting {fault}\n" for fault in error.faults)
+        return 1
+    logs.configure(settings, "web")
+    serve(create_app(settings), settings)
+    return 0
+
+
+def serve(app: Litestar, settings: Settings) -> None:
+    """Until told to stop."""
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=30,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

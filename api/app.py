@@ -1,0 +1,215 @@
+"""The web process, wired by hand in one place. Nothing is opened before the lifespan begins."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pymongo
+from litestar import Litestar
+from litestar.config.compression import CompressionConfig
+from litestar.config.cors import CORSConfig
+from litestar.handlers import HTTPRouteHandler
+from loguru import logger
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+from redis.exceptions import RedisError
+
+from adapters import guard, hints, mongo
+from adapters import settings as configuration
+from adapters.clock import Clock, SystemClock
+from adapters.intake import Intake
+from adapters.settings import Settings
+from adapters.telemetry import Metrics
+from adapters.tokens import Tokens
+from api import commands, health, imports, openapi, operator, problem, session, tracking
+from api.accept import Door
+from api.envelope import Envelope
+from api.hinting import HintSender
+from api.identity import Identity
+from api.reads import lists, more
+from api.waiting import Waits
+from domain.ids import uuid7
+from tasks.catalogue import Catalogue
+from tasks.catalogue import catalogue as all_commands
+
+DATABASE = "millwright"
+VERSION = "0.1.0"
+START_PATIENCE_S = 10
+
+HEADERS_IN = (
+    "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer", "traceparent",
+    "x-request-id",
+)  # fmt: skip
+HEADERS_OUT = (
+    "etag", "location", "idempotent-replayed", "preference-applied", "retry-after", "x-request-id",
+)  # fmt: skip
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    catalogue: Catalogue | None = None,
+    clock: Clock | None = None,
+    extra_routes: Sequence[HTTPRouteHandler] = (),
+) -> Litestar:
+    """The application. Settings come from the environment when none are given."""
+    house = House(
+        settings or configuration.from_environment(), catalogue or all_commands(), clock or SystemClock()
+    )
+    app = Litestar(
+        route_handlers=[*house.routes(), *extra_routes],
+        lifespan=[lambda _: house.opened()],
+        openapi_config=openapi.config(VERSION),
+        exception_handlers={Exception: problem.handle},
+        cors_config=_cors(house.settings),
+        compression_config=CompressionConfig(backend="gzip", minimum_size=1_000, exclude=["^/api/commands/"]),
+        logging_config=None,
+    )
+    app.state.house = house
+    app.asgi_handler = Envelope(
+        app.asgi_handler, house.metrics, new_id=house.new_id, monotonic=house.clock.monotonic
+    )
+    return app
+
+
+class House:
+    """Everything the web process owns."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue, clock: Clock) -> None:
+        self.settings = settings
+        self.catalogue = catalogue
+        self.clock = clock
+        self.metrics = Metrics()
+        pool = pool_options(settings)
+        self.mongo: AsyncMongoClient[Any] = mongo.async_client(settings.mongo_uri, connect=False, **pool)
+        # For what people do by hand: transactions shared with the command line, run in threads.
+        self.acts_mongo: MongoClient[Any] = mongo.client(settings.mongo_uri, connect=False, **pool)
+        self.db: AsyncDatabase[Any] = self.mongo.get_default_database(DATABASE)
+        self.acts_db = self.acts_mongo.get_default_database(DATABASE)
+        self.broker = hints.broker(settings.broker)
+        self.hints = HintSender(
+            lambda queue, lines: hints.send(self.broker, queue, lines),
+            lost=self.metrics.hints_lost.inc,
+            monotonic=clock.monotonic,
+        )
+        self.tokens = Tokens(settings.access_secret, lives=settings.jwt_access_expires_in, now=clock.now)
+        self.identity = Identity(self.tokens, self.db["users"], monotonic=clock.monotonic)
+        self.intake = Intake(self.db["commands"])
+        self.waits = Waits(self.db["commands"])
+
+    def new_id(self) -> str:
+        return uuid7(self.clock.now(), secrets.token_bytes(10))
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Open while the application runs; closed in reverse order."""
+        async with AsyncExitStack() as stack:
+            stack.callback(self.broker.close)
+            stack.callback(self.acts_mongo.close)
+            await stack.enter_async_context(self.mongo)
+            await self._refuse_demo()
+            await stack.enter_async_context(self.hints)
+            await stack.enter_async_context(self.intake)
+            await stack.enter_async_context(self.waits)
+            logger.bind(host=self.settings.host, port=self.settings.port).info("web ready")
+            yield
+
+    async def _refuse_demo(self) -> None:
+        if self.settings.is_production:
+            with pymongo.timeout(START_PATIENCE_S):
+                found = await self.db["logins"].find_one(guard.DEMO_LOGINS)
+            guard.refuse_demo_login(self.settings, found)
+
+    def routes(self) -> list[HTTPRouteHandler]:
+        now, new_id = self.clock.now, self.new_id
+        door = Door(
+            identity=self.identity,
+            intake=self.intake,
+            hints=self.hints,
+            waits=self.waits,
+            db=self.db,
+            metrics=self.metrics,
+            now=now,
+            new_id=new_id,
+        )
+        reader = lists.Reader(self.db, self.identity)
+        failures = session.Failures(
+            most=self.settings.rate_limit_max,
+            window=self.settings.rate_limit_window,
+            monotonic=self.clock.monotonic,
+        )
+        by_hand = (self.identity, self.hints, self.catalogue)
+        kept = self.settings.idempotency_ttl
+        return [
+            openapi.route(),
+            *commands.routes(self.catalogue, door, self.identity),
+            *tracking.routes(
+                tracking.Tracking(self.db, self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
+            ),
+            *session.routes(
+                session.Session(self.db, self.tokens, self.identity, failures, new_id=self.new_id)
+            ),
+            *lists.routes(reader),
+            *more.routes(reader, self.db),
+            *operator.routes(
+                operator.Operators(self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
+            ),
+            *imports.routes(imports.Imports(self.acts_db, self.identity, now=now, new_id=new_id)),
+            *health.routes(
+                health.Health(self.db, self.metrics, ping_queue=self._ping_queue, now=self.clock.now)
+            ),
+        ]
+
+    def _ping_queue(self) -> bool:
+        try:
+            return bool(self.broker.client.ping())
+        except (RedisError, OSError):
+            return False
+
+
+def pool_options(settings: Settings) -> dict[str, Any]:
+    """The driver's own names for our settings; it counts in milliseconds."""
+
+    def ms(name: str) -> int:
+        return int(getattr(settings, name).total_seconds() * 1000)
+
+    return {
+        "maxPoolSize": settings.mongo_max_pool_size,
+        "minPoolSize": settings.mongo_min_pool_size,
+        "serverSelectionTimeoutMS": ms("mongo_server_selection_timeout"),
+        "socketTimeoutMS": ms("mongo_socket_timeout"),
+        "connectTimeoutMS": ms("mongo_connect_timeout"),
+        "maxIdleTimeMS": ms("mongo_max_idle_time"),
+    }
+
+
+def _cors(settings: Settings) -> CORSConfig | None:
+    if not settings.cors_origin:
+        return None
+    return CORSConfig(
+        allow_origins=list(settings.cors_origin),
+        allow_credentials="*" not in settings.cors_origin,
+        allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
+        allow_headers=[
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "if-match",
+            "if-none-match",
+            "prefer",
+            "traceparent",
+            "x-request-id",
+        ],
+        expose_headers=[
+            "etag",
+            "location",
+            "idempotent-replayed",
+            "preference-applied",
+            "retry-after",
+            "x-request-id",
+        ],
+        max_age=600,
+    )

@@ -1,0 +1,175 @@
+"""Reading what was sent, and naming what is wrong with it. Nothing here is fatal to anyone but the sender."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from math import isfinite
+from typing import Any
+
+import msgspec
+from litestar.types import Receive
+
+from adapters.intake import MAX_DEPTH
+from api.problem import Fault, Problem, invalid
+
+MAX_BYTES = 256 * 1024
+JSON_TYPE = re.compile(r"application/json\s*(;\s*charset\s*=\s*\"?utf-8\"?\s*)?;?", re.IGNORECASE)
+INT64 = 1 << 63
+
+Headers = dict[bytes, bytes]
+
+_plain = msgspec.json.Decoder()
+
+
+class Gone(Problem):
+    """The client hung up before its body was whole; nobody reads the answer."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "client_gone", "the connection closed before the body was whole")
+
+
+def check_media_type(headers: Headers) -> None:
+    """Raises: Problem 415."""
+    given = headers.get(b"content-type", b"").decode("latin-1").strip()
+    if not JSON_TYPE.fullmatch(given) or headers.get(b"content-encoding", b"identity") != b"identity":
+        fault = Fault(
+            "", "unsupported_media_type", "the body must be application/json in UTF-8, not compressed"
+        )
+        raise Problem(415, "unsupported_media_type", fault.message, faults=[fault])
+
+
+async def read(headers: Headers, receive: Receive) -> bytes:
+    """The whole body, at most MAX_BYTES whatever its length claims. Raises: Problem 413, 400."""
+    announced = headers.get(b"content-length", b"0")
+    if announced.isdigit() and int(announced) > MAX_BYTES:
+        raise _too_large()
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Gone
+        chunk = message["body"]
+        size += len(chunk)
+        if size > MAX_BYTES:
+            raise _too_large()
+        chunks.append(chunk)
+        if not message["more_body"]:
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large() -> Problem:
+    fault = Fault("", "too_large", f"a body has at most {MAX_BYTES} bytes")
+    return Problem(413, "payload_too_large", fault.message, faults=[fault])
+
+
+def decode(body: bytes, decoder: msgspec.json.Decoder[Any]) -> tuple[Any, Any]:
+    """What the body says, typed and as it came. Raises: Problem 422 naming the field."""
+    try:
+        typed = decoder.decode(body)
+        plain = _plain.decode(body)
+    except msgspec.ValidationError as error:
+        raise invalid(fault_of(str(error))) from None
+    except UnicodeDecodeError:
+        raise invalid(_malformed("text that is not UTF-8", body)) from None
+    except msgspec.DecodeError as error:
+        raise invalid(_malformed(str(error), body)) from None
+    except RecursionError:
+        raise invalid(Fault("", "too_deep", f"nested deeper than {MAX_DEPTH} levels")) from None
+    if b"\\u0000" in body:
+        refuse_unstorable(plain)
+    return typed, plain
+
+
+# msgspec ends a message with the place: " - at `$.checklist[0].text`"; the key of a mapping is `$...key`.
+_PLACE = re.compile(r" - at `(?:key in )?\$?([^`]*)`$")
+_NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+
+
+def fault_of(message: str) -> Fault:
+    """A message of msgspec as a fault: its place as a JSON pointer, its code a word."""
+    place = _PLACE.search(message)
+    said = message[: place.start()] if place else message
+    path = "".join(
+        f"/{_escape(name)}" if name else f"/{index}".replace("/...", "/*")
+        for name, index in _STEP.findall(place[1] if place else "")
+    )
+    if named := _NAMED.search(said):
+        path += f"/{_escape(named[1])}"
+    return Fault(path, _code(said), said[:500])
+
+
+_CODES = (
+    ("unknown field", "unknown_field"),
+    ("required field", "missing_field"),
+    ("matching regex", "malformed"),
+    ("of length", "wrong_length"),
+    ("enum value", "unknown_value"),
+    ("out of range", "out_of_range"),
+    (">", "out_of_range"),
+    ("<", "out_of_range"),
+    ("Expected", "wrong_type"),
+)
+
+
+def _code(said: str) -> str:
+    return next((code for sign, code in _CODES if sign in said), "invalid")
+
+
+def _escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LAST_KEY = re.compile(rb'"((?:[^"\\]|\\.){1,100})"\s*:')
+
+
+def _malformed(reason: str, body: bytes) -> Fault:
+    """Names the field that holds what is not JSON; or the last one begun before the text broke off."""
+    try:
+        # The standard library reads what is almost JSON (lone surrogates, NaN), so that it can be pointed at.
+        lenient = json.loads(body.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError):
+        return _broken_off(reason, body)
+    return next(_unstorable(lenient, "", 1), None) or _broken_off(reason, body)
+
+
+def _broken_off(reason: str, body: bytes) -> Fault:
+    cut = re.search(r"\(byte (\d+)\)$", reason)
+    keys = _LAST_KEY.findall(body[: int(cut[1]) if cut else len(body)])
+    path = f"/{_escape(keys[-1].decode('utf-8', 'replace'))}" if keys else ""
+    return Fault(path, "malformed_json", f"the body is not JSON: {reason}")
+
+
+def refuse_unstorable(plain: Any) -> None:
+    """Raises: Problem 422 for what JSON can say and the store or a reader cannot hold."""
+    for fault in _unstorable(plain, "", 1):
+        raise invalid(fault)
+
+
+def _unstorable(value: Any, path: str, depth: int) -> Iterator[Fault]:
+    if depth >= MAX_DEPTH:
+        yield Fault(path, "too_deep", f"nested deeper than {MAX_DEPTH} levels")
+    elif isinstance(value, str):
+        yield from _unstorable_text(value, path)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _unstorable_text(name, path)
+            yield from _unstorable(inner, f"{path}/{_escape(name)}", depth + 1)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _unstorable(inner, f"{path}/{index}", depth + 1)
+    elif isinstance(value, float) and not isfinite(value):
+        yield Fault(path, "out_of_range", "a number must be finite")
+    elif isinstance(value, int) and not -INT64 <= value < INT64:
+        yield Fault(path, "out_of_range", "a whole number has at most 64 bits")
+
+
+def _unstorable_text(text: str, path: str) -> Iterator[Fault]:
+    if "\0" in text:
+        yield Fault(path, "nul_character", "text may not hold the NUL character")
+    if not text.isascii() and _SURROGATE.search(text):
+        yield Fault(path, "malformed_text", "text must be whole Unicode: UTF-8 without lone surrogates")

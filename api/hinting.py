@@ -1,0 +1,80 @@
+"""Hints after acceptance: best effort, never the caller's problem. What is dropped here the relay finds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+
+from loguru import logger
+
+from adapters.hints import Line, Unheard
+
+CAPACITY = 20_000
+"""Lines that may wait for a send; more are dropped."""
+
+SILENCE = timedelta(seconds=1)
+"""After a failure nothing is tried for this long, so that a dead Valkey costs one timeout a second."""
+
+Send = Callable[[str, Sequence[Line]], None]
+
+
+class HintSender:
+    """Collects lines per queue while the previous send is in flight. Use as an async context.
+
+    `send(queue, lines)` blocks and raises Unheard; it runs in a thread of ours. `lost(n)` counts lines.
+    """
+
+    def __init__(self, send: Send, *, lost: Callable[[int], None], monotonic: Callable[[], float]) -> None:
+        self._send = send
+        self._lost = lost
+        self._monotonic = monotonic
+        self._waiting: dict[str, dict[Line, None]] = {}
+        self._count = 0
+        self._silent_until = 0.0
+        self._arrived = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, "hints")
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> HintSender:
+        self._task = asyncio.create_task(self._send_for_ever(), name="hints")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def hint(self, queue: str, line: Line) -> None:
+        """Returns at once."""
+        if self._count >= CAPACITY or self._monotonic() < self._silent_until:
+            self._lost(1)
+            return
+        lines = self._waiting.setdefault(queue, {})
+        if line not in lines:
+            lines[line] = None
+            self._count += 1
+            self._arrived.set()
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            waiting, self._waiting, self._count = self._waiting, {}, 0
+            for queue, lines in waiting.items():
+                await self._send_one(queue, list(lines))
+
+    async def _send_one(self, queue: str, lines: list[Line]) -> None:
+        if self._monotonic() < self._silent_until:
+            self._lost(len(lines))
+            return
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._send, queue, lines)
+        except Unheard as error:
+            self._lost(len(lines))
+            self._silent_until = self._monotonic() + SILENCE.total_seconds()
+            logger.bind(queue=queue, lines=len(lines)).warning("hints left to the relay: {}", str(error))

@@ -1,0 +1,243 @@
+"""POST /api/imports/work-orders and what became of it. The file is stored before the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, TypeVar, get_args
+
+import anyio.to_thread
+import msgspec
+from litestar import Request, get, post
+from litestar.datastructures import UploadFile
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response.base import ASGIResponse
+from pymongo.database import Database
+
+from adapters import import_report, imports
+from adapters.import_report import Outcome
+from adapters.mongo import Document
+from api.body import fault_of
+from api.identity import Identity, need
+from api.openapi import BEARER, operation, parameter
+from api.problem import Fault, Problem, invalid, not_found
+from domain.actor import Actor
+from domain.importing.mapping import ImportName, Mapping
+from domain.importing.table import MAX_BYTES, BadFile
+
+PERMISSION = "importexport.import"
+SPARE_BYTES = 1024 * 1024
+"""For the parts beside the file in a multipart body."""
+
+IN_MEMORY = 1024 * 1024
+MOST_ROWS = 200
+
+T = TypeVar("T")
+_encode = msgspec.json.Encoder().encode
+
+
+class Imports:
+    """`db` is the synchronous database; it is used in threads."""
+
+    def __init__(
+        self,
+        db: Database[Any],
+        identity: Identity,
+        *,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._db = db
+        self._identity = identity
+        self._now = now
+        self._new_id = new_id
+
+    async def submit(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Store the file and the import; 202. Refused as a whole: 413, 415, 422 naming what is wrong."""
+        actor = await self._actor(request)
+        with SpooledTemporaryFile(max_size=IN_MEMORY) as file:
+            given = dict(request.query_params) | await _receive(request, file)
+            name = _typed(given.get("name"), ImportName, "name")
+            mapping = _mapping(given.get("mapping"))
+            dry_run = _typed(given.get("dry_run", False), bool, "dry_run")
+            file_name = str(given.get("file_name") or f"{name}.csv")[:200]
+            file.seek(0)
+
+            def store() -> Document:
+                return imports.submit(
+                    self._db,
+                    file,
+                    id=self._new_id(),
+                    tenant_id=actor.tenant_id,
+                    user_id=actor.user_id or "",
+                    name=name,
+                    mapping=mapping,
+                    file_name=file_name,
+                    dry_run=dry_run,
+                    at=self._now(),
+                )
+
+            try:
+                made = await anyio.to_thread.run_sync(store)
+            except BadFile as bad:
+                status = 413 if bad.code == "too_large" else 422
+                raise Problem(
+                    status, bad.code, bad.message, faults=[Fault("/file", bad.code, bad.message)]
+                ) from None
+        location = f"/api/imports/{made['_id']}"
+        body = _encode(import_report.view(made, []))
+        return ASGIResponse(body=body, status_code=202, headers={"location": location})
+
+    async def show(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
+        found = await self._find(await self._actor(request), id)
+        return ASGIResponse(body=_encode(await self._shown(found)))
+
+    async def rows(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
+        actor = await self._actor(request)
+        await self._find(actor, id)
+        given = request.query_params
+        outcome = _typed(given.get("outcome"), Outcome | None, "outcome")
+        after = _typed(given.get("cursor", 0), int, "cursor")
+        limit = min(max(_typed(given.get("limit", MOST_ROWS), int, "limit"), 1), MOST_ROWS)
+
+        def read() -> list[Document]:
+            return import_report.rows(
+                self._db, actor.tenant_id, id, outcome=outcome, after_line=after, limit=limit
+            )
+
+        items = await anyio.to_thread.run_sync(read)
+        cursor = str(items[-1]["line"]) if len(items) == limit else None
+        return ASGIResponse(body=_encode({"items": items, "cursor": cursor}))
+
+    async def cancel(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
+        actor = await self._actor(request)
+
+        def act() -> bool:
+            return imports.cancel(self._db, actor.tenant_id, id, at=self._now())
+
+        done = await anyio.to_thread.run_sync(act)
+        found = await self._find(actor, id)
+        if not done:
+            raise Problem(409, "too_late", f"this import is {found['state']}", state=found["state"])
+        return ASGIResponse(body=_encode(await self._shown(found)))
+
+    async def _actor(self, request: Request[Any, Any, Any]) -> Actor:
+        actor = await self._identity.actor(request.headers.get("authorization", ""))
+        need(actor, PERMISSION)
+        return actor
+
+    async def _find(self, actor: Actor, id: str) -> Document:
+        found = await anyio.to_thread.run_sync(imports.find, self._db, actor.tenant_id, id)
+        if found is None:
+            raise not_found("import", id[:100])
+        return found
+
+    async def _shown(self, found: Document) -> Document:
+        return await anyio.to_thread.run_sync(import_report.show, self._db, found)
+
+
+async def _receive(request: Request[Any, Any, Any], file: IO[bytes]) -> dict[str, Any]:
+    """Puts the bytes into `file`; returns what else a multipart body says. Raises: Problem 413, 415."""
+    media_type, _ = request.content_type
+    if media_type == "multipart/form-data":
+        return await _receive_parts(request, file)
+    if media_type != "text/csv":
+        raise Problem(415, "unsupported_media_type", "the body must be text/csv or multipart/form-data")
+    async for chunk in request.stream():
+        file.write(chunk)
+    return {}
+
+
+async def _receive_parts(request: Request[Any, Any, Any], file: IO[bytes]) -> dict[str, Any]:
+    form = await request.form()
+    part = form.get("file")
+    if not isinstance(part, UploadFile):
+        raise invalid(Fault("/file", "missing_field", "the part `file` holds the CSV file"))
+    file.write(await part.read())
+    said = {name: form[name] for name in ("name", "mapping", "dry_run") if isinstance(form.get(name), str)}
+    return said | {"file_name": part.filename}
+
+
+def _typed(value: Any, type: Any, path: str) -> Any:
+    try:
+        return msgspec.convert(value, type, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(Fault(f"/{path}", "malformed", f"{path}: {error}")) from None
+
+
+def _mapping(text: Any) -> Mapping:
+    """Raises: Problem 422."""
+    if not isinstance(text, str) or not text:
+        raise invalid(Fault("/mapping", "missing_field", "mapping says, as JSON, which column holds what"))
+    try:
+        return msgspec.json.decode(text, type=Mapping)
+    except msgspec.ValidationError as error:
+        fault = fault_of(str(error))
+        raise invalid(Fault(f"/mapping{fault.path}", fault.code, fault.message)) from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise invalid(Fault("/mapping", "malformed_json", f"mapping is not JSON: {error}")) from None
+
+
+def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
+    about = (
+        parameter("name", "query", "the same name means the same rows", required=True),
+        parameter(
+            "mapping", "query", "JSON: {columns, values?, currency?, status?, key_column?, date_format?}"
+        ),
+        parameter("dry_run", "query", "true: report, and change nothing"),
+    )
+
+    @post(
+        "/api/imports/work-orders",
+        status_code=202,
+        request_max_body_size=MAX_BYTES + SPARE_BYTES,
+        operation_id="imports.submit",
+        operation_class=operation(parameters=about),
+        summary="Import a CSV file of work orders",
+        tags=["imports"],
+        security=BEARER,
+    )
+    async def submit(request: Request[Any, Any, Any]) -> ASGIResponse:
+        return await imports.submit(request)
+
+    @get(
+        "/api/imports/{id:str}",
+        operation_id="imports.show",
+        summary="An import and its counts",
+        tags=["imports"],
+        security=BEARER,
+    )
+    async def show(request: Request[Any, Any, Any], id: FromPath[str]) -> ASGIResponse:
+        return await imports.show(request, id)
+
+    @get(
+        "/api/imports/{id:str}/rows",
+        operation_id="imports.rows",
+        operation_class=operation(
+            parameters=(
+                parameter("outcome", "query", "one of: " + ", ".join(get_args(Outcome))),
+                parameter("cursor", "query", "from the page before"),
+                parameter("limit", "query", f"at most {MOST_ROWS}"),
+            )
+        ),
+        summary="Rows that were refused or changed, and why",
+        tags=["imports"],
+        security=BEARER,
+    )
+    async def rows(request: Request[Any, Any, Any], id: FromPath[str]) -> ASGIResponse:
+        return await imports.rows(request, id)
+
+    @post(
+        "/api/imports/{id:str}/cancel",
+        status_code=200,
+        operation_id="imports.cancel",
+        summary="Send no further rows; what was sent stands",
+        tags=["imports"],
+        security=BEARER,
+    )
+    async def cancel(request: Request[Any, Any, Any], id: FromPath[str]) -> ASGIResponse:
+        return await imports.cancel(request, id)
+
+    yield from (submit, show, rows, cancel)

@@ -1,0 +1,153 @@
+"""What Litestar cannot see for itself: bodies and parameters that handlers read from the raw request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.spec import (
+    Components,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    Operation,
+    Parameter,
+    SecurityScheme,
+)
+from litestar.openapi.spec import RequestBody as Body
+from litestar.response.base import ASGIResponse
+
+Json = dict[str, Any]
+
+BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
+
+PROBLEM: Json = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["path", "code", "message"],
+                "properties": {name: {"type": "string"} for name in ("path", "code", "message")},
+            },
+        },
+    },
+}
+
+ACCEPTED: Json = {
+    "type": "object",
+    "required": ["command_id", "type", "target", "state", "accepted_at"],
+    "properties": {
+        "command_id": {"type": "string"},
+        "type": {"type": "string"},
+        "target": {"type": "string"},
+        "state": {"const": "accepted"},
+        "accepted_at": {"type": "string", "format": "date-time"},
+    },
+}
+
+TEXT: Json = {"type": "string"}
+
+
+def config(version: str) -> OpenAPIConfig:
+    bearer = SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
+    return OpenAPIConfig(
+        title="Millwright",
+        version=version,
+        description="Commands are accepted durably and applied exactly once, in order per target.",
+        # Not "/api": Litestar puts a catch-all of its own below this path.
+        path="/api/docs",
+        render_plugins=[SwaggerRenderPlugin(path="/")],
+        components=Components(security_schemes={"bearer": bearer}),
+        use_handler_docstrings=True,
+    )
+
+
+def route() -> HTTPRouteHandler:
+    """The document itself, made at the first question."""
+
+    @get("/api/openapi.json", include_in_schema=False, sync_to_thread=False)
+    def document(request: Request[Any, Any, Any]) -> ASGIResponse:
+        return ASGIResponse(body=_render(request.app), media_type="application/vnd.oai.openapi+json")
+
+    return document
+
+
+@lru_cache(4)
+def _render(app: Litestar) -> bytes:
+    return msgspec.json.encode(app.openapi_schema.to_schema())
+
+
+def schema_of(payload: type[msgspec.Struct]) -> Json:
+    """One payload's JSON schema, with what it refers to put in place: payloads are trees."""
+    (schema,), parts = msgspec.json.schema_components([payload], ref_template="{name}")
+    inlined: Json = _inline(schema, parts)
+    return inlined
+
+
+def _inline(value: Any, parts: Mapping[str, Any]) -> Any:
+    if isinstance(value, dict):
+        if "$ref" in value:
+            return _inline(deepcopy(parts[value["$ref"]]), parts)
+        return {name: _inline(inner, parts) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_inline(inner, parts) for inner in value]
+    return value
+
+
+def parameter(
+    name: str, place: str, description: str, *, required: bool = False, schema: Json = TEXT
+) -> Parameter:
+    return Parameter(
+        name=name,
+        param_in=place,
+        description=description,
+        required=required,
+        schema=schema,  # type: ignore[arg-type]  # rendered as it is
+    )
+
+
+def content(schema: Json, media_type: str = "application/json") -> dict[str, OpenAPIMediaType]:
+    return {media_type: OpenAPIMediaType(schema=schema)}  # type: ignore[arg-type]  # rendered as it is
+
+
+def operation(
+    *,
+    parameters: Sequence[Parameter] = (),
+    request: Json | None = None,
+    responses: Mapping[str, tuple[str, Json]] | None = None,
+) -> type[Operation]:
+    """An operation class that adds what the handler reads by itself. `responses` by status: said, schema."""
+
+    @dataclass
+    class Described(Operation):
+        def __post_init__(self) -> None:
+            self.parameters = [*(self.parameters or []), *parameters] or None
+            if request is not None:
+                self.request_body = Body(content=content(request), required=True)
+            if responses is not None:
+                self.responses = {
+                    status: OpenAPIResponse(description=said, content=content(schema, _media_type(status)))
+                    for status, (said, schema) in responses.items()
+                }
+
+    return Described
+
+
+def _media_type(status: str) -> str:
+    return "application/json" if status.startswith("2") else "application/problem+json"

@@ -1,0 +1,254 @@
+"""What operators of a tenant see and do: dead letters, the audit trail, conservation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Annotated, Any, TypeVar
+
+import anyio.to_thread
+import msgspec
+from litestar import Request, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response.base import ASGIResponse
+from msgspec import Meta
+from pymongo.database import Database
+
+from adapters import dead_letters
+from adapters.acts import Act
+from adapters.conservation import conservation
+from adapters.dead_letters import Edit, NoSuchCommand, NotDead, OtherTarget, Outcome
+from adapters.mongo import Document
+from api import body
+from api.hinting import HintSender
+from api.identity import Identity, need
+from api.openapi import BEARER, operation, parameter, schema_of
+from api.problem import Fault, Problem, invalid, not_found, request_id_of
+from api.reads.paging import take_limit
+from api.reads.query import conditions, parse
+from api.reads.timeline import check_cursor
+from domain.actor import Actor
+from domain.fields import Reason
+from tasks.catalogue import Catalogue
+
+T = TypeVar("T")
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Reason
+    payload: Annotated[dict[str, Any], Meta(description="in place of the dead one's")] | None = None
+
+
+class Discard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Reason
+
+
+class Operators:
+    """`db` is synchronous and used in threads: these are few, and share their code with the command line."""
+
+    def __init__(
+        self,
+        db: Database[Any],
+        identity: Identity,
+        hints: HintSender,
+        catalogue: Catalogue,
+        *,
+        keys_kept: timedelta,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._db = db
+        self._identity = identity
+        self._hints = hints
+        self._catalogue = catalogue
+        self._keys_kept = keys_kept
+        self._now = now
+        self._new_id = new_id
+
+    async def actor(self, request: Request[Any, Any, Any], permission: str) -> Actor:
+        actor = await self._identity.actor(request.headers.get("authorization", ""))
+        need(actor, permission)
+        return actor
+
+    async def listed(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        actor = await self.actor(request, "ops.read")
+        limit, before = _page(request)
+        found = await _threaded(
+            lambda: dead_letters.listed(self._db, actor.tenant_id, limit=limit + 1, before=before)
+        )
+        more = found[limit - 1]["_id"] if len(found) > limit else None
+        return _json({"items": [told(command) for command in found[:limit]], "cursor": more})
+
+    async def show(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
+        actor = await self.actor(request, "ops.read")
+        return _json(told(await _threaded(lambda: dead_letters.show(self._db, actor.tenant_id, id))))
+
+    async def replay(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
+        actor = await self.actor(request, "ops.replay")
+        wanted = await self._body(request, Replay)
+        act = self._act(request, actor, wanted.reason)
+        if wanted.payload is None:
+            outcome = await _threaded(lambda: dead_letters.replay(self._db, id, act))
+        else:
+            edit = await self._edit(actor, id, wanted.payload)
+            outcome = await _threaded(
+                lambda: dead_letters.replay_edited(self._db, id, act, edit, keys_kept=self._keys_kept)
+            )
+        return self._done(outcome, status=202)
+
+    async def discard(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
+        actor = await self.actor(request, "ops.discard")
+        wanted = await self._body(request, Discard)
+        act = self._act(request, actor, wanted.reason)
+        outcome = await _threaded(lambda: dead_letters.discard(self._db, id, act, keys_kept=self._keys_kept))
+        return self._done(outcome, status=200)
+
+    async def audit(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        actor = await self.actor(request, "audit.read")
+        limit, before = _page(request)
+        query: Document = {"tenant_id": actor.tenant_id}
+        if before is not None:
+            query["_id"] = {"$lt": f"{actor.tenant_id}/{before}"}
+        rows = await _threaded(
+            lambda: list(self._db["operator_actions"].find(query).sort("_id", -1).limit(limit + 1))
+        )
+        items = [
+            {name: row[name] for name in row if name not in ("_id", "tenant_id")} for row in rows[:limit]
+        ]
+        return _json({"items": items, "cursor": items[-1]["id"] if len(rows) > limit else None})
+
+    async def conservation(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        actor = await self.actor(request, "ops.read")
+        rows = await _threaded(lambda: conservation(self._db, actor.tenant_id))
+        return _json({"balanced": all(row["balanced"] for row in rows), "items": rows})
+
+    async def _edit(self, actor: Actor, id: str, payload: Document) -> Edit:
+        """Judged like a command at the door: the operator needs that command's permission too."""
+        command = await _threaded(lambda: dead_letters.show(self._db, actor.tenant_id, id))
+        spec = self._catalogue.get(command["type"])
+        if spec is None or spec.internal:
+            raise Problem(409, "not_editable", f"{command['type']} can be replayed as it was, or discarded")
+        need(actor, spec.permission)
+        try:
+            body.refuse_unstorable(payload)
+            typed = msgspec.convert(payload, spec.payload)
+        except msgspec.ValidationError as error:
+            fault = body.fault_of(str(error))
+            raise invalid(Fault(f"/payload{fault.path}", fault.code, fault.message)) from None
+        return Edit(spec, payload, typed, self._new_id())
+
+    async def _body(self, request: Request[Any, Any, Any], wanted: type[T]) -> T:
+        headers: body.Headers = dict(request.scope["headers"])
+        body.check_media_type(headers)
+        typed, plain = body.decode(await body.read(headers, request.receive), msgspec.json.Decoder(wanted))
+        body.refuse_unstorable(plain)
+        found: T = typed
+        return found
+
+    def _act(self, request: Request[Any, Any, Any], actor: Actor, reason: str) -> Act:
+        return Act(
+            id=self._new_id(),
+            tenant_id=actor.tenant_id,
+            user_id=actor.user_id,
+            via="api",
+            reason=reason,
+            at=self._now(),
+            request_id=request_id_of(request.scope),
+        )
+
+    def _done(self, outcome: Outcome, *, status: int) -> ASGIResponse:
+        command = outcome.command
+        for line in outcome.lines:
+            self._hints.hint(command["queue"], line)
+        headers = {"location": f"/api/commands/{command['_id']}"}
+        return ASGIResponse(body=_encode(told(command)), status_code=status, headers=headers)
+
+
+async def _threaded(work: Callable[[], T]) -> T:
+    """Runs it in a thread. Raises: Problem, for what dead letters refuse."""
+    try:
+        return await anyio.to_thread.run_sync(work)
+    except NoSuchCommand as error:
+        raise not_found("command", str(error)[:100]) from None
+    except NotDead as error:
+        raise Problem(409, "not_dead", str(error), state=error.state) from None
+    except OtherTarget as error:
+        fault = Fault("/payload", "other_target", f"a replay stays with its target, {error}")
+        raise invalid(fault) from None
+
+
+def _page(request: Request[Any, Any, Any]) -> tuple[int, str | None]:
+    given = parse(request.scope["query_string"])
+    limit = take_limit(given)
+    before = check_cursor(given.pop("cursor", None)) or None
+    conditions(given, {})
+    return limit, before
+
+
+def told(command: Document) -> Document:
+    """A command as an operator sees it: all of it, the traceback too, under the receipt's names."""
+    hidden = ("_id", "tenant_id", "seq", "idempotency", "hint_at", "next_at", "active", "awaited")
+    out: Document = {"command_id": command["_id"]}
+    return out | {name: value for name, value in command.items() if name not in hidden}
+
+
+def _json(value: Any) -> ASGIResponse:
+    return ASGIResponse(body=_encode(value))
+
+
+def routes(operators: Operators) -> list[HTTPRouteHandler]:
+    paged = operation(
+        parameters=[
+            parameter("limit", "query", "rows of a page"),
+            parameter("cursor", "query", "of the page before"),
+        ]
+    )
+    root = "/api/operator"
+    shared: dict[str, Any] = {"tags": ["operator"], "security": BEARER}
+
+    @get(f"{root}/dead-letters", operation_id="dead-letters.list", operation_class=paged, **shared)
+    async def listed(request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Dead commands of my tenant, newest first."""
+        return await operators.listed(request)
+
+    @get(f"{root}/dead-letters/{{command_id:str}}", operation_id="dead-letters.show", **shared)
+    async def show(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
+        """One dead command with its traceback."""
+        return await operators.show(request, command_id)
+
+    @post(
+        f"{root}/dead-letters/{{command_id:str}}/replay",
+        status_code=202,
+        operation_id="dead-letters.replay",
+        operation_class=operation(request=schema_of(Replay)),
+        **shared,
+    )
+    async def replay(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
+        """Put it back at the end of its line; with a payload, a new command takes its place."""
+        return await operators.replay(request, command_id)
+
+    @post(
+        f"{root}/dead-letters/{{command_id:str}}/discard",
+        status_code=200,
+        operation_id="dead-letters.discard",
+        operation_class=operation(request=schema_of(Discard)),
+        **shared,
+    )
+    async def discard(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
+        """Give it up for good."""
+        return await operators.discard(request, command_id)
+
+    @get(f"{root}/audit", operation_id="operator.audit", operation_class=paged, **shared)
+    async def audit(request: Request[Any, Any, Any]) -> ASGIResponse:
+        """What operators did in my tenant, newest first."""
+        return await operators.audit(request)
+
+    @get(f"{root}/conservation", operation_id="operator.conservation", **shared)
+    async def conserved(request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Accepted = final + active, per type, counted now."""
+        return await operators.conservation(request)
+
+    return [listed, show, replay, discard, audit, conserved]

@@ -1,0 +1,1 @@
+"""What can be read: lists, documents, timelines, exports. All from the primary with majority concern."""

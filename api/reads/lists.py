@@ -1,0 +1,146 @@
+"""GET /api/{resource} and GET /api/{resource}/{id}, for every resource there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from litestar import Request, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response.base import ASGIResponse
+from pymongo.asynchronous.database import AsyncDatabase
+
+from adapters.mongo import Document
+from api.identity import Identity, need
+from api.openapi import BEARER, operation, parameter
+from api.problem import not_found
+from api.reads import names, work_orders
+from api.reads.paging import MOST, page, take_cursor, take_limit, take_order
+from api.reads.query import conditions, parse
+from api.reads.resources import ASSETS, RESOURCES, WORK_ORDERS, Resource, document_id, plain
+from domain.actor import Actor
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Reader:
+    """Answers questions about resources, each within what the asking actor may see."""
+
+    def __init__(self, db: AsyncDatabase[Any], identity: Identity) -> None:
+        self._db = db
+        self._identity = identity
+
+    async def actor(self, request: Request[Any, Any, Any], permission: str) -> Actor:
+        """Raises: Problem 401, 403."""
+        actor = await self._identity.actor(request.headers.get("authorization", ""))
+        need(actor, permission)
+        return actor
+
+    async def listing(self, resource: Resource, request: Request[Any, Any, Any]) -> ASGIResponse:
+        actor = await self.actor(request, resource.permission)
+        given = parse(request.scope["query_string"])
+        limit = take_limit(given)
+        order = take_order(given, resource.sorts, resource.default_sort)
+        behind = take_cursor(given, order)
+        wanted = [
+            resource.selects(actor),
+            *conditions(given, resource.filters),
+            *([behind] if behind else []),
+        ]
+        found = await page(self._db[resource.collection], wanted, order, limit, without=resource.without)
+        items = await self._shape(resource, actor, found.items)
+        return ASGIResponse(body=_encode({"items": items, "cursor": found.cursor}))
+
+    async def one(self, resource: Resource, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
+        """The document with its version as ETag; 304 when the client has that one."""
+        actor = await self.actor(request, resource.permission)
+        document = await self.find(resource, actor, id)
+        etag = f'"{document.get("version", 0)}"'
+        headers = {"etag": etag, "cache-control": "private, no-cache"}
+        known = [
+            tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")
+        ]
+        if etag in known or known == ["*"]:
+            return ASGIResponse(status_code=304, headers=headers)
+        if resource is WORK_ORDERS:
+            shape = await work_orders.whole(self._db, actor.tenant_id, document)
+        else:
+            (shape,) = await self._shape(resource, actor, [document])
+        return ASGIResponse(body=_encode(shape), headers=headers)
+
+    async def find(self, resource: Resource, actor: Actor, id: str) -> Document:
+        """Raises: Problem 404, for what is not there and for what this actor may not see alike."""
+        query = {"$and": [resource.selects(actor), {"_id": document_id(actor, id)}]}
+        document = await self._db[resource.collection].find_one(query, resource.without)
+        if document is None:
+            raise not_found(resource.name, id[:100])
+        return dict(document)
+
+    async def _shape(self, resource: Resource, actor: Actor, documents: list[Document]) -> list[Document]:
+        if resource is WORK_ORDERS:
+            return await work_orders.shaped(self._db, actor.tenant_id, documents)
+        if resource is not ASSETS:
+            return [plain(document) for document in documents]
+        parents = [document.get("parent_id") for document in documents]
+        known = await names.of(self._db, "assets", actor.tenant_id, parents)
+        return [
+            plain(document) | {"parent": names.ref(document.get("parent_id"), known)}
+            for document in documents
+        ]
+
+
+def routes(reader: Reader) -> Iterator[HTTPRouteHandler]:
+    for resource in RESOURCES:
+        yield _list_route(resource, reader)
+        yield _one_route(resource, reader)
+
+
+def _list_route(resource: Resource, reader: Reader) -> HTTPRouteHandler:
+    described = [parameter(name, "query", known.meaning) for name, known in resource.filters.items()]
+    sorts = [*resource.sorts, *(f"-{name}" for name in resource.sorts)]
+    described += [
+        parameter(
+            "sort", "query", f"default {resource.default_sort}", schema={"type": "string", "enum": sorts}
+        ),
+        parameter(
+            "limit", "query", "rows of a page", schema={"type": "integer", "minimum": 1, "maximum": MOST}
+        ),
+        parameter("cursor", "query", "the `cursor` of the page before"),
+    ]
+    answer = {"200": ("One page: {items, cursor}", {"type": "object"})}
+
+    @get(
+        f"/api/{resource.path}",
+        name=f"{resource.path}.list",
+        operation_id=f"{resource.path}.list",
+        operation_class=operation(parameters=described, responses=answer),
+        summary=f"List {resource.name}s",
+        description=f"Needs `{resource.permission}`. Unknown parameters are refused.",
+        tags=["read"],
+        security=BEARER,
+    )
+    async def show(request: Request[Any, Any, Any]) -> ASGIResponse:
+        return await reader.listing(resource, request)
+
+    return show
+
+
+def _one_route(resource: Resource, reader: Reader) -> HTTPRouteHandler:
+    @get(
+        f"/api/{resource.path}/{{id:str}}",
+        name=f"{resource.path}.one",
+        operation_id=f"{resource.path}.one",
+        operation_class=operation(
+            parameters=[parameter("If-None-Match", "header", "the ETag the client has")]
+        ),
+        summary=f"One {resource.name}",
+        description=f"Needs `{resource.permission}`. The ETag is the version; 304 when the client has it.",
+        tags=["read"],
+        security=BEARER,
+    )
+    async def show(request: Request[Any, Any, Any], id: FromPath[str]) -> ASGIResponse:
+        return await reader.one(resource, request, id)
+
+    return show

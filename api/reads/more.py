@@ -1,0 +1,72 @@
+"""GET /api/work-orders/{id}/timeline and /api/exports/{kind}.csv."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response import Stream
+from litestar.response.base import ASGIResponse
+from pymongo.asynchronous.database import AsyncDatabase
+
+from api.openapi import BEARER, operation, parameter
+from api.problem import not_found
+from api.reads import exports, timeline
+from api.reads.lists import Reader
+from api.reads.paging import take_limit
+from api.reads.query import conditions, parse
+from api.reads.resources import WORK_ORDERS
+
+EXPORT = "importexport.export"
+
+_encode = msgspec.json.Encoder().encode
+
+
+def routes(reader: Reader, db: AsyncDatabase[Any]) -> list[HTTPRouteHandler]:
+    paged = [
+        parameter("limit", "query", "commands of a page"),
+        parameter("cursor", "query", "of the page before"),
+    ]
+
+    @get(
+        "/api/work-orders/{id:str}/timeline",
+        operation_id="work-orders.timeline",
+        operation_class=operation(parameters=paged),
+        tags=["read"],
+        security=BEARER,
+    )
+    async def show_timeline(request: Request[Any, Any, Any], id: FromPath[str]) -> ASGIResponse:
+        """Everything that happened to a work order, refused commands too, oldest first."""
+        actor = await reader.actor(request, WORK_ORDERS.permission)
+        given = parse(request.scope["query_string"])
+        limit = take_limit(given)
+        after = timeline.check_cursor(given.pop("cursor", None))
+        conditions(given, {})
+        found = await timeline.timeline(
+            db, actor.tenant_id, f"work_order:{id[:100]}", after=after, limit=limit
+        )
+        if not found["items"] and not after:
+            await reader.find(WORK_ORDERS, actor, id)
+        return ASGIResponse(body=_encode(found))
+
+    @get("/api/exports/{file:str}", operation_id="exports", tags=["read"], security=BEARER)
+    async def export(request: Request[Any, Any, Any], file: FromPath[str]) -> Stream:
+        """work-orders.csv, assets.csv or parts.csv, narrowed by the same parameters as the list."""
+        wanted = exports.EXPORTS.get(file.removesuffix(".csv")) if file.endswith(".csv") else None
+        actor = await reader.actor(request, EXPORT)
+        if wanted is None:
+            raise not_found("export", file[:100])
+        actor = await reader.actor(request, wanted.resource.permission)
+        given = parse(request.scope["query_string"])
+        selected = [wanted.resource.selects(actor), *conditions(given, wanted.resource.filters)]
+        headers = {"content-disposition": f'attachment; filename="{file}"', "cache-control": "no-store"}
+        return Stream(
+            exports.rows(db, wanted, actor.tenant_id, selected),
+            media_type="text/csv; charset=utf-8",
+            headers=headers,
+        )
+
+    return [show_timeline, export]

@@ -1,0 +1,158 @@
+"""The lists there are: who may see them, by what they can be filtered, searched and sorted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import get_args
+
+import msgspec
+
+from adapters.mongo import Document
+from api.reads.query import Parameter, flag, ids, moment, text, words
+from domain.actor import Actor
+from domain.asset import Criticality
+from domain.request import Status as RequestStatus
+from domain.work_order.model import Priority, Type
+from domain.work_order.transitions import Status
+
+FINISHED = ("completed", "closed", "cancelled")
+
+
+def _everything(_: Actor) -> Document:
+    return {}
+
+
+def _own_requests(actor: Actor) -> Document:
+    """Who may not see work orders asks for work only, and sees what they asked for."""
+    return {} if actor.can("workorders.read") else {"requester": actor.user_id}
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True):
+    """One list. `sorts` maps names to fields; `visible` narrows it to what this actor may see."""
+
+    path: str
+    name: str
+    collection: str
+    permission: str
+    filters: Mapping[str, Parameter]
+    sorts: Mapping[str, str]
+    default_sort: str = "-created_at"
+    visible: Callable[[Actor], Document] = _everything
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def without(self) -> Document:
+        """The projection: no list or document shows these."""
+        return dict.fromkeys(("tenant_id", "schema_version", "guards", *self.hidden), 0)
+
+    def selects(self, actor: Actor) -> Document:
+        """What every question of this actor is narrowed to: the tenant first, always."""
+        return {"tenant_id": actor.tenant_id} | self.visible(actor)
+
+
+_TIMES = {
+    "created_after": moment("created_at", "$gte"),
+    "created_before": moment("created_at", "$lt"),
+    "updated_after": moment("updated_at", "$gte"),
+    "updated_before": moment("updated_at", "$lt"),
+}
+_SORTS = {"created_at": "created_at", "updated_at": "updated_at", "id": "_id"}
+
+WORK_ORDERS = Resource(
+    path="work-orders",
+    name="work order",
+    collection="work_orders",
+    permission="workorders.read",
+    filters={
+        "status": words("status", get_args(Status)),
+        "type": words("type", get_args(Type)),
+        "priority": words("priority", get_args(Priority)),
+        "asset_id": ids("asset_id"),
+        "assignee_id": ids("assignee_ids"),
+        "team_id": ids("team_id"),
+        "number": words("number"),
+        "open": flag({"status": {"$nin": FINISHED}}, {"status": {"$in": FINISHED}}),
+        "due_after": moment("due_at", "$gte"),
+        "due_before": moment("due_at", "$lt"),
+        "completed_after": moment("completed_at", "$gte"),
+        "completed_before": moment("completed_at", "$lt"),
+        "q": text("title", "number", "description"),
+        **_TIMES,
+    },
+    sorts=_SORTS | {"due_at": "due_at", "number": "number", "title": "title", "completed_at": "completed_at"},
+)
+
+ASSETS = Resource(
+    path="assets",
+    name="asset",
+    collection="assets",
+    permission="assets.read",
+    filters={
+        "parent_id": ids("parent_id"),
+        "criticality": words("criticality", get_args(Criticality)),
+        "tag": words("tag"),
+        "location": words("location"),
+        "in_service": flag({"decommissioned_at": None}, {"decommissioned_at": {"$ne": None}}),
+        "q": text("name", "tag", "location"),
+        **_TIMES,
+    },
+    sorts=_SORTS | {"name": "name", "tag": "tag"},
+    default_sort="name",
+)
+
+PARTS = Resource(
+    path="parts",
+    name="part",
+    collection="parts",
+    permission="inventory.read",
+    filters={
+        "number": words("number"),
+        "negative": flag({"stock": {"$lt": 0}}, {"stock": {"$gte": 0}}),
+        "q": text("name", "number"),
+        **_TIMES,
+    },
+    sorts=_SORTS | {"name": "name", "number": "number", "stock": "stock"},
+    default_sort="name",
+)
+
+REQUESTS = Resource(
+    path="requests",
+    name="request",
+    collection="requests",
+    permission="workrequests.read",
+    filters={
+        "status": words("status", get_args(RequestStatus)),
+        "asset_id": ids("asset_id"),
+        "requester": ids("requester"),
+        "q": text("title", "description"),
+        **_TIMES,
+    },
+    sorts=_SORTS | {"title": "title"},
+    visible=_own_requests,
+)
+
+USERS = Resource(
+    path="users",
+    name="user",
+    collection="users",
+    permission="users.read",
+    filters={
+        "role": words("roles"),
+        "active": flag({"active": True}, {"active": False}),
+        "q": text("name", "email"),
+    },
+    sorts={"name": "name", "email": "email", "created_at": "created_at", "id": "_id"},
+    default_sort="name",
+    hidden=("password_hash", "token_version", "failed_logins", "locked_until", "otp"),
+)
+
+RESOURCES: tuple[Resource, ...] = (WORK_ORDERS, ASSETS, PARTS, REQUESTS, USERS)
+
+
+def plain(document: Document) -> Document:
+    """A document as a client sees it; its own `_id` begins with the tenant and stays inside."""
+    return {name: value for name, value in document.items() if name != "_id"}
+
+
+def document_id(actor: Actor, id: str) -> str:
+    return f"{actor.tenant_id}/{id}"

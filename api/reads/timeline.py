@@ -1,0 +1,109 @@
+"""Everything that happened to one entity: each command with its request, attempts, events, follow-ups, and
+what operators did. Refused commands are there too. Oldest first; a page is a number of commands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from adapters.mongo import Document
+from api.reads.query import bad
+from api.receipts import events_of
+from domain.ids import UUID7
+
+MOST_EVENTS = 2_000
+"""Events of purged commands looked at for one page."""
+
+_UUID7 = re.compile(UUID7)
+_EVENT = ("type", "at", "effective_at", "version", "actor", "paths", "data")
+_COMMAND = ("type", "target", "state", "attempts", "error", "result", "warnings", "history", "after")
+
+
+def check_cursor(cursor: str | None) -> str:
+    """The command id behind which the page begins. Raises: Problem 422."""
+    if cursor is None:
+        return ""
+    if not _UUID7.fullmatch(cursor):
+        raise bad("cursor", "malformed", "this cursor is not of a timeline")
+    return cursor
+
+
+async def timeline(
+    db: AsyncDatabase[Any], tenant_id: str, target: str, *, after: str, limit: int
+) -> Document:
+    """{items, cursor}. Commands whose documents were purged are still told by their events."""
+    own = {"tenant_id": tenant_id, "target": target}
+    commands = {
+        row["_id"]: row
+        async for row in db["commands"].find(own | {"_id": {"$gt": after}}).sort("_id", 1).limit(limit + 1)
+    }
+    # An event's id is its command's and ":n", which sorts before ";".
+    events = await _grouped(db, own | {"_id": {"$gt": f"{after};" if after else ""}})
+    ids = sorted({*commands, *events})
+    shown = ids[:limit]
+    follow_ups = await _follow_ups(db, tenant_id, target, shown)
+    told = await events_of(db, [*commands.values(), *(row for rows in follow_ups.values() for row in rows)])
+    acts = await _acts(db, tenant_id, shown)
+    items = [
+        _item(id, commands.get(id), told.get(id) or events.get(id, []))
+        | {
+            "follow_ups": [
+                _item(row["_id"], row, told.get(row["_id"], [])) for row in follow_ups.get(id, ())
+            ],
+            "acts": acts.get(id, []),
+        }
+        for id in shown
+    ]
+    return {"items": items, "cursor": shown[-1] if len(ids) > limit else None}
+
+
+async def _grouped(db: AsyncDatabase[Any], query: Document) -> dict[str, list[Document]]:
+    grouped: dict[str, list[Document]] = {}
+    async for event in db["events"].find(query).sort("_id", 1).limit(MOST_EVENTS):
+        grouped.setdefault(event["command_id"], []).append(event)
+    return grouped
+
+
+async def _follow_ups(
+    db: AsyncDatabase[Any], tenant_id: str, target: str, roots: Iterable[str]
+) -> dict[str, list[Document]]:
+    """What followed from each command elsewhere, however far down; not what is on this target."""
+    grouped: dict[str, list[Document]] = {}
+    query = {"tenant_id": tenant_id, "origin.root": {"$in": list(roots)}}
+    async for row in db["commands"].find(query).sort("_id", 1):
+        if row["target"] != target:
+            grouped.setdefault(row["origin"]["root"], []).append(row)
+    return grouped
+
+
+async def _acts(db: AsyncDatabase[Any], tenant_id: str, subjects: Iterable[str]) -> dict[str, list[Document]]:
+    grouped: dict[str, list[Document]] = {}
+    query = {"tenant_id": tenant_id, "subject": {"$in": list(subjects)}}
+    async for row in db["operator_actions"].find(query).sort("at", 1):
+        told = {name: row[name] for name in ("id", "at", "actor", "act", "reason")}
+        grouped.setdefault(row["subject"], []).append(told)
+    return grouped
+
+
+def _item(id: str, command: Document | None, events: list[Document]) -> Document:
+    item: Document = {"command_id": id, "events": [{n: e[n] for n in _EVENT if n in e} for e in events]}
+    if command is None:
+        first = events[0]
+        return item | {
+            "type": None,
+            "state": None,
+            "accepted_at": first["at"],
+            "origin": first["actor"],
+            "purged": True,
+        }
+    item |= {name: command[name] for name in _COMMAND if name in command}
+    if error := item.get("error"):
+        item["error"] = {name: error[name] for name in ("code", "message", "path", "params") if name in error}
+    return item | {
+        "accepted_at": command["accepted_at"],
+        "finished_at": command.get("finished_at"),
+        "origin": command["origin"],
+    }

@@ -1,0 +1,57 @@
+"""A work order as people see it: names beside ids, and its ledger's rows by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from adapters.mongo import Document
+from api.reads import names
+from api.reads.resources import plain
+
+LEDGER = {
+    "labor": "labor",
+    "part": "part_entries",
+    "cost": "costs",
+    "comment": "comments",
+    "attachment": "attachments",
+    "signature": "signatures",
+}
+"""The document's list for each kind of ledger row."""
+
+_ROW_HIDDEN = ("_id", "tenant_id", "target", "kind")
+
+
+async def shaped(db: AsyncDatabase[Any], tenant_id: str, documents: Sequence[Document]) -> list[Document]:
+    """For a list: without the ledger's rows, whose totals the document holds."""
+    people = {id for document in documents for id in document.get("assignee_ids", ())}
+    assets = await names.of(db, "assets", tenant_id, [document.get("asset_id") for document in documents])
+    users = await names.of(db, "users", tenant_id, people)
+    return [_shape(plain(document), assets, users) for document in documents]
+
+
+def _shape(document: Document, assets: dict[str, str], users: dict[str, str]) -> Document:
+    asset_id = document.pop("asset_id", None)
+    assignees = document.pop("assignee_ids", ())
+    team_id = document.pop("team_id", None)
+    return document | {
+        "asset": names.ref(asset_id, assets),
+        "assignees": [names.ref(id, users) for id in assignees],
+        "team": names.ref(team_id, {}),
+    }
+
+
+async def whole(db: AsyncDatabase[Any], tenant_id: str, document: Document) -> Document:
+    """One order with its ledger, oldest row first; voided rows are there and say so."""
+    (shape,) = await shaped(db, tenant_id, [document])
+    query = {"tenant_id": tenant_id, "target": f"work_order:{document['id']}"}
+    lists: dict[str, list[Document]] = {name: [] for name in LEDGER.values()}
+    async for row in db["entries"].find(query).sort("_id", 1):
+        if row["kind"] in LEDGER:
+            seen = {name: value for name, value in row.items() if name not in _ROW_HIDDEN}
+            lists[LEDGER[row["kind"]]].append(seen)
+    parts = await names.of(db, "parts", tenant_id, [line["part_id"] for line in shape.get("parts", ())])
+    shape["parts"] = [line | {"name": parts.get(line["part_id"])} for line in shape.get("parts", ())]
+    return shape | lists

@@ -1,0 +1,154 @@
+"""POST /api/auth/login and GET /api/auth/me: the first half of a session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+from loguru import logger
+from msgspec import Meta
+from pymongo.asynchronous.database import AsyncDatabase
+
+from adapters.mongo import Document
+from adapters.passwords import Decoy, matches
+from adapters.tokens import Tokens
+from api import body
+from api.identity import Identity
+from api.openapi import BEARER, operation, schema_of
+from api.problem import Problem
+from domain.permissions import granted
+
+CHECKS_AT_ONCE = 2
+"""Password checks are CPU on purpose; more at once would starve everything else of this process."""
+
+MOST_ADDRESSES = 10_000
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    email: Annotated[str, Meta(min_length=3, max_length=254)]
+    password: Annotated[str, Meta(min_length=1, max_length=256)]
+    otp: Annotated[str, Meta(max_length=16)] | None = None
+
+
+class Failures:
+    """Failed logins per client address in a window, kept in this process: a brake, not a lockout."""
+
+    def __init__(self, *, most: int, window: timedelta, monotonic: Callable[[], float]) -> None:
+        self._most = most
+        self._window = window.total_seconds()
+        self._monotonic = monotonic
+        self._seen: dict[str, tuple[float, int]] = {}
+
+    def check(self, address: str) -> None:
+        """Raises: Problem 429."""
+        since, count = self._seen.get(address, (0.0, 0))
+        left = since + self._window - self._monotonic()
+        if count >= self._most and left > 0:
+            wait = {"Retry-After": str(int(left) + 1)}
+            raise Problem(429, "too_many_attempts", "too many failed logins from this address", headers=wait)
+
+    def count(self, address: str) -> None:
+        now = self._monotonic()
+        since, count = self._seen.get(address, (now, 0))
+        if len(self._seen) >= MOST_ADDRESSES:
+            self._seen.clear()
+        self._seen[address] = (now, 1) if now >= since + self._window else (since, count + 1)
+
+
+class Session:
+    """Logging in, and who one is."""
+
+    def __init__(
+        self,
+        db: AsyncDatabase[Any],
+        tokens: Tokens,
+        identity: Identity,
+        failures: Failures,
+        *,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._db = db
+        self._tokens = tokens
+        self._identity = identity
+        self._failures = failures
+        self._new_id = new_id
+        self._decoy = Decoy()
+        self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
+        self._decoder = msgspec.json.Decoder(Login)
+
+    async def login(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        headers: body.Headers = dict(request.scope["headers"])
+        body.check_media_type(headers)
+        wanted, _ = body.decode(await body.read(headers, request.receive), self._decoder)
+        address = request.client.host if request.client else "unknown"
+        self._failures.check(address)
+        user = await self._user(wanted.email.strip().lower())
+        if not await self._is_password(wanted.password, user) or user is None:
+            self._failures.count(address)
+            raise Problem(401, "invalid_credentials", "this address and password do not belong together")
+        token = self._tokens.issue(
+            tenant_id=user["tenant_id"],
+            user_id=user["id"],
+            token_version=user["token_version"],
+            id=self._new_id(),
+        )
+        logger.bind(tenant_id=user["tenant_id"], user_id=user["id"]).info("logged in")
+        answer = {
+            "access_token": token,
+            "token_type": "Bearer",
+            "expires_in": int(self._tokens.lives.total_seconds()),
+            "user": seen(user),
+        }
+        return ASGIResponse(body=_encode(answer), headers={"cache-control": "no-store"})
+
+    async def me(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        person = await self._identity.person(request.headers.get("authorization", ""))
+        return ASGIResponse(body=_encode(seen(person.document)))
+
+    async def _user(self, email: str) -> Document | None:
+        """The active user of that address; an unknown one costs as many questions."""
+        known = await self._db["logins"].find_one({"_id": email})
+        key = f"{known['tenant_id']}/{known['user_id']}" if known else None
+        return await self._db["users"].find_one({"_id": key, "active": True})
+
+    async def _is_password(self, password: str, user: Document | None) -> bool:
+        async with self._checks:
+            if user is None:
+                await asyncio.to_thread(self._decoy.check, password)
+                return False
+            await asyncio.to_thread(self._decoy.learn, user["password_hash"])
+            return await asyncio.to_thread(matches, password, user["password_hash"])
+
+
+def seen(user: Document) -> Document:
+    """A user as they see themselves."""
+    told = {name: user[name] for name in ("id", "tenant_id", "email", "name", "roles")}
+    return told | {"permissions": sorted(granted(user["roles"]))}
+
+
+def routes(session: Session) -> list[HTTPRouteHandler]:
+    @post(
+        "/api/auth/login",
+        status_code=200,
+        operation_id="auth.login",
+        operation_class=operation(request=schema_of(Login)),
+        tags=["session"],
+    )
+    async def login(request: Request[Any, Any, Any]) -> ASGIResponse:
+        """An access token for an e-mail address and its password."""
+        return await session.login(request)
+
+    @get("/api/auth/me", operation_id="auth.me", tags=["session"], security=BEARER)
+    async def me(request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Who I am and what I may do, now."""
+        return await session.me(request)
+
+    return [login, me]

@@ -1,0 +1,202 @@
+"""What became of my commands: receipts, lists, cancelling, and the catalogue of what can be asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, get_args
+
+import anyio.to_thread
+import msgspec
+from litestar import Request, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response.base import ASGIResponse
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
+
+from adapters import commands, endings
+from adapters.acts import Act
+from adapters.commands import State
+from adapters.hints import Line
+from adapters.mongo import Document
+from api.hinting import HintSender
+from api.identity import Identity
+from api.openapi import BEARER, operation, parameter
+from api.problem import Problem, not_found, request_id_of
+from api.reads.paging import page, take_cursor, take_limit, take_order
+from api.reads.query import Parameter, conditions, parse, words
+from api.receipts import receipt
+from domain.actor import Actor
+from domain.ids import UUID7
+from tasks.catalogue import Catalogue
+from tasks.command import Spec
+
+SEES_ALL = "ops.read"
+"""With it one sees everybody's commands of the tenant, else one's own."""
+
+CANCELS_ALL = "ops.discard"
+
+_encode = msgspec.json.Encoder().encode
+_UUID7 = re.compile(UUID7)
+
+
+def _command_ids(value: str) -> Document:
+    ids = value.split(",")
+    if len(ids) > 200 or not all(_UUID7.fullmatch(id) for id in ids):
+        raise ValueError("takes up to 200 command ids, separated by commas")
+    return {"_id": {"$in": ids}}
+
+
+FILTERS = {
+    "state": words("state", get_args(State)),
+    "type": words("type"),
+    "target": words("target"),
+    "ids": Parameter(_command_ids, "up to 200 command ids, separated by commas"),
+}
+SORTS = {"accepted": "_id"}
+
+
+class Tracking:
+    """`acts_db` is the synchronous database for transactions; it is used in threads."""
+
+    def __init__(
+        self,
+        db: AsyncDatabase[Any],
+        acts_db: Database[Any],
+        identity: Identity,
+        hints: HintSender,
+        catalogue: Catalogue,
+        *,
+        keys_kept: timedelta,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._db = db
+        self._acts_db = acts_db
+        self._identity = identity
+        self._hints = hints
+        self._catalogue = catalogue
+        self._keys_kept = keys_kept
+        self._now = now
+        self._new_id = new_id
+
+    async def one(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
+        actor = await self._actor(request)
+        document = await self._db["commands"].find_one(_visible(actor, SEES_ALL) | {"_id": id})
+        if document is None:
+            raise not_found("command", id[:100])
+        return ASGIResponse(body=_encode(await receipt(self._db, document)))
+
+    async def listing(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        actor = await self._actor(request)
+        given = parse(request.scope["query_string"])
+        limit = take_limit(given)
+        order = take_order(given, SORTS, "-accepted")
+        behind = take_cursor(given, order)
+        wanted = [_visible(actor, SEES_ALL), *conditions(given, FILTERS), *([behind] if behind else [])]
+        found = await page(self._db["commands"], wanted, order, limit, without={"payload": 0})
+        items = [commands.receipt(document) for document in found.items]
+        for item in items:
+            # One asks for a command's events by its receipt.
+            del item["events"]
+        return ASGIResponse(body=_encode({"items": items, "cursor": found.cursor}))
+
+    async def cancel(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
+        actor = await self._actor(request)
+        if (
+            await self._db["commands"].find_one(_visible(actor, CANCELS_ALL) | {"_id": id}, {"_id": 1})
+            is None
+        ):
+            raise not_found("command", id[:100])
+        act = Act(
+            id=self._new_id(),
+            tenant_id=actor.tenant_id,
+            user_id=actor.user_id,
+            via="api",
+            reason="",
+            at=self._now(),
+            request_id=request_id_of(request.scope),
+        )
+        try:
+            document, lines = await anyio.to_thread.run_sync(self._cancel, id, act)
+        except endings.TooLate as late:
+            state = late.document["state"]
+            raise Problem(409, "too_late", str(late), command_id=id, state=state) from None
+        for line in lines:
+            self._hints.hint(document["queue"], line)
+        return ASGIResponse(body=_encode(await receipt(self._db, document)))
+
+    def _cancel(self, id: str, act: Act) -> tuple[Document, list[Line]]:
+        done = endings.cancel(self._acts_db, id, act, keys_kept=self._keys_kept)
+        if done is None:
+            raise not_found("command", id[:100])
+        return done
+
+    async def catalogue(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        """What this actor may ask for; `allowed` is the door's present answer to the permission alone."""
+        actor = await self._actor(request)
+        told = [_described(spec, actor) for spec in self._catalogue.values() if not spec.internal]
+        return ASGIResponse(body=_encode({"items": told}))
+
+    async def _actor(self, request: Request[Any, Any, Any]) -> Actor:
+        return await self._identity.actor(request.headers.get("authorization", ""))
+
+
+def _visible(actor: Actor, to_all: str) -> Document:
+    mine: Document = {"tenant_id": actor.tenant_id}
+    return mine if actor.can(to_all) else mine | {"origin.user_id": actor.user_id}
+
+
+def _described(spec: Spec, actor: Actor) -> Document:
+    return {
+        "type": spec.type,
+        "summary": spec.summary,
+        "kind": spec.kind,
+        "creates": spec.creates,
+        "permission": spec.permission,
+        "allowed": spec.permission is None or actor.can(spec.permission),
+        "schema_version": spec.schema_version,
+        "touches": spec.touches,
+        "payload": msgspec.json.schema(spec.payload),
+    }
+
+
+def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
+    described = [parameter(name, "query", known.meaning) for name, known in FILTERS.items()]
+    described.append(parameter("cursor", "query", "the `cursor` of the page before"))
+
+    @get("/api/commands/{command_id:str}", operation_id="commands.one", tags=["commands"], security=BEARER)
+    async def one(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
+        """The receipt of a command."""
+        return await tracking.one(request, command_id)
+
+    @get(
+        "/api/commands",
+        operation_id="commands.list",
+        operation_class=operation(parameters=described),
+        tags=["commands"],
+        security=BEARER,
+    )
+    async def list_(request: Request[Any, Any, Any]) -> ASGIResponse:
+        """My commands, newest first; everybody's with `ops.read`."""
+        return await tracking.listing(request)
+
+    @post(
+        "/api/commands/{command_id:str}/cancel",
+        status_code=200,
+        operation_id="commands.cancel",
+        tags=["commands"],
+        security=BEARER,
+    )
+    async def cancel(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
+        """Cancel a command that is not final yet; 409 `too_late` when it is."""
+        return await tracking.cancel(request, command_id)
+
+    @get("/api/commands/catalogue", operation_id="commands.catalogue", tags=["commands"], security=BEARER)
+    async def catalogue(request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Every command there is, with its payload's JSON schema."""
+        return await tracking.catalogue(request)
+
+    return [one, list_, cancel, catalogue]

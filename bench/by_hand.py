@@ -1,0 +1,133 @@
+"""The bench's commands applied without the house: plain functions over plain documents, for the rivals.
+
+They write what a worker of ours writes, field by field (a test compares them), and leave out what makes ours
+safe: no line order, no permission, no validation, no losses. Human numbers cost them nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from adapters.commands import KEYS_KEPT, event
+from adapters.mongo import Document
+from adapters.verdicts import Verdict, verdict_update
+from bench.orders import new_id
+from domain.work_order.model import WorkOrder
+
+_KEPT = (datetime, Decimal)
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What one command writes: the order's new document, perhaps a ledger row, an event, the update."""
+
+    order: Document
+    row: Document | None
+    event: Document
+    update: Document
+
+
+def order_id(command: Document) -> str:
+    """`_id` of the order's document."""
+    return f"{command['tenant_id']}/{command['target'].partition(':')[2]}"
+
+
+def apply(command: Document, order: Document | None, *, now: datetime) -> Written:
+    """Raises: LookupError: the order does not exist yet, and this is not its create."""
+    type, payload = command["type"], command["payload"]
+    if type == "work_order.create":
+        after = _created(command, payload, now)
+        return _written(command, None, after, None, now, "work_order.created", number=after["number"])
+    if order is None:
+        raise LookupError(f"{command['target']} does not exist yet")
+    if type == "work_order.start":
+        moved = {"action": "start", "by": command["origin"]["user_id"], "at": now}
+        more = {"status": "in_progress", "moved": moved, "started_at": now}
+        return _written(command, order, more, None, now, "work_order.started")
+    if type == "work_order.labor.log":
+        row = _row(command, now, kind="labor", minutes=payload["minutes"], worked_on=payload["worked_on"])
+        row |= {"category": payload["kind"], "note": payload["note"]}
+        more = {"labor_minutes": order["labor_minutes"] + payload["minutes"]}
+        said = {"minutes": payload["minutes"], "worked_on": payload["worked_on"], "entry_id": row["id"]}
+        return _written(command, order, more, row, now, "work_order.labor_logged", **said)
+    if type == "work_order.comment.add":
+        row = _row(command, now, kind="comment", text=payload["text"], mentions=[])
+        more = {"comment_count": order["comment_count"] + 1}
+        return _written(
+            command, order, more, row, now, "work_order.commented", mentions=[], entry_id=row["id"]
+        )
+    more = {"checklist": [_answered(item, command, now) for item in order["checklist"]]}
+    said = {"item_id": payload["item_id"], "value": payload["value"]}
+    return _written(command, order, more, None, now, "work_order.checklist_answered", **said)
+
+
+def _created(command: Document, payload: Document, now: datetime) -> Document:
+    blank = WorkOrder(
+        id=payload["id"],
+        number=f"WO-{int(payload['id'][-12:], 16):015d}",
+        title=payload["title"],
+        description=payload["description"],
+        status="assigned",
+        type=payload["type"],
+        priority=payload["priority"],
+        due_at=datetime.fromisoformat(payload["due_at"]),
+        assignee_ids=tuple(payload["assignee_ids"]),
+        created_by=command["origin"]["user_id"],
+        created_at=now,
+    )
+    checklist = [dict.fromkeys(_ITEM) | item for item in payload["checklist"]]
+    head = {"_id": order_id(command), "tenant_id": command["tenant_id"], "schema_version": 1}
+    fields: Document = msgspec.to_builtins(blank, builtin_types=_KEPT)
+    return head | fields | {"checklist": checklist}
+
+
+_ITEM = (
+    "item_id", "text", "kind", "required", "unit", "min", "max",
+    "value", "answered_by", "answered_at", "evidence_sha256",
+)  # fmt: skip
+
+
+def _answered(item: Document, command: Document, now: datetime) -> Document:
+    payload = command["payload"]
+    if item["item_id"] != payload["item_id"]:
+        return item
+    by = command["origin"]["user_id"]
+    return item | {"value": payload["value"], "answered_by": by, "answered_at": now}
+
+
+def _row(command: Document, now: datetime, **fields: object) -> Document:
+    id = new_id()
+    return {
+        "_id": f"{command['tenant_id']}/{id}",
+        "tenant_id": command["tenant_id"],
+        "target": command["target"],
+        "id": id,
+        "at": now,
+        "by": command["origin"]["user_id"],
+        "voided": None,
+        **fields,
+    }
+
+
+def _written(
+    command: Document,
+    order: Document | None,
+    more: Document,
+    row: Document | None,
+    now: datetime,
+    name: str,
+    **said: object,
+) -> Written:
+    version = order["version"] + 1 if order else 1
+    after = (order or {}) | more | {"version": version, "updated_at": now}
+    told = event(command, 0, name, at=now, version=version, paths=tuple(more) if order else (), data=said)
+    verdict = Verdict(
+        command=command,
+        state="applied",
+        events=[told],
+        attempts=1,
+        entity_version=version,
+    )
+    return Written(after, row, told, verdict_update(verdict, now=now, keys_kept=KEYS_KEPT))

@@ -1,0 +1,36 @@
+"""Rival: a plain Dramatiq worker whose actor does nothing but say that it ran. `python -m bench.echo`"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+import dramatiq
+
+from adapters import settings
+from bench import stock
+
+ACTOR = "echo"
+ANSWERS = "bench:answers"
+
+
+def main() -> None:
+    broker = stock.broker(settings.from_environment().redis_url)
+
+    def echo() -> None:
+        broker.client.rpush(ANSWERS, b"ran")
+
+    stock.declare(broker, ACTOR, echo)
+    worker = dramatiq.Worker(broker, worker_threads=8)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    worker.start()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    stop.wait()
+    worker.stop(timeout=5_000)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""The work that is measured: work orders as a maintenance team writes them, and what happens to them.
+
+An order's document has about 1.5 kB, a command's about 600 bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+from pymongo.collection import Collection
+
+from adapters import intake
+from adapters.clock import SystemClock
+from adapters.commands import Key, Origin, fingerprint, fresh, target_of
+from adapters.hints import Line
+from adapters.mongo import Document
+from domain.ids import uuid7
+from tasks.catalogue import catalogue
+
+TENANT = "bench"
+USER = "01900000-0000-7000-8000-000000000001"
+CHUNK = 500
+ITEMS = 4
+PER_TARGET = 5
+
+_CLOCK = SystemClock()
+
+_DESCRIPTION = (
+    "Excavator stopped under load; operator reports slow boom, whining pump. Check oil level and suction "
+    "strainer first, then relief pressure at both ports. Photos of the gauge wanted."
+)
+_TEXTS = (
+    "Oil level within marks",
+    "Suction strainer clean",
+    "Relief pressure 343 bar",
+    "No leak at the pump",
+)
+_NOTE = (
+    "Strainer cleaned, pressure set again after twenty minutes warm-up; pump still whines above 1,900 rpm."
+)
+
+Wanted = tuple[str, Document]
+"""A command's type and payload."""
+
+
+def new_id() -> str:
+    return uuid7(_CLOCK.now(), os.urandom(10))
+
+
+def user() -> Document:
+    """Who sends everything."""
+    return {
+        "_id": f"{TENANT}/{USER}",
+        "tenant_id": TENANT,
+        "id": USER,
+        "email": "supervisor@bench.test",
+        "name": "Bench Supervisor",
+        "roles": ["supervisor"],
+        "active": True,
+        "token_version": 0,
+        "created_at": _CLOCK.now(),
+    }
+
+
+def line(order: str, tenant: str = TENANT) -> Line:
+    return tenant, f"work_order:{order}"
+
+
+def create(order: str, items: Sequence[str]) -> Wanted:
+    checklist = [
+        {"item_id": item, "text": _TEXTS[n % len(_TEXTS)], "kind": "pass_fail", "required": True}
+        for n, item in enumerate(items)
+    ]
+    payload: Document = {
+        "id": order,
+        "title": "Boom slow, main pump noisy",
+        "description": _DESCRIPTION,
+        "type": "corrective",
+        "priority": "high",
+        "due_at": "2030-05-01T14:00:00Z",
+        "assignee_ids": [USER],
+        "checklist": checklist,
+    }
+    return "work_order.create", payload
+
+
+def start(order: str) -> Wanted:
+    return "work_order.start", {"work_order_id": order}
+
+
+def log_labor(order: str) -> Wanted:
+    day = _CLOCK.now().date().isoformat()
+    payload = {"work_order_id": order, "minutes": 35, "worked_on": day, "kind": "regular", "note": _NOTE}
+    return "work_order.labor.log", payload
+
+
+def answer(order: str, item: str, *, passed: bool) -> Wanted:
+    value = "pass" if passed else "fail"
+    return "work_order.checklist.answer", {"work_order_id": order, "item_id": item, "value": value}
+
+
+def comment(order: str) -> Wanted:
+    return "work_order.comment.add", {"work_order_id": order, "text": _NOTE}
+
+
+def life(order: str, length: int) -> list[Wanted]:
+    """The first `length` commands of one order: created, started, then worked on in turn."""
+    items = [new_id() for _ in range(ITEMS)]
+    wanted = [create(order, items), start(order)]
+    for turn in range(length // 3):
+        # Another answer than the one before to the same item, so that each is a change.
+        flips = turn // ITEMS
+        wanted += [
+            log_labor(order),
+            answer(order, items[turn % ITEMS], passed=flips % 2 == 0),
+            comment(order),
+        ]
+    return wanted[:length]
+
+
+def accepted(wanted: Wanted, tenant: str = TENANT) -> Document:
+    """The command as the API would insert it."""
+    type, payload = wanted
+    spec = catalogue()[type]
+    return fresh(
+        spec,
+        id=new_id(),
+        tenant_id=tenant,
+        target=target_of(spec, payload.get("id") or payload["work_order_id"]),
+        payload=payload,
+        origin=Origin(via="api", user_id=USER, request_id=new_id()),
+        key=Key(USER, new_id(), fingerprint(type, payload, None)),
+        accepted_at=_CLOCK.now(),
+    )
+
+
+def accept(commands: Collection[Any], orders: int, per_order: int, tenant: str = TENANT) -> list[Line]:
+    """Accepts `per_order` commands for each order: all the creates, then all the second ones, and so on."""
+    ids = [new_id() for _ in range(orders)]
+    lives = [life(order, per_order) for order in ids]
+    waiting = (accepted(wanted, tenant) for turn in zip(*lives, strict=True) for wanted in turn)
+    while chunk := list(islice(waiting, CHUNK)):
+        intake.accept_many(commands, chunk)
+    return [line(order, tenant) for order in ids]

@@ -1,0 +1,71 @@
+"""Rival: a plain Dramatiq application. Stock broker, stock middleware, one majority transaction per message.
+
+`python -m bench.plain_actor THREADS`: says `ready` when booted and connected, starts at a line on stdin.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+import dramatiq
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from adapters import mongo, settings
+from adapters.clock import SystemClock
+from adapters.mongo import TRANSACTION, Document
+from bench import by_hand, stock
+from bench.ground import database_of
+
+ACTOR = "apply_command"
+
+_CLOCK = SystemClock()
+
+
+def declare(broker: dramatiq.Broker, db: Database[Document]) -> None:
+    """The actor; a message names one command."""
+
+    def apply_command(id: str) -> None:
+        with db.client.start_session() as session:
+            session.with_transaction(lambda session: _apply(db, session, id), **TRANSACTION)
+
+    stock.declare(broker, ACTOR, apply_command)
+
+
+def _apply(db: Database[Document], session: ClientSession, id: str) -> None:
+    command = db.commands.find_one({"_id": id, "active": True}, session=session)
+    if command is None:
+        return
+    order = db.work_orders.find_one({"_id": by_hand.order_id(command)}, session=session)
+    written = by_hand.apply(command, order, now=_CLOCK.now())
+    if order is None:
+        db.work_orders.insert_one(written.order, session=session)
+    else:
+        db.work_orders.replace_one({"_id": order["_id"]}, written.order, session=session)
+    if written.row is not None:
+        db.entries.insert_one(written.row, session=session)
+    db.events.insert_one(written.event, session=session)
+    db.commands.update_one({"_id": id, "active": True}, written.update, session=session)
+
+
+def main() -> None:
+    told = settings.from_environment()
+    client = mongo.client(told.mongo_uri, **told.mongo_options)
+    broker = stock.broker(told.redis_url)
+    declare(broker, database_of(client))
+    worker = dramatiq.Worker(broker, worker_threads=int(sys.argv[1]))
+    client.admin.command("ping")
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    worker.start()
+    stop.wait()
+    worker.stop(timeout=5_000)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""One module is one command of `./millwright`, or one group of them."""

@@ -1,0 +1,50 @@
+"""Print every setting with its default and meaning."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from adapters.settings import Row, table
+from cli.stop import Stop
+
+
+def main(
+    style: Annotated[
+        str, typer.Option("--format", help="`env` for .env.sample, `table` for the docs")
+    ] = "table",
+    check: Annotated[Path | None, typer.Option(help="fail unless this file holds the `env` output")] = None,
+) -> None:
+    if check is not None:
+        if not check.is_file() or check.read_text() != env_sample():
+            raise Stop(f"{check} is not up to date: run `make env-sample`.")
+        return
+    Console(soft_wrap=True, highlight=False).print(
+        env_sample() if style == "env" else markdown(), markup=False, end=""
+    )
+
+
+def env_sample() -> str:
+    """All settings with their defaults, commented out, under their groups."""
+    head = (
+        "# Copy to .env and change what you need; the environment wins over this file.\n"
+        "# Each setting can also come from a file, e.g. a mounted secret: NAME_FILE=/path\n"
+    )
+    parts, group = [head], ""
+    for row in table():
+        if row.group != group:
+            group = row.group
+            parts.append(f"\n# --- {group} ---\n")
+        parts.append(f"\n# {_sentence(row)}\n# {row.name}={row.default}\n")
+    return "".join(parts)
+
+
+def markdown() -> str:
+    """The table of the documentation."""
+    rows = [f"| `{row.name}` | `{row.default or ' '}` | {_sentence(row)} |\n" for row in table()]
+    return "| setting | default | meaning |\n|---|---|---|\n" + "".join(rows)
+
+
+def _sentence(row: Row) -> str:
+    return row.meaning[0].upper() + row.meaning[1:] + "." + (" Secret." if row.secret else "")

@@ -1,0 +1,137 @@
+"""Run everything here: embedded servers, web, worker, scheduler and a demo."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from http.client import HTTPException
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+from urllib.request import urlopen
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from adapters.clock import SystemClock
+from adapters.settings import EMBEDDED, ROOT, Settings, from_environment, inherited
+from cli import demo, embedded, history, ports, procfile
+from cli.commands.migrate import migrate
+from cli.database import opened
+from cli.output import Output
+from cli.server import Server
+from cli.stop import Stop
+from cli.supervisor import SELF, Child, Supervisor
+
+ASK_EVERY_S = 0.25
+PATIENCE_S = 60.0
+
+
+def main(
+    processes: Annotated[Path, typer.Option("--procfile", help="the processes to run")] = ROOT / "Procfile",
+) -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
+    settings = from_environment(servers_needed=False)
+    if settings.is_production:
+        raise Stop("`up` runs a demo. In production start each process of the Procfile by itself.")
+    _demand_ports(settings)
+    demo.keep_secret(settings.data_dir)
+    out = Console(highlight=False, soft_wrap=True)
+    with embedded.running(
+        settings.data_dir, mongo_uri=_given(settings.mongo_uri), redis_url=_given(settings.redis_url)
+    ) as stores:
+        settings = from_environment()
+        with opened(settings) as db:
+            migrate(db, SystemClock(), out)
+            demo.seed(db, settings, SystemClock())
+            history.seed(db, SystemClock())
+        asyncio.run(_supervise(settings, procfile.read(processes), stores.servers.values(), out))
+    out.print(f"Stopped. The data stays in {settings.data_dir}.")
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """Before the supervisor listens, a signal unwinds the stack, which stops the servers."""
+    sys.exit(128 + number)
+
+
+def _given(address: str) -> str | None:
+    return None if address == EMBEDDED else address
+
+
+def _demand_ports(settings: Settings) -> None:
+    """Before anything starts: a process that cannot listen would be started again for ever."""
+    ports.demand(settings.port, host=settings.host, setting="PORT")
+    if settings.metrics_port:
+        for port in _metrics_ports(settings).values():
+            ports.demand(port, host="127.0.0.1", setting="METRICS_PORT")
+
+
+def _metrics_ports(settings: Settings) -> dict[str, int]:
+    """On one machine each process that serves metrics beside the web needs a port of its own."""
+    first = settings.metrics_port
+    return {"worker": first, "scheduler": first + 1 if first else 0}
+
+
+async def _supervise(
+    settings: Settings, entries: list[procfile.Entry], servers: Iterable[Server], out: Console
+) -> None:
+    output = Output([SELF, *(entry.name for entry in entries)])
+    children = [
+        Child(name=entry.name, argv=entry.argv, env=_environment(entry.name, settings), cwd=ROOT)
+        for entry in entries
+    ]
+    supervisor = Supervisor(children=children, servers=servers, output=output)
+    greeting = asyncio.create_task(_greet(settings, supervisor, out))
+    try:
+        await supervisor.run()
+    finally:
+        greeting.cancel()
+
+
+def _environment(name: str, settings: Settings) -> dict[str, str]:
+    """Ours, with `python` meaning the one that runs this."""
+    env = inherited()
+    env["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), env.get("PATH", os.defpath)))
+    env["PYTHONPATH"] = str(ROOT)
+    env["PYTHONUNBUFFERED"] = "1"
+    if port := _metrics_ports(settings).get(name):
+        env.pop("METRICS_PORT_FILE", None)
+        env["METRICS_PORT"] = str(port)
+    return env
+
+
+async def _greet(settings: Settings, supervisor: Supervisor, out: Console) -> None:
+    """Says where to go once the web process can serve."""
+    address = f"http://{settings.host}:{settings.port}"
+    deadline = supervisor.clock.monotonic() + PATIENCE_S
+    while not await asyncio.to_thread(_is_ready, f"{address}/api/health/ready"):
+        if supervisor.clock.monotonic() > deadline:
+            supervisor.output.line(
+                SELF, f"{address} is not ready after {PATIENCE_S:.0f} s: see the lines above"
+            )
+            return
+        await asyncio.sleep(ASK_EVERY_S)
+    out.print(_welcome(address))
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, HTTPException):
+        return False
+
+
+def _welcome(address: str) -> Table:
+    table = Table("log in as", "role", title=f"Millwright is ready: {address}", caption=_caption(address))
+    for login in demo.logins():
+        if login.tenant_id != "other":
+            table.add_row(login.email, login.role)
+    return table
+
+
+def _caption(address: str) -> str:
+    return f"password {demo.PASSWORD}\na second tenant: …@other.{demo.DOMAIN}\nAPI: {address}/api/docs"

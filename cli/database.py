@@ -1,0 +1,22 @@
+"""The database that this process's settings name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from adapters.settings import Settings
+
+DEFAULT_NAME = "millwright"
+FIND_WITHIN_MS = 5000
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
+    """The database for the length of a block; a person waits, so a dead server is reported within 5 s."""
+    with MongoClient[dict[str, Any]](
+        settings.mongo_uri, tz_aware=True, serverSelectionTimeoutMS=FIND_WITHIN_MS
+    ) as client:
+        yield client.get_default_database(DEFAULT_NAME)

@@ -1,0 +1,137 @@
+"""A CSV file as a header and records, and what makes a whole file unusable."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+import msgspec
+
+DELIMITERS = ",;\t|"
+LONGEST_CELL = 131_072
+LONGEST_HEADER = 65_536
+MAX_BYTES = 50 * 1024 * 1024
+
+
+class BadFile(Exception):
+    """Nothing of the file can be imported. `code` is a word, the message says what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One row of the file. `number` counts rows from 1, `line` is where it begins in the file.
+
+    `broken` says why the row could not be split into cells.
+    """
+
+    number: int
+    line: int
+    cells: list[str]
+    broken: str | None = None
+
+
+class Table:
+    """The header, found at once, and the records, read as they are asked for; empty lines are none."""
+
+    def __init__(self, lines: Iterable[str], wanted: Iterable[str]) -> None:
+        """Raises: BadFile: a wanted column is absent or there twice."""
+        self._lines = iter(lines)
+        first = next(self._lines, "")
+        self._delimiter = choose_delimiter(first, wanted)
+        reader = csv.reader(chain([first], self._lines), delimiter=self._delimiter)
+        self.header = [cell.strip() for cell in next(reader, [])]
+        self._reader = reader
+
+    def __iter__(self) -> Iterator[Record]:
+        number, line = 0, self._reader.line_num + 1
+        while True:
+            broken, cells = None, list[str]()
+            try:
+                cells = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                broken = str(error)
+            if cells or broken:
+                number += 1
+                yield Record(number, line, cells, broken)
+            line = self._reader.line_num + 1
+
+
+def choose_delimiter(header: str, wanted: Iterable[str]) -> str:
+    """The one by which the header has all wanted columns. Raises: BadFile naming those that are missing."""
+    needed = list(wanted)
+    splits = {sign: _cells(header, sign) for sign in DELIMITERS}
+    best = max(DELIMITERS, key=lambda sign: sum(name in splits[sign] for name in needed))
+    cells = splits[best]
+    if missing := [name for name in needed if name not in cells]:
+        there = ", ".join(cells[:50]) or "nothing"
+        raise BadFile("missing_columns", f"the header has no column {', '.join(missing)}; it has {there}")
+    if twice := [name for name in needed if cells.count(name) > 1]:
+        raise BadFile("ambiguous_columns", f"the header has the column {twice[0]} twice")
+    return best
+
+
+def _cells(header: str, delimiter: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([header], delimiter=delimiter), [])]
+    except csv.Error:
+        return []
+
+
+class Inspection:
+    """Looks at a file while it is being stored: size, hash, encoding, header. Feed it all, then `finish`."""
+
+    def __init__(self, wanted: Iterable[str], *, most_bytes: int = MAX_BYTES) -> None:
+        self.size = 0
+        self._wanted = list(wanted)
+        self._most = most_bytes
+        self._hash = hashlib.sha256()
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._lines = 1
+        self._head: str | None = ""
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def feed(self, chunk: bytes) -> None:
+        """Raises: BadFile: too_large, not_utf8, missing_columns, ambiguous_columns."""
+        self.size += len(chunk)
+        if self.size > self._most:
+            raise BadFile("too_large", f"a file has at most {self._most} bytes: split it, and keep the name")
+        self._hash.update(chunk)
+        self._read(chunk, final=False)
+
+    def finish(self) -> None:
+        """Raises: BadFile, as `feed`, and empty_file."""
+        if not self.size:
+            raise BadFile("empty_file", "the file is empty")
+        self._read(b"", final=True)
+
+    def _read(self, chunk: bytes, *, final: bool) -> None:
+        try:
+            text = self._decoder.decode(chunk, final)
+        except UnicodeDecodeError as error:
+            line = self._lines + error.object[: error.start].count(b"\n")
+            raise BadFile(
+                "not_utf8", f"line {line} is not UTF-8: save the file as UTF-8 (in Excel: CSV UTF-8)"
+            ) from None
+        self._lines += text.count("\n")
+        if self._head is not None:
+            self._look_at_header(self._head + text, final=final)
+
+    def _look_at_header(self, head: str, *, final: bool) -> None:
+        first, is_whole, _ = head.partition("\n")
+        if is_whole or final or len(head) > LONGEST_HEADER:
+            choose_delimiter(first.rstrip("\r"), self._wanted)
+            self._head = None
+        else:
+            self._head = head

@@ -1,0 +1,23 @@
+"""What an idempotency key may look like. Races between equal keys are decided by a unique index, not here."""
+
+SHORTEST = 16
+LONGEST = 255
+
+_QUOTE = '"'
+
+
+def parse_key(text: str) -> str:
+    """The key as it is stored: bare, or taken out of the quotes of a structured-field string.
+
+    Raises: ValueError: says in words what is wrong with it.
+    """
+    key = text.strip(" \t")
+    if len(key) >= 2 and key[0] == key[-1] == _QUOTE:
+        key = key[1:-1]
+    if not all("!" <= sign <= "~" for sign in key):
+        raise ValueError("an idempotency key is made of visible ASCII characters, without spaces")
+    if not SHORTEST <= len(key) <= LONGEST:
+        raise ValueError(
+            f"an idempotency key has {SHORTEST} to {LONGEST} characters; this one has {len(key)}"
+        )
+    return key

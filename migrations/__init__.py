@@ -1,0 +1,1 @@
+"""Numbered, recorded, reversible changes to the database."""

@@ -1,0 +1,1 @@
+"""One file is one schedule: it says when and yields commands."""

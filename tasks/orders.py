@@ -1,0 +1,51 @@
+"""How every work order command loads and ends: whose work it is, what it saves, what it emits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from domain.asset import Asset, check_in_service
+from domain.errors import Missing
+from domain.ledger import Line
+from domain.work_order.books import booked
+from domain.work_order.model import WorkOrder
+from tasks.work import Work
+
+
+def load_own(work: Work) -> WorkOrder:
+    """The order, if it is the actor's to work on. Raises: Missing, Rejected: not_assigned."""
+    order = work.load(WorkOrder)
+    order.must_be_worked_by(work.actor)
+    return order
+
+
+def settle(work: Work, before: WorkOrder, after: WorkOrder, event: str, **data: Any) -> None:
+    """Save and tell, unless nothing changed: then the command is applied and leaves no trace."""
+    if after is not before:
+        work.save(after)
+        work.emit(event, **{name: value for name, value in data.items() if value is not None})
+
+
+def book(work: Work, order: WorkOrder, entry: Line, event: str, **data: Any) -> None:
+    """Append the row and count it. Raises: Rejected: as `booked`."""
+    after = booked(order, entry)
+    work.record(entry)
+    settle(work, order, after, event, entry_id=entry.id, **data)
+
+
+def check_asset(work: Work, asset_id: str | None) -> None:
+    """Raises: Missing: unknown_asset. Rejected: asset_decommissioned.
+
+    A peek: many orders name one asset, and an order for an asset retired this very moment does no harm.
+    """
+    if asset_id is None:
+        return
+    asset = work.peek(Asset, asset_id)
+    if asset is None:
+        raise Missing("asset", asset_id, path="asset_id")
+    check_in_service(asset, path="asset_id")
+
+
+def asset_read(asset_id: str | None) -> Iterable[tuple[type[Asset], str]]:
+    return [(Asset, asset_id)] if asset_id else []

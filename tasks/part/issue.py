@@ -1,0 +1,30 @@
+"""part.issue: what a work order consumed leaves the stock."""
+
+from __future__ import annotations
+
+from domain.fields import Quantity, decimal
+from domain.ids import Id
+from domain.part import Part
+from tasks import stock
+from tasks.command import Payload, handles
+from tasks.work import Work
+
+
+class Issue(Payload, frozen=True, kw_only=True):
+    part_id: Id
+    quantity: Quantity
+    work_order_id: Id
+    entry_id: Id
+
+
+@handles("part.issue", permission=None, internal=True)
+def issue(cmd: Issue, work: Work) -> None:
+    """Take parts out of stock for a work order, below zero if need be: they are used already."""
+    stock.move(
+        work,
+        work.load(Part),
+        "issued",
+        -decimal(cmd.quantity),
+        work_order_id=cmd.work_order_id,
+        order_entry_id=cmd.entry_id,
+    )

@@ -1,0 +1,23 @@
+"""work_order.cancel"""
+
+from __future__ import annotations
+
+from domain.fields import Reason
+from domain.ids import Id
+from domain.work_order.model import WorkOrder
+from tasks.command import Payload, handles
+from tasks.orders import settle
+from tasks.work import Work
+
+
+class Cancel(Payload, frozen=True, kw_only=True):
+    work_order_id: Id
+    reason: Reason
+
+
+@handles("work_order.cancel", permission="workorders.write", touches=("status",))
+def cancel(cmd: Cancel, work: Work) -> None:
+    """Give an open order up."""
+    order = work.load(WorkOrder)
+    after = order.cancel(cmd.reason, by=work.actor.user_id, at=work.occurred_at)
+    settle(work, order, after, "work_order.cancelled", reason=cmd.reason)

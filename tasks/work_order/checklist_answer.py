@@ -1,0 +1,40 @@
+"""work_order.checklist.answer"""
+
+from __future__ import annotations
+
+from domain.checklist import Answer
+from domain.fields import Sha256
+from domain.ids import Id
+from tasks.command import Payload, handles
+from tasks.orders import load_own, settle
+from tasks.work import Work
+
+
+class AnswerItem(Payload, frozen=True, kw_only=True):
+    work_order_id: Id
+    item_id: Id
+    value: Answer
+    evidence_sha256: Sha256 | None = None
+
+
+# No `touches`: two people answer two items of one list side by side; the order knows each item.
+@handles("work_order.checklist.answer", permission="workorders.execute")
+def answer_item(cmd: AnswerItem, work: Work) -> None:
+    """Answer one item of the checklist; the later answer holds."""
+    order = load_own(work)
+    after = order.answer(
+        cmd.item_id,
+        cmd.value,
+        by=work.actor.user_id,
+        at=work.occurred_at,
+        evidence_sha256=cmd.evidence_sha256,
+    )
+    settle(
+        work,
+        order,
+        after,
+        "work_order.checklist_answered",
+        item_id=cmd.item_id,
+        value=cmd.value,
+        evidence_sha256=cmd.evidence_sha256,
+    )

@@ -1,0 +1,30 @@
+"""work_order.complete"""
+
+from __future__ import annotations
+
+from domain.fields import Note, Word
+from domain.ids import Id
+from domain.ledger import Comment
+from tasks.command import Payload, handles
+from tasks.orders import book, load_own, settle
+from tasks.work import Work
+
+
+class Complete(Payload, frozen=True, kw_only=True):
+    work_order_id: Id
+    note: Note | None = None
+    failure_code: Word | None = None
+    cause_code: Word | None = None
+    remedy_code: Word | None = None
+
+
+@handles("work_order.complete", permission="workorders.execute", touches=("status",))
+def complete(cmd: Complete, work: Work) -> None:
+    """Say that the work is done; who says it second changes nothing, but their note is kept as a comment."""
+    order = load_own(work)
+    at, by = work.occurred_at, work.actor.user_id
+    codes = {"failure_code": cmd.failure_code, "cause_code": cmd.cause_code, "remedy_code": cmd.remedy_code}
+    done = order.complete(by=by, at=at, note=cmd.note, **codes)
+    if done is order and cmd.note and cmd.note != order.completion_note:
+        book(work, order, Comment(id=work.new_id(), at=at, by=by, text=cmd.note), "work_order.commented")
+    settle(work, order, done, "work_order.completed", note=cmd.note, **codes)

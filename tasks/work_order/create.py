@@ -1,0 +1,85 @@
+"""work_order.create"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from domain.checklist import NewItems, written
+from domain.entity import Entity
+from domain.errors import Missing, Rejected
+from domain.fields import Description, Instant, Quantity, Title, decimal, instant
+from domain.ids import Id
+from domain.part import Part
+from domain.work_order.model import PartLine, Priority, Type, WorkOrder, initial_status, named
+from tasks.command import Payload, handles
+from tasks.orders import asset_read, check_asset
+from tasks.work import Work
+
+
+class PlannedPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    part_id: Id
+    quantity: Quantity
+
+
+class Create(Payload, frozen=True, kw_only=True):
+    id: Id | None = None
+    title: Title
+    description: Description | None = None
+    asset_id: Id | None = None
+    type: Type
+    priority: Priority
+    due_at: Instant | None = None
+    assignee_ids: Annotated[tuple[Id, ...], Meta(max_length=50)] = ()
+    team_id: Id | None = None
+    checklist: NewItems = ()
+    parts: Annotated[tuple[PlannedPart, ...], Meta(max_length=200)] = ()
+
+
+def reads(cmd: Create) -> Iterable[tuple[type[Entity], str]]:
+    return chain[tuple[type[Entity], str]](
+        asset_read(cmd.asset_id), ((Part, part.part_id) for part in cmd.parts)
+    )
+
+
+@handles("work_order.create", permission="workorders.write", numbered=True, reads=reads)
+def create(cmd: Create, work: Work) -> None:
+    """Open a work order: `requested`, or `assigned` when it names who is to do it."""
+    if work.find(WorkOrder) is not None:
+        raise Rejected("already_exists", f"there is a work order {work.target_id}", path="id")
+    check_asset(work, cmd.asset_id)
+    people = tuple(dict.fromkeys(cmd.assignee_ids))
+    order = WorkOrder(
+        id=work.target_id,
+        number=named(work.number()),
+        title=cmd.title,
+        description=cmd.description,
+        status=initial_status(people, cmd.team_id),
+        type=cmd.type,
+        priority=cmd.priority,
+        asset_id=cmd.asset_id,
+        due_at=instant(cmd.due_at) if cmd.due_at else None,
+        assignee_ids=people,
+        team_id=cmd.team_id,
+        checklist=written(cmd.checklist, new_id=work.new_id),
+        parts=_planned(cmd, work),
+        created_by=work.actor.user_id,
+        created_at=work.occurred_at,
+    )
+    work.save(order)
+    work.emit("work_order.created", number=order.number, title=order.title, status=order.status)
+
+
+def _planned(cmd: Create, work: Work) -> tuple[PartLine, ...]:
+    lines: dict[str, PartLine] = {}
+    for part in cmd.parts:
+        if work.peek(Part, part.part_id) is None:
+            raise Missing("part", part.part_id, path="parts")
+        before = lines.get(part.part_id, PartLine(part_id=part.part_id))
+        planned = before.planned + decimal(part.quantity)
+        lines[part.part_id] = msgspec.structs.replace(before, planned=planned)
+    return tuple(lines.values())

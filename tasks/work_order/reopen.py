@@ -1,0 +1,23 @@
+"""work_order.reopen"""
+
+from __future__ import annotations
+
+from domain.fields import Reason
+from domain.ids import Id
+from domain.work_order.model import WorkOrder
+from tasks.command import Payload, handles
+from tasks.orders import settle
+from tasks.work import Work
+
+
+class Reopen(Payload, frozen=True, kw_only=True):
+    work_order_id: Id
+    reason: Reason
+
+
+@handles("work_order.reopen", permission="workorders.close", touches=("status",))
+def reopen(cmd: Reopen, work: Work) -> None:
+    """Take a completed order up again."""
+    order = work.load(WorkOrder)
+    after = order.reopen(cmd.reason, by=work.actor.user_id, at=work.occurred_at)
+    settle(work, order, after, "work_order.reopened", reason=cmd.reason)

@@ -1,0 +1,19 @@
+"""work_order.resume"""
+
+from __future__ import annotations
+
+from domain.ids import Id
+from tasks.command import Payload, handles
+from tasks.orders import load_own, settle
+from tasks.work import Work
+
+
+class Resume(Payload, frozen=True, kw_only=True):
+    work_order_id: Id
+
+
+@handles("work_order.resume", permission="workorders.execute", touches=("status", "assignee_ids"))
+def resume(cmd: Resume, work: Work) -> None:
+    """Go on after a hold."""
+    order = load_own(work)
+    settle(work, order, order.resume(by=work.actor.user_id, at=work.occurred_at), "work_order.resumed")

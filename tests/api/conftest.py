@@ -1,0 +1,58 @@
+"""The real application over the real stores, asked in-process; one tenant for each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from litestar import Litestar
+from pymongo.database import Database
+
+from adapters import indexes, mongo
+from adapters.settings import Settings
+from api.app import create_app
+from tests.api.asking import running
+from tests.api.people import People
+from tests.servers import Servers
+
+
+@pytest.fixture(scope="session")
+def api_store(servers: Servers) -> Iterator[Database[Any]]:
+    with mongo.client(servers.mongo_uri) as client:
+        name = f"api_{uuid4().hex[:12]}"
+        indexes.create(client[name])
+        yield client[name]
+        client.drop_database(name)
+
+
+@pytest.fixture
+def store(api_store: Database[Any]) -> Database[Any]:
+    return api_store
+
+
+@pytest.fixture
+def settings(servers: Servers, store: Database[Any], redis_url: str, tmp_path: Path) -> Settings:
+    start, _, options = servers.mongo_uri.partition("?")
+    uri = f"{start.rstrip('/')}/{store.name}?{options}"
+    return Settings.load({"MONGO_URI": uri, "REDIS_URL": redis_url, "JWT_SECRET": "s" * 40}, tmp_path)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Litestar:
+    return create_app(settings)
+
+
+@pytest.fixture
+async def web(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    """Asks the running application; refuses to hide its exceptions."""
+    async with running(app) as client:
+        yield client
+
+
+@pytest.fixture
+def people(store: Database[Any], settings: Settings) -> People:
+    return People(store, settings)

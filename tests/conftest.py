@@ -1,0 +1,62 @@
+"""What every test may ask for: real servers, a fresh database, an empty Valkey."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import redis
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from tests.servers import Servers, running
+
+Document = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """One mongod (replica set) and one Valkey for the whole run; a missing one fails, it never skips."""
+    with running(tmp_path_factory.mktemp("servers")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def mongo_client(servers: Servers) -> Iterator[MongoClient[Document]]:
+    with MongoClient[Document](servers.mongo_uri, tz_aware=True) as client:
+        yield client
+
+
+@pytest.fixture
+def database_name(mongo_client: MongoClient[Document]) -> Iterator[str]:
+    """A database that did not exist, dropped afterwards."""
+    name = f"test_{uuid4().hex[:16]}"
+    yield name
+    mongo_client.drop_database(name)
+
+
+@pytest.fixture
+def database(mongo_client: MongoClient[Document], database_name: str) -> Database[Document]:
+    """The fresh database through the synchronous driver."""
+    return mongo_client[database_name]
+
+
+@pytest.fixture
+def mongo_uri(servers: Servers, database_name: str) -> str:
+    """A URI whose path names the fresh database."""
+    start, _, options = servers.mongo_uri.partition("?")
+    return f"{start.rstrip('/')}/{database_name}?{options}"
+
+
+_numbers = count()
+
+
+@pytest.fixture
+def redis_url(servers: Servers) -> Iterator[str]:
+    """One of Valkey's numbered databases, emptied before and after."""
+    url = f"{servers.redis_url.rpartition('/')[0]}/{next(_numbers) % 16}"
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+        yield url
+        client.flushdb()

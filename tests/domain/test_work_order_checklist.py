@@ -1,0 +1,97 @@
+"""Answers fit what was asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from domain.checklist import Item, Kind, NewItem, Value, answered, fitting, missing, written
+from domain.errors import Conflict, Rejected
+
+AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+
+def item(kind: Kind = "number", **fields: object) -> Item:
+    return Item(item_id="1", text="Pressure", kind=kind, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "value", "kept"),
+    [
+        (item("check"), True, True),
+        (item("text"), "fine", "fine"),
+        (item("pass_fail"), "fail", "fail"),
+        (item("number", min=1, max=4), 2.5, 2.5),
+        (item("number"), -3, -3),
+        (item("number"), "2.50", 2.5),
+        (item("meter", min=100), 100, 100),
+    ],
+)
+def test_an_answer_of_its_kind_is_kept(asked: Item, value: Value, kept: Value) -> None:
+    assert fitting(asked, value) == kept
+
+
+@pytest.mark.parametrize(
+    ("asked", "value"),
+    [
+        (item("check"), "yes"),
+        (item("check"), 1),
+        (item("text"), 1),
+        (item("pass_fail"), "maybe"),
+        (item("pass_fail"), True),
+        (item("number", min=1), 0.5),
+        (item("number", max=4), 5),
+        (item("number"), True),
+        (item("number"), "NaN"),
+        (item("number"), "1e999"),
+        (item("number"), "9" * 40),
+        (item("number"), "true"),
+        (item("number"), ""),
+        (item("meter"), -1),
+        (item("meter", min=100), 99),
+    ],
+)
+def test_an_answer_of_another_kind_or_out_of_bounds_is_refused(asked: Item, value: Value) -> None:
+    with pytest.raises(Rejected) as refused:
+        fitting(asked, value)
+    assert (refused.value.code, refused.value.path) == ("checklist_value_invalid", "value")
+
+
+def test_the_same_answer_by_the_same_person_is_no_change() -> None:
+    once = answered((item(),), "1", 4, by="ann", at=AT)
+
+    assert answered(once, "1", 4, by="ann", at=AT + timedelta(hours=1)) is once
+    assert (once[0].answered_by, once[0].answered_at) == ("ann", AT)
+
+
+def test_an_old_answer_that_comes_late_does_not_overwrite_a_newer_one_of_someone_else() -> None:
+    newer = answered((item(),), "1", 4, by="ann", at=AT)
+
+    with pytest.raises(Conflict) as met:
+        answered(newer, "1", 5, by="bob", at=AT - timedelta(minutes=1))
+
+    assert met.value.diff[0] | {"at": None} == {
+        "path": "checklist.1.value", "base": None, "mine": 5, "server": 4, "by": "ann", "at": None,
+    }  # fmt: skip
+    assert answered(newer, "1", 5, by="bob", at=AT + timedelta(minutes=1))[0].value == 5
+
+
+def test_an_unknown_item_and_a_doubled_one_are_refused() -> None:
+    with pytest.raises(Rejected, match="no item"):
+        answered((item(),), "2", 4, by="ann", at=AT)
+    twice = NewItem(item_id="018f0000-0000-7000-8000-000000000001", text="Oil", kind="check")
+    with pytest.raises(Rejected, match="same item_id"):
+        written((twice, twice), new_id=str)
+
+
+def test_a_failed_inspection_is_an_answer_and_an_unticked_box_is_not() -> None:
+    items = (item("pass_fail", required=True, value="fail"), item("check", required=True, value=False))
+
+    assert missing(items) == [items[1]]
+
+
+def test_bounds_the_wrong_way_round_are_refused_at_the_door() -> None:
+    with pytest.raises(msgspec.ValidationError, match="min is above max"):
+        msgspec.json.decode(b'{"text": "Oil", "kind": "number", "min": 2, "max": 1}', type=NewItem)

@@ -1,0 +1,1 @@
+"""Tests of what starts, sets up and stops the rest."""

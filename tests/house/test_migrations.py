@@ -1,0 +1,123 @@
+"""Migrations: numbered, recorded, reversible, and never quietly different from what was applied."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+from rich.console import Console
+
+import migrations
+from adapters.clock import SystemClock
+from adapters.indexes import INDEXES
+from cli.commands.migrate import migrate
+from migrations import runner
+from migrations.steps import Step, discover
+
+Document = dict[str, Any]
+
+
+def step(number: int) -> Step:
+    """A step whose change can be seen in the collection `seen`."""
+    return Step(
+        number=number,
+        name=f"step_{number}",
+        checksum=f"sum {number}",
+        up=lambda db: db.seen.insert_one({"_id": number}),
+        down=lambda db: db.seen.delete_one({"_id": number}),
+    )
+
+
+STEPS = [step(1), step(2), step(3)]
+
+
+def go(db: Database[Document], steps: list[Step], *, to: int | None = None) -> list[str]:
+    moves = runner.plan(steps, runner.recorded(db), to=to)
+    runner.run(db, moves, SystemClock(), told=lambda _move, _ms: None)
+    return [str(move) for move in moves]
+
+
+def seen(db: Database[Document]) -> list[int]:
+    return [found["_id"] for found in db.seen.find().sort("_id")]
+
+
+def test_steps_run_in_order_once_and_are_recorded(database: Database[Document]) -> None:
+    assert go(database, STEPS) == ["up 0001 step_1", "up 0002 step_2", "up 0003 step_3"]
+    assert go(database, STEPS) == []
+
+    assert seen(database) == [1, 2, 3]
+    record = runner.recorded(database)[2]
+    assert (record["name"], record["checksum"]) == ("step_2", "sum 2")
+    assert record["duration_ms"] >= 0
+
+
+def test_a_lower_number_takes_the_newer_ones_down_newest_first(database: Database[Document]) -> None:
+    go(database, STEPS)
+
+    assert go(database, STEPS, to=1) == ["down 0003 step_3", "down 0002 step_2"]
+
+    assert seen(database) == [1]
+    assert list(runner.recorded(database)) == [1]
+
+
+def test_an_applied_step_that_was_edited_stops_everything(database: Database[Document]) -> None:
+    go(database, STEPS, to=1)
+
+    with pytest.raises(runner.Refused, match="0001 step_1 was changed after it was applied"):
+        go(database, [replace(STEPS[0], checksum="another"), *STEPS[1:]])
+
+    assert seen(database) == [1]
+
+
+def test_a_database_of_a_newer_version_is_refused(database: Database[Document]) -> None:
+    go(database, STEPS)
+
+    with pytest.raises(runner.Refused, match="has migration 0003 step_3, which this version does not"):
+        go(database, STEPS[:2])
+
+
+def test_an_unknown_number_is_refused(database: Database[Document]) -> None:
+    with pytest.raises(runner.Refused, match="no migration 9: the newest is 3"):
+        go(database, STEPS, to=9)
+
+
+def test_a_step_that_fails_leaves_no_record_and_is_made_again(database: Database[Document]) -> None:
+    def fails(_db: Database[Document]) -> None:
+        raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError):
+        go(database, [STEPS[0], replace(STEPS[1], up=fails)])
+    assert list(runner.recorded(database)) == [1]
+
+    assert go(database, STEPS[:2]) == ["up 0002 step_2"]
+
+
+def test_the_projects_own_steps_go_up_and_down_and_up(database: Database[Document]) -> None:
+    steps = discover(migrations)
+
+    go(database, steps)
+    made = {(collection, name) for collection, _, name in _indexes(database)}
+    go(database, steps, to=0)
+    left = [name for _, _, name in _indexes(database) if name != "_id_"]
+    go(database, steps)
+
+    assert {(collection, options["name"]) for collection, _, options in INDEXES} <= made
+    assert left == []
+
+
+def test_a_dry_run_says_and_changes_nothing(database: Database[Document]) -> None:
+    said = io.StringIO()
+
+    migrate(database, SystemClock(), Console(file=said), dry_run=True)
+
+    assert "would go up 0001 indexes" in said.getvalue()
+    assert database.list_collection_names() == []
+
+
+def _indexes(db: Database[Document]) -> list[tuple[str, Any, str]]:
+    return [
+        (collection, index["key"], index["name"])
+        for collection in db.list_collection_names()
+        for index in db[collection].list_indexes()
+    ]

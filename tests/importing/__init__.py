@@ -1,0 +1,1 @@
+"""Files of work orders, from the cell to the closed order."""

@@ -1,0 +1,114 @@
+"""A worker over real stores, users who may import, and files made up for one test."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from adapters import import_report, imports, indexes, mongo
+from adapters.clock import SystemClock
+from adapters.mongo import Document
+from domain.importing.mapping import Mapping
+from tests.support.patience import eventually
+from tests.support.seeds import new_id, user
+from workers.app import WorkerProcess
+
+TENANT = "demo"
+ADMIN = "u1"
+
+COLUMNS = Mapping(
+    columns={"title": "Text", "asset": "Machine", "created_at": "Day", "cost": "Cost"},
+    currency="AUD",
+    status="closed",
+)
+
+
+class Imports:
+    """Imports of one tenant: made, waited for, and looked at."""
+
+    def __init__(self, db: Database[Any]) -> None:
+        self.db = db
+
+    def make(
+        self, text: str | bytes, mapping: Mapping = COLUMNS, *, name: str = "history", **more: Any
+    ) -> str:
+        made = imports.submit(
+            self.db,
+            io.BytesIO(text.encode() if isinstance(text, str) else text),
+            id=new_id(),
+            tenant_id=TENANT,
+            user_id=more.pop("user_id", ADMIN),
+            name=name,
+            mapping=mapping,
+            file_name="history.csv",
+            dry_run=more.pop("dry_run", False),
+            at=SystemClock().now(),
+        )
+        assert not more
+        id: str = made["_id"]
+        return id
+
+    def found(self, id: str) -> Document:
+        found = imports.find(self.db, TENANT, id)
+        assert found is not None
+        return found
+
+    def ended(self, id: str, *, within_s: float = 60) -> Document:
+        """The import as clients see it, once it has ended."""
+        eventually(lambda: self.found(id)["state"] not in imports.OPEN, within_s=within_s, what="the import")
+        return import_report.show(self.db, self.found(id))
+
+    def refused(self, id: str) -> list[Document]:
+        return import_report.rows(self.db, TENANT, id, outcome="refused", after_line=0, limit=200)
+
+    def rows(self, id: str) -> list[Document]:
+        return import_report.rows(self.db, TENANT, id, after_line=0, limit=200)
+
+    def orders(self) -> list[Document]:
+        return list(self.db.work_orders.find({"tenant_id": TENANT}).sort("title"))
+
+
+@pytest.fixture
+def store(mongo_uri: str) -> Iterator[Database[Any]]:
+    with mongo.client(mongo_uri) as client:
+        db = client.get_default_database()
+        indexes.create(db)
+        db.users.insert_one(user(TENANT))
+        yield db
+
+
+@pytest.fixture
+def files(store: Database[Any]) -> Imports:
+    return Imports(store)
+
+
+@contextmanager
+def a_worker(store: Database[Any], redis_url: str) -> Iterator[WorkerProcess]:
+    client: MongoClient[Any] = store.client
+    process = WorkerProcess(
+        client,
+        store.name,
+        redis_url,
+        clock=SystemClock(),
+        chance=random.Random(1),
+        end_process=os._exit,
+    )
+    process.start()
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+@pytest.fixture
+def worker(store: Database[Any], redis_url: str) -> Iterator[WorkerProcess]:
+    with a_worker(store, redis_url) as process:
+        yield process

@@ -1,0 +1,225 @@
+"""Files through a real worker to closed orders."""
+
+from __future__ import annotations
+
+import csv
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from pymongo.database import Database
+
+from adapters import imports
+from adapters.commands import RUNNABLE
+from cli import history
+from domain.importing.table import BadFile
+from tests.importing.conftest import COLUMNS, TENANT, Imports, a_worker
+from tests.support.patience import eventually
+from tests.support.seeds import user
+from workers.app import WorkerProcess
+
+HEAD = "No,Text,Machine,Day,Cost\n"
+THREE = (
+    HEAD + "1,weld bucket,A,2004-07-01,10.50\n2,grease pins,A,2004-07-02,0\n3,swap pump,B,2004-07-03,-2.25\n"
+)
+KEYED = msgspec.structs.replace(COLUMNS, key_column="No")
+
+
+def excavators() -> list[list[str]]:
+    with history.FILE.open(encoding="utf-8", newline="") as source:
+        return list(csv.reader(source))
+
+
+def test_the_excavators_land_but_for_one_malformed_row_and_a_second_import_changes_nothing(
+    files: Imports, store: Database[Any], worker: WorkerProcess
+) -> None:
+    text = history.FILE.read_bytes()
+    good = [row for row in excavators()[1:] if row[3] != "t swing"]
+
+    first = files.make(text, history.MAPPING, name=history.NAME)
+    ended = files.ended(first, within_s=120)
+
+    assert ended["state"] == "done"
+    assert ended["counts"] | {"commands": 0} == {
+        "rows": 5485, "new": 5484, "known": 0, "changed": 0, "again": 0, "refused": 1, "missed_rows": 0,
+        "commands": 0,
+    }  # fmt: skip
+    (refused,) = files.refused(first)
+    assert refused["line"] == 3454
+    assert {reason["column"] for reason in refused["reasons"]} == {"PMType", "Cost"}
+    totals = list(
+        store.work_orders.aggregate(
+            [{"$group": {"_id": "$status", "orders": {"$sum": 1}, "cost": {"$sum": "$cost_total"}}}]
+        )
+    )
+    assert totals == [{"_id": "closed", "orders": 5484, "cost": sum(Decimal(row[4]) for row in good)}]
+    assert sorted(store.assets.distinct("name")) == ["A", "B", "C", "D", "E"]
+
+    commands = store.commands.count_documents({})
+    corrected = text.replace(b"won't swing,PM01", b"won't swing,PM01").replace(
+        b"2003-12-31,B,won,t swing,PM01", b"2003-12-31,B,won't swing,PM01,12.50"
+    )
+    assert corrected != text
+    again = files.ended(files.make(text, history.MAPPING, name=history.NAME))
+    assert again["counts"]["known"] == 5484
+    assert store.commands.count_documents({}) == commands
+    mended = files.ended(files.make(corrected, history.MAPPING, name=history.NAME))
+
+    assert (mended["counts"]["new"], mended["counts"]["known"], mended["counts"]["refused"]) == (1, 5484, 0)
+    assert store.work_orders.count_documents({}) == 5485
+    assert store.commands.count_documents({}) == commands + 5
+
+
+def test_history_is_dated_as_the_rows_are(files: Imports, worker: WorkerProcess) -> None:
+    files.ended(files.make(THREE))
+
+    grease, swap, weld = files.orders()
+    assert [order["status"] for order in (grease, swap, weld)] == ["closed"] * 3
+    assert weld["created_at"].isoformat() == weld["closed_at"].isoformat() == "2004-07-01T00:00:00+00:00"
+    assert [order["cost_total"] for order in (grease, swap, weld)] == [0, Decimal("-2.25"), Decimal("10.50")]
+    assert weld["asset_id"] == grease["asset_id"] != swap["asset_id"]
+
+
+def test_a_known_asset_is_used_by_its_name(
+    files: Imports, store: Database[Any], worker: WorkerProcess
+) -> None:
+    files.ended(files.make(THREE, name="first"))
+    files.ended(files.make(HEAD + "9,paint,B,2010-01-01,1\n", name="second"))
+
+    paint = next(order for order in files.orders() if order["title"] == "paint")
+    swap = next(order for order in files.orders() if order["title"] == "swap pump")
+    assert paint["asset_id"] == swap["asset_id"]
+    assert store.assets.count_documents({}) == 2
+
+
+def test_a_dry_run_reports_and_writes_no_command(
+    files: Imports, store: Database[Any], worker: WorkerProcess
+) -> None:
+    ended = files.ended(id := files.make(THREE + "4,bad,A,soon,1\n", dry_run=True))
+
+    assert (ended["counts"]["new"], ended["counts"]["refused"]) == (3, 1)
+    assert [row["line"] for row in files.refused(id)] == [5]
+    assert store.commands.count_documents({}) == 0
+    assert store.import_keys.count_documents({}) == 0
+
+
+def test_a_changed_row_updates_what_can_be_updated_and_tells_the_rest(
+    files: Imports, worker: WorkerProcess
+) -> None:
+    still_open = msgspec.structs.replace(KEYED, status="requested")
+    files.ended(files.make(THREE, still_open))
+
+    changed = THREE.replace("weld bucket", "weld boom").replace(
+        "pump,B,2004-07-03,-2.25", "pump,B,2004-07-03,7"
+    )
+    ended = files.ended(id := files.make(changed, still_open))
+
+    assert (ended["counts"]["changed"], ended["counts"]["known"]) == (2, 1)
+    assert ended["counts"]["commands"] == {"applied": 1}
+    assert [(row["line"], row["reasons"][0]["code"]) for row in files.rows(id)] == [
+        (2, "updated"),
+        (4, "not_carried_over"),
+    ]
+    assert [order["title"] for order in files.orders()] == ["grease pins", "swap pump", "weld boom"]
+    assert files.orders()[1]["cost_total"] == Decimal("-2.25")
+
+
+def test_a_row_may_change_to_and_fro(files: Imports, worker: WorkerProcess) -> None:
+    still_open = msgspec.structs.replace(KEYED, status="requested")
+    other = THREE.replace("weld bucket", "weld boom")
+    for text, title in [
+        (THREE, "weld bucket"),
+        (other, "weld boom"),
+        (THREE, "weld bucket"),
+        (other, "weld boom"),
+    ]:
+        files.ended(files.make(text, still_open))
+
+        assert title in [order["title"] for order in files.orders()]
+
+
+def test_commands_that_are_refused_are_told_of_their_row_and_tried_again_by_the_next_import(
+    files: Imports, store: Database[Any], worker: WorkerProcess
+) -> None:
+    store.users.insert_one(user(TENANT, roles=("planner",), id="u2"))
+
+    ended = files.ended(id := files.make(THREE, user_id="u2"))
+
+    assert ended["state"] == "done"
+    assert ended["counts"]["missed_rows"] == 3
+    assert [row["line"] for row in files.refused(id)] == [2, 3, 4]
+    assert {reason["code"] for reason in files.refused(id)[0]["reasons"]} == {"forbidden"}
+    assert {order["status"] for order in files.orders()} == {"requested"}
+
+    ended = files.ended(files.make(THREE))
+
+    assert (ended["counts"]["again"], ended["counts"]["missed_rows"]) == (3, 0)
+    assert {order["status"] for order in files.orders()} == {"closed"}
+    assert [order["cost_total"] for order in files.orders()] == [0, Decimal("-2.25"), Decimal("10.50")]
+    commands = store.commands.count_documents({})
+    assert files.ended(files.make(THREE))["counts"]["known"] == 3
+    assert store.commands.count_documents({}) == commands
+
+
+def test_an_import_never_has_more_on_its_way_than_its_bound(
+    files: Imports, store: Database[Any], redis_url: str
+) -> None:
+    """No worker drains: the importer alone must stop."""
+    text = HEAD + "".join(f"{n},row {n},A,2004-07-01,1\n" for n in range(700))
+    with a_worker(store, redis_url) as process:
+        # Nothing is applied: the hints go nowhere, and there is no relay.
+        process.importer._send = lambda _queue, _lines: None
+        id = files.make(text)
+        eventually(lambda: files.found(id)["cursor"] >= 300, within_s=20)
+        stuck = files.found(id)["cursor"]
+        active = store.commands.count_documents({"import.id": id, "state": {"$in": list(RUNNABLE)}})
+        assert active <= 2_000
+        # It looks every 50 ms; by the second look of another import it has had the time.
+        files.ended(files.make(THREE, name="other", dry_run=True))
+        assert files.found(id)["cursor"] == stuck
+
+        assert imports.cancel(store, TENANT, id, at=files.found(id)["created_at"])
+
+        files.ended(files.make(THREE, name="history", dry_run=True))
+    assert files.found(id)["state"] == "cancelled"
+
+
+def test_two_imports_of_one_name_do_the_rows_once(
+    files: Imports, store: Database[Any], worker: WorkerProcess
+) -> None:
+    text = HEAD + "".join(f"{n},row {n},A,2004-07-01,1\n" for n in range(250))
+
+    ids = [files.make(text), files.make(text)]
+    counts = [files.ended(id)["counts"] for id in ids]
+
+    assert sorted((count["new"], count["known"]) for count in counts) == [(0, 250), (250, 0)]
+    assert store.work_orders.count_documents({}) == 250
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty_file"),
+        (b"a,b\n1,2\n", "missing_columns"),
+        (HEAD.encode() + b"1,\xff\xfe,A,2004-07-01,1\n", "not_utf8"),
+    ],
+)
+def test_an_unusable_file_is_refused_and_nothing_of_it_is_kept(
+    files: Imports, store: Database[Any], data: bytes, code: str
+) -> None:
+    with pytest.raises(BadFile) as refused:
+        files.make(data)
+
+    assert refused.value.code == code
+    assert store["import_files.chunks"].count_documents({}) == 0
+    assert store.imports.count_documents({}) == 0
+
+
+def test_a_fault_of_ours_ends_the_import_instead_of_trying_for_ever(
+    files: Imports, store: Database[Any], worker: WorkerProcess
+) -> None:
+    id = files.make(THREE, name="broken")
+    store.imports.update_one({"_id": id}, {"$set": {"mapping": "{}"}})
+
+    assert files.ended(id)["state"] in ("failed", "done")

@@ -1,0 +1,69 @@
+"""Executors wired by hand, and a clock that a test may push on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import MongoClient
+
+from adapters.clock import SystemClock
+from adapters.hints import Line
+from adapters.unit_of_work import UnitOfWork
+from tasks.catalogue import Catalogue
+from tests.support.seeds import new_id
+from workers.executor import Drained, Executor
+
+
+class PushedClock:
+    """The machine's time, plus what a test adds to it."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+        self._clock = SystemClock()
+
+    def push(self, by: timedelta) -> None:
+        self._ahead += by
+
+    def now(self) -> datetime:
+        return self._clock.now() + self._ahead
+
+
+class Drains:
+    """Makes executors on one database."""
+
+    def __init__(self, mongo: MongoClient[Any], database: str, catalogue: Catalogue) -> None:
+        self.mongo = mongo
+        self.database = database
+        self.catalogue = catalogue
+        self.clock = PushedClock()
+
+    def uow(self) -> UnitOfWork:
+        return UnitOfWork(self.mongo, self.database, worker=new_id(), slot=0)
+
+    def executor(self, *handlers: object, uow: UnitOfWork | None = None, chance: int = 1) -> Executor:
+        """An executor like a worker's slot; `handlers` join or replace those of the catalogue."""
+        own = {handler.__dict__["spec"].type: handler.__dict__["spec"] for handler in handlers}
+        return Executor(
+            uow or self.uow(),
+            {**self.catalogue, **own},
+            now=self.clock.now,
+            sleep=SystemClock().sleep,
+            new_id=new_id,
+            chance=random.Random(chance),
+        )
+
+    def drain(self, *lines: Line) -> Drained:
+        """One drain by a worker of its own."""
+        return self.executor().drain(lines)
+
+    def until_dry(self, lines: Iterable[Line], *, rounds: int = 50) -> None:
+        """Drain these lines, and what they begin or wake, until nothing asks to be hinted again."""
+        executor = self.executor()
+        left = list(dict.fromkeys(lines))
+        while left:
+            assert rounds > 0, f"{len(left)} lines never run dry"
+            rounds -= 1
+            left = list(dict.fromkeys(executor.drain(left[:64]).again + left[64:]))

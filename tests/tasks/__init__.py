@@ -1,0 +1,1 @@
+"""Handlers against the small fake of `Work`."""

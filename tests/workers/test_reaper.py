@@ -1,0 +1,199 @@
+"""A dead worker's commands are freed, and only what kills alone is given up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pymongo
+import pytest
+from bson.binary import Binary
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from adapters.clock import SystemClock
+from adapters.hints import HintBroker
+from adapters.mongo import Document
+from tests.workers.lines import command, heard, insert, line, long_ago, server_now, stored
+from workers.primary import Primary
+from workers.reaper import GONE, GRACE, Attention, Reaper
+
+NO_TIME = timedelta()
+
+
+@pytest.fixture
+def reaper(mongo_client: MongoClient[Any], db: Database[Any], broker: HintBroker) -> Reaper:
+    """One that has paid attention for long."""
+    return Reaper(mongo_client, db.name, broker, grace=NO_TIME)
+
+
+def worker(db: Database[Any], *batches: list[Document], silent: timedelta = GONE * 2) -> str:
+    """A worker last heard so long ago, and the batches that it had announced."""
+    id = f"w{uuid4().hex[:8]}"
+    db["workers"].insert_one({"_id": id, "heartbeat_at": server_now(db) - silent})
+    for slot, commands in enumerate(batches):
+        session = Binary.from_uuid(uuid4())
+        ids = [each["_id"] for each in commands]
+        db["batches"].insert_one({"_id": f"{id}:{slot}", "worker": id, "session": session, "ids": ids})
+    return id
+
+
+def test_a_killed_workers_open_transaction_frees_its_documents_at_once(
+    reaper: Reaper, mongo_uri: str, db: Database[Any]
+) -> None:
+    [held] = insert(db, [command(long_ago(db))])
+    id = worker(db)
+    script = [sys.executable, "-m", "tests.workers.doomed", mongo_uri, id, held["_id"]]
+    with subprocess.Popen(script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as doomed:
+        assert doomed.stdout is not None
+        assert doomed.stdout.readline() == "written\n"
+        doomed.kill()
+    touch = {"$set": {"touched": True}}
+    with pymongo.timeout(0.3), pytest.raises(pymongo.errors.PyMongoError):
+        db["commands"].update_one({"_id": held["_id"]}, touch)
+
+    before = SystemClock().monotonic()
+    assert reaper.tick() == [id]
+    db["commands"].update_one({"_id": held["_id"]}, touch)
+
+    assert SystemClock().monotonic() - before < 2
+    assert stored(db, held)["state"] == "accepted"
+
+
+def test_a_first_loss_in_company_makes_suspects_and_counts_nothing(
+    reaper: Reaper, db: Database[Any], redis_url: str
+) -> None:
+    batch = insert(db, [command(long_ago(db)) for _ in range(3)])
+    id = worker(db, batch)
+
+    assert reaper.tick() == [id]
+
+    for each in batch:
+        found = stored(db, each)
+        assert (found["state"], found["suspect"], found.get("losses")) == ("accepted", True, None)
+    assert heard(redis_url) == [line(each) for each in batch]
+    assert db["workers"].count_documents({}) == db["batches"].count_documents({}) == 0
+
+
+def test_three_losses_alone_make_a_command_dead_and_its_63_neighbours_live(
+    reaper: Reaper, db: Database[Any]
+) -> None:
+    batch = insert(db, [command(long_ago(db)) for _ in range(64)])
+    poison, innocents = batch[0], batch[1:]
+    worker(db, batch)
+    reaper.tick()
+
+    states = []
+    for _ in range(3):
+        worker(db, [poison])
+        reaper.tick()
+        states.append(stored(db, poison)["state"])
+
+    assert states == ["accepted", "accepted", "dead"]
+    assert {stored(db, each)["state"] for each in innocents} == {"accepted"}
+
+
+def test_three_deaths_under_a_whole_batch_kill_none_of_it(reaper: Reaper, db: Database[Any]) -> None:
+    batch = insert(db, [command(long_ago(db)) for _ in range(64)])
+
+    for _ in range(3):
+        worker(db, batch)
+        reaper.tick()
+
+    assert {stored(db, each)["state"] for each in batch} == {"accepted"}
+
+
+def test_a_death_is_a_verdict_like_any_other(reaper: Reaper, db: Database[Any], redis_url: str) -> None:
+    [poison] = insert(db, [command(long_ago(db), target="part:p1", losses=2, suspect=True)])
+    [next_in_line] = insert(db, [command(long_ago(db), target="part:p1")])
+    [waiting] = insert(db, [command(long_ago(db), next_at=None, after=[poison["_id"]])])
+    db["parts"].insert_one({"_id": "t1/p1", "tenant_id": "t1", "version": 7})
+    worker(db, [poison])
+
+    reaper.tick()
+
+    dead = stored(db, poison)
+    assert dead["error"]["code"] == "worker_lost"
+    assert dead["history"][-1]["state"] == "dead"
+    assert dead["finished_at"] == dead["history"][-1]["at"]
+    assert dead["died_at_version"] == 7
+    assert dead["losses"] == 3
+    assert not {"active", "next_at", "hint_at", "purge_at"} & dead.keys()
+    event = db["events"].find_one({"command_id": poison["_id"]})
+    assert event is not None
+    assert (event["type"], event["data"]["code"]) == ("command.dead", "worker_lost")
+    assert stored(db, waiting)["after"] == [poison["_id"]], "dead releases nobody"
+    assert line(next_in_line) in heard(redis_url), "its line moves on"
+
+
+def test_what_was_settled_before_the_worker_died_is_left_alone(reaper: Reaper, db: Database[Any]) -> None:
+    [done] = insert(db, [command(long_ago(db), state="applied", active=None, next_at=None, hint_at=None)])
+    before = stored(db, done)
+    worker(db, [done])
+
+    reaper.tick()
+
+    assert stored(db, done) == before
+
+
+def test_a_worker_that_beats_loses_nothing(reaper: Reaper, db: Database[Any]) -> None:
+    batch = insert(db, [command(long_ago(db))])
+    worker(db, batch, silent=GONE - timedelta(seconds=3))
+
+    assert reaper.tick() == []
+    assert "losses" not in stored(db, batch[0])
+
+
+def test_a_worker_that_speaks_up_while_it_is_judged_is_spared(
+    reaper: Reaper, db: Database[Any], mongo_client: MongoClient[Any]
+) -> None:
+    batch = insert(db, [command(long_ago(db))])
+    id = worker(db, batch)
+    with mongo_client.start_session() as session, session.start_transaction():
+        # Its heartbeat is on the way: whoever judges now meets it as a conflict.
+        beat = {"$set": {"heartbeat_at": server_now(db)}}
+        db["workers"].update_one({"_id": id}, beat, session=session)
+        assert reaper.tick() == []
+
+    assert reaper.tick() == []
+    assert "losses" not in stored(db, batch[0])
+
+
+def test_a_new_reaper_first_waits_for_everyone_to_speak_up(
+    mongo_client: MongoClient[Any], db: Database[Any], broker: HintBroker
+) -> None:
+    worker(db)
+
+    assert Reaper(mongo_client, db.name, broker).tick() == []
+
+
+def told(second: int, *, term: str = "first") -> Primary:
+    return Primary(datetime(2026, 3, 29, 1, tzinfo=UTC) + timedelta(seconds=second), term)
+
+
+def attentive() -> Attention:
+    """At second 10 it may judge."""
+    attention = Attention()
+    assert [attention.may_judge(told(second)) for second in (0, 5, 9, 10)] == [False, False, False, True]
+    return attention
+
+
+def test_after_an_election_nobody_is_judged_for_a_grace() -> None:
+    attention = attentive()
+
+    judged = [attention.may_judge(told(second, term="second")) for second in (12, 17, 21, 22)]
+
+    assert judged == [False, False, False, True]
+    assert timedelta(seconds=10) == GRACE
+
+
+def test_after_an_outage_or_a_pause_nobody_is_judged_for_a_grace() -> None:
+    failed, paused = attentive(), attentive()
+
+    failed.lapse()
+
+    assert [failed.may_judge(told(second)) for second in (12, 17, 22)] == [False, False, True]
+    assert [paused.may_judge(told(second)) for second in (12, 30, 35, 40)] == [True, False, False, True]

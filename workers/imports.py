@@ -1,0 +1,212 @@
+"""The importer: one thread of each worker process, which takes open imports in turn, each under a lease.
+
+The lease is on the tenant and the import's *name*: two imports of one name go one after the other, whichever
+processes they meet. It saves work; doing twice is harmless, because every command's key comes from its row.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from loguru import logger
+from pymongo.database import Database
+
+from adapters.hints import Line, Unheard
+from adapters.import_report import running_commands, show
+from adapters.imports import OPEN, ended
+from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome, translated
+from domain.importing.table import BadFile
+from locks.fence import fenced, stamped
+from locks.lease import Lease, Leases, Unreachable
+from tasks.catalogue import Catalogue
+from workers.import_run import CHUNK_ROWS, MOST_ACTIVE, Hint, Lost, Run
+
+LEASE = timedelta(seconds=10)
+IDLE = timedelta(seconds=1)
+WAITING = timedelta(milliseconds=50)
+"""Between looks at an import whose commands must first be applied."""
+
+MOST_FAILURES = 5
+"""Faults of ours in a row after which an import is given up, rather than tried for ever."""
+
+
+class _Held(msgspec.Struct):
+    lease: Lease
+    run: Run
+
+
+class Importer:
+    """`start` and `stop` its thread, or call `tick` in a test."""
+
+    def __init__(
+        self,
+        db: Database[Any],
+        catalogue: Catalogue,
+        *,
+        send: Callable[[str, list[Line]], None],
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        monotonic: Callable[[], float],
+        chunk_rows: int = CHUNK_ROWS,
+        most_active: int = MOST_ACTIVE,
+        lease_ttl: timedelta = LEASE,
+    ) -> None:
+        """`send(queue, lines)` hints, or raises Unheard."""
+        self._db = db
+        self._catalogue = catalogue
+        self._send = send
+        self._now = now
+        self._new_id = new_id
+        self._monotonic = monotonic
+        self._chunk_rows = chunk_rows
+        self._most_active = most_active
+        self._ttl = lease_ttl
+        self._leases = Leases(db["leases"], monotonic=monotonic, new_owner=new_id)
+        self._held: dict[str, _Held] = {}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="importer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends after the chunk in hand; others go on from there at once."""
+        self._stopped.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        for id in list(self._held):
+            self._drop(id)
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def tick(self) -> timedelta:
+        """One step of each open import that is ours. Returns how long to rest. Raises: Unavailable."""
+        with translated():
+            open_ones = list(self._db.imports.find({"active": True}).sort("_id"))
+        for id in self._held.keys() - {found["_id"] for found in open_ones}:
+            self._drop(id)
+        rests = [self._attend(found) for found in open_ones]
+        return min(rests, default=IDLE)
+
+    def _work(self) -> None:
+        rest = timedelta()
+        while not self._stopped.wait(rest.total_seconds()):
+            try:
+                rest = self.tick()
+            except (Unavailable, Contention, UnknownOutcome) as error:
+                logger.warning("imports wait for the store", reason=str(error))
+                rest = IDLE
+
+    def _attend(self, found: Document) -> timedelta:
+        """One step of one import, and what becomes of it if that fails."""
+        id = found["_id"]
+        try:
+            held = self._hold(found)
+            return IDLE if held is None else self._advance(found, held)
+        except (Unavailable, Contention, UnknownOutcome, Unreachable) as error:
+            logger.bind(import_id=id).warning("the import waits for the store", reason=str(error))
+        except Lost:
+            logger.bind(import_id=id).info("the import is another's now, or cancelled")
+            self._drop(id)
+        except BadFile as bad:
+            self._fail(found, {"code": bad.code, "message": bad.message})
+        except Exception:  # noqa: BLE001 - whatever it is, it must not end the thread, and ends the import
+            logger.exception("the import met a fault of ours", import_id=id)
+            self._count_failure(found)
+        return IDLE
+
+    def _hold(self, found: Document) -> _Held | None:
+        """The run of this import, under a lease that is good for another step; None: it is not ours."""
+        held = self._held.get(found["_id"])
+        if held is not None:
+            if held.lease.deadline - self._monotonic() > self._ttl.total_seconds() / 2:
+                return held
+            if extended := self._leases.extend(held.lease):
+                held.lease = extended
+                return held
+            raise Lost(found["_id"])
+        lease = self._leases.acquire(f"import:{found['tenant_id']}/{found['name']}", ttl=self._ttl)
+        if lease is None:
+            return None
+        try:
+            # Read again: the one before us may have moved on since we looked.
+            with translated():
+                fresh = self._db.imports.find_one({"_id": found["_id"], "state": {"$in": list(OPEN)}})
+            if fresh is None:
+                raise Lost(found["_id"])
+            self._held[found["_id"]] = _Held(lease, self._run(fresh))
+        except BaseException:
+            self._leases.release(lease)
+            raise
+        return self._held[found["_id"]]
+
+    def _run(self, found: Document) -> Run:
+        return Run(
+            self._db,
+            found,
+            self._catalogue,
+            now=self._now,
+            new_id=self._new_id,
+            hint=self._hinter(found["_id"]),
+            chunk_rows=self._chunk_rows,
+            most_active=self._most_active,
+        )
+
+    def _hinter(self, id: str) -> Hint:
+        def hint(lines: Any) -> None:
+            try:
+                self._send("bulk", list(lines))
+            except Unheard as error:
+                logger.bind(import_id=id).info("hints left to the relay", lines=len(lines), reason=str(error))
+
+        return hint
+
+    def _advance(self, found: Document, held: _Held) -> timedelta:
+        if not held.run.exhausted:
+            return timedelta() if held.run.step(held.lease) else WAITING
+        with translated():
+            if running_commands(self._db, found["tenant_id"], found["_id"], most=1):
+                return WAITING
+            self._finish(found, held.lease)
+        return timedelta()
+
+    def _finish(self, found: Document, lease: Lease) -> None:
+        last = self._db.imports.find_one({"_id": found["_id"]}) or found
+        counts = show(self._db, last)["counts"]
+        self._end(found, lease, ended("done", at=self._now(), counts=counts))
+        logger.bind(import_id=found["_id"], tenant_id=found["tenant_id"], **counts).info("import done")
+
+    def _fail(self, found: Document, error: Document) -> None:
+        logger.bind(import_id=found["_id"], tenant_id=found["tenant_id"], **error).error("import failed")
+        with translated():
+            update = ended("failed", at=self._now(), error=error)
+            self._db.imports.update_one({"_id": found["_id"], "state": {"$in": list(OPEN)}}, update)
+        self._drop(found["_id"])
+
+    def _count_failure(self, found: Document) -> None:
+        """The run starts anew from its cursor; at last the import is given up."""
+        self._drop(found["_id"])
+        with translated():
+            self._db.imports.update_one({"_id": found["_id"]}, {"$inc": {"failures": 1}})
+        if found["failures"] + 1 >= MOST_FAILURES:
+            self._fail(found, {"code": "internal_error", "message": "the import met a fault of ours"})
+
+    def _end(self, found: Document, lease: Lease, update: Document) -> None:
+        mine = fenced({"_id": found["_id"], "state": {"$in": list(OPEN)}}, lease)
+        if self._db.imports.update_one(mine, stamped(update, lease)).matched_count != 1:
+            raise Lost(found["_id"])
+        self._drop(found["_id"])
+
+    def _drop(self, id: str) -> None:
+        held = self._held.pop(id, None)
+        if held is None:
+            return
+        try:
+            self._leases.release(held.lease)
+        except Unreachable as error:
+            logger.bind(import_id=id).info("the lease is left to expire", reason=str(error))

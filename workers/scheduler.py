@@ -1,0 +1,186 @@
+"""The scheduler process, `python -m workers.scheduler`. Two may run; who holds the lease does the duties."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from loguru import logger
+from pymongo import MongoClient
+
+from adapters import hints, logs, mongo, settings
+from adapters.clock import Clock, SystemClock
+from adapters.settings import Settings
+from adapters.telemetry import Metrics
+from locks.keeper import Keeper
+from locks.lease import Lease, Leases, Unreachable
+from workers import gauges, reaper
+from workers.duties import Duty, performed
+from workers.epoch import Epoch
+from workers.probes import Probes
+from workers.reaper import Reaper
+from workers.relay import Relay
+
+LEASE = "scheduler"
+TTL = timedelta(seconds=10)
+"""Whatever the jobs' own ttls say: work stands still no longer than this after a leader's death."""
+
+ASK_EVERY = timedelta(seconds=2)
+BROKER_TIMEOUT = timedelta(seconds=1)
+ANSWER_WITHIN = timedelta(seconds=1)
+
+RELAY_BUSY = timedelta(milliseconds=200)
+RELAY_IDLE = timedelta(seconds=1)
+
+Term = Callable[[], Sequence[Duty]]
+"""Makes the duties of one term of leadership, with nothing remembered from an earlier one."""
+
+
+class Scheduler:
+    """Stands for leadership again and again until told to stop."""
+
+    def __init__(self, leases: Leases, term: Term, *, clock: Clock, on_lost: Callable[[], None]) -> None:
+        self._leases = leases
+        self._term = term
+        self._clock = clock
+        self._stop = threading.Event()
+        self._on_lost = on_lost
+        self._over = threading.Event()
+        self.leading: Lease | None = None
+
+    def run(self) -> None:
+        """Until `stop` is called; the lease is then free for the next one."""
+        while not self._stop.is_set():
+            lease = self._stand()
+            if lease is None:
+                self._stop.wait(ASK_EVERY.total_seconds())
+            else:
+                self._lead(lease)
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """From another thread than the one that runs."""
+        self._stop.set()
+        self._over.set()
+
+    def _stand(self) -> Lease | None:
+        try:
+            return self._leases.acquire(LEASE, ttl=TTL)
+        except Unreachable as error:
+            logger.warning("no answer about the lease", lease=LEASE, reason=str(error))
+            return None
+
+    def _lead(self, lease: Lease) -> None:
+        self._over.clear()
+        if self._stop.is_set():  # told between the two lines above
+            self._over.set()
+        logger.info("leading", lease=LEASE, fence=lease.token)
+        keeper = Keeper(self._leases, lease, monotonic=self._clock.monotonic, on_lost=self._lose)
+        self.leading = lease
+        try:
+            with keeper, performed(self._term(), self._over, monotonic=self._clock.monotonic):
+                self._over.wait()
+        except Unreachable as error:
+            logger.warning("lease not released, it will expire", lease=LEASE, reason=str(error))
+        finally:
+            self.leading = None
+        logger.info("no longer leading", lease=LEASE, fence=lease.token, lost=keeper.lost.is_set())
+
+    def _lose(self) -> None:
+        self._on_lost()
+        self._over.set()
+
+
+def relay_duty(relay: Relay) -> Duty:
+    def tick() -> timedelta:
+        sent = relay.tick()
+        if sent:
+            logger.debug("hinted", commands=sent)
+        return RELAY_BUSY if sent else RELAY_IDLE
+
+    return Duty("relay", tick)
+
+
+def reaper_duty(judge: Reaper) -> Duty:
+    def tick() -> timedelta:
+        judge.tick()
+        return reaper.EVERY
+
+    return Duty("reaper", tick)
+
+
+def gauges_duty(client: MongoClient[Any], database: str, metrics: Metrics) -> Duty:
+    def tick() -> timedelta:
+        gauges.measure(client[database], metrics)
+        return gauges.EVERY
+
+    return Duty("gauges", tick)
+
+
+def terms(client: MongoClient[Any], told: Settings, metrics: Metrics) -> Term:
+    """What a leader does. Another duty, such as the schedules' ticks, is another line here."""
+    broker = hints.broker(told.broker, timeout=BROKER_TIMEOUT)
+
+    def duties() -> Sequence[Duty]:
+        epoch = Epoch(broker.client, new=lambda: str(uuid4()))
+        return (
+            relay_duty(Relay(client[told.database], broker, has_lost_hints=epoch.has_changed)),
+            reaper_duty(Reaper(client, told.database, broker)),
+            gauges_duty(client, told.database, metrics),
+        )
+
+    return duties
+
+
+def main() -> int:
+    """Runs until SIGTERM or SIGINT. Exit code 2: the settings are wrong; 1: the metrics port is taken."""
+    try:
+        told = settings.from_environment()
+    except settings.SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    logs.configure(told, "scheduler")
+    metrics = Metrics()
+    scheduler = wired(told, metrics)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # On another thread: the interrupted one may hold the very lock that stopping takes.
+        signal.signal(number, lambda *_: threading.Thread(target=scheduler.stop).start())
+    try:
+        probes = Probes(
+            told.metrics_port,
+            host=told.host,
+            live=lambda: True,
+            ready=lambda: not scheduler.stopping,
+            exposition=metrics.exposition,
+        )
+    except OSError as error:
+        sys.stderr.write(f"METRICS_PORT={told.metrics_port}: {error.strerror}\n")
+        return 1
+    with probes:
+        logger.info("scheduler ready", metrics_port=probes.port)
+        scheduler.run()
+    return 0
+
+
+def wired(told: Settings, metrics: Metrics) -> Scheduler:
+    """The process by hand; opens nothing yet."""
+    client, clock = mongo.client(told.mongo_uri, **told.mongo_options), SystemClock()
+    leases = Leases(
+        client[told.database]["leases"],
+        monotonic=clock.monotonic,
+        new_owner=lambda: str(uuid4()),
+        answer_within=ANSWER_WITHIN,
+    )
+    return Scheduler(leases, terms(client, told, metrics), clock=clock, on_lost=metrics.leases_lost.inc)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
