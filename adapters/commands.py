@@ -37,8 +37,8 @@ QUEUES: tuple[Queue, ...] = ("interactive", "bulk", "time")
 Via = Literal["api", "offline", "schedule", "import", "operator", "follow_up"]
 
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
-"""As `next_at`: due since ever. As `hint_at` (when the relay is to hint): as soon as the accepter's own hint has
-had its time. No pod's clock decides either."""
+"""As `next_at`: due since ever. As `hint_at` (when the relay is to hint): as soon as the accepter's own hint
+has had its time. No pod's clock decides either."""
 
 SERVER_FILLS = Timestamp(0, 0)
 """At the top level of an inserted document the server puts its logical time here (`seq`)."""

@@ -60,7 +60,9 @@ def send(broker: dramatiq.Broker, queue: str, lines: Iterable[Line]) -> None:
     """Hint these lines. Raises: Unheard: some or all may be lost."""
     try:
         for chunk in chunks(lines):
-            broker.enqueue(Message(queue_name=queue, actor_name=ACTOR, args=(queue, chunk), kwargs={}, options={}))
+            broker.enqueue(
+                Message(queue_name=queue, actor_name=ACTOR, args=(queue, chunk), kwargs={}, options={})
+            )
     except (BrokerConnectionError, RedisError, OSError) as error:
         raise Unheard(str(error)) from error
 
@@ -94,7 +96,7 @@ class HintBroker(RedisBroker):
 class _HintConsumer(_RedisConsumer):
     """Fetches at once when there is something to fetch and a thread to run it, and sleeps otherwise."""
 
-    def __init__(self, broker: HintBroker, queue_name: str, prefetch: int, timeout: int) -> None:
+    def __init__(self, broker: HintBroker, queue_name: str, prefetch: int, _timeout: int) -> None:
         super().__init__(broker, queue_name, prefetch, timeout=0)  # 0: the parent's own sleep ends at once
         self._closing = broker.closing
         self._freed = threading.Event()
@@ -112,17 +114,13 @@ class _HintConsumer(_RedisConsumer):
             full = self.outstanding_message_count >= self.prefetch
             self._freed.clear()
             message = super().__next__()
-            if message is None:
-                self._wait(full)
+            if message is None and full:
+                self._freed.wait(IDLE.total_seconds())
+            elif message is None:
+                self._bell.get_message(timeout=IDLE.total_seconds())
             return message
         except (RedisError, OSError) as error:  # the stock consumer dies of all but ConnectionError
             raise ConnectionClosed(error) from None
-
-    def _wait(self, full: bool) -> None:
-        if full:
-            self._freed.wait(IDLE.total_seconds())
-        else:
-            self._bell.get_message(timeout=IDLE.total_seconds())
 
     def ack(self, message: Any) -> None:
         self._finish(super().ack, message)

@@ -59,7 +59,7 @@ def missed_pipeline(tenant_id: str, id: str, *, after_line: int, limit: int) -> 
     }
     return [
         {"$match": query},
-        {"$sort": {"import.line": 1, "_id": 1}},
+        {"$sort": {"import.line": 1, "seq": 1}},
         {"$group": {"_id": "$import.line", "reasons": {"$push": reason}}},
         {"$sort": {"_id": 1}},
         {"$limit": limit},

@@ -1,8 +1,9 @@
-"""Every index there is. All that are hot or unique begin with the tenant, so that sharding by it stays open.
+"""Every index there is.
 
-Those of `commands` are few on purpose: every verdict is an update there, and each index adds some 12 µs of the
-server's time to it (the update itself takes 60). Who waits for whom is kept on the command waited for, and old
-commands are purged by their time-ordered `_id`.
+All that are hot or unique hold the tenant, so that sharding by it stays open. Those of `commands` are few on
+purpose: every verdict is an update there, and each index adds some 12 µs of the server's time to it (the
+update itself takes 60). Who waits for whom is kept on the command waited for, and old commands are purged by
+their time-ordered `_id`.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ INDEXES: list[Index] = [
         [("tenant_id", 1), ("target", 1), ("seq", 1)],
         {"name": "line", "partialFilterExpression": ACTIVE},
     ),
-    # The relay goes round the tenants of a queue; in each, what comes back first, then what was never hinted, in
-    # order of acceptance. Only what may run has `next_at`; the relay's own `hint_at` is never earlier, so what
-    # waits for a later time is not even looked at. `next_at` is there to be counted without fetching.
+    # The relay goes round the tenants of a queue; in each, what comes back first, then what was never
+    # hinted, in order of acceptance. Only what may run has `next_at`; the relay's own `hint_at` is never
+    # earlier, so what waits for a later time is not even looked at. `next_at` is there to be counted without
+    # fetching.
     (
         "commands",
         [("queue", 1), ("tenant_id", 1), ("hint_at", -1), ("seq", 1), ("next_at", 1)],
@@ -42,7 +44,9 @@ INDEXES: list[Index] = [
         [("tenant_id", 1), ("state", 1), ("_id", -1)],
         {
             "name": "unhappy",
-            "partialFilterExpression": {"state": {"$in": ["retrying", "parked", "rejected", "conflict", "dead"]}},
+            "partialFilterExpression": {
+                "state": {"$in": ["retrying", "parked", "rejected", "conflict", "dead"]}
+            },
         },
     ),
     ("commands", [("tenant_id", 1), ("_id", -1)], {"name": "recent"}),

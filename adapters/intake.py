@@ -26,8 +26,8 @@ from adapters.mongo import DUPLICATE_KEY, Document, Unavailable, Unwritable
 
 MAX_DEPTH = 32
 MAX_BYTES = 1024 * 1024
-"""Of one command document; a request's body is bounded far below. Beyond 16 MB the server would refuse the whole
-write, neighbours and all."""
+"""Of one command document; a request's body is bounded far below. Beyond 16 MB the server would refuse the
+whole write, neighbours and all."""
 
 WRITE_DEADLINE = timedelta(seconds=4)
 BATCH = 500
@@ -139,7 +139,9 @@ class Intake:
         try:
             with pymongo.timeout(WRITE_DEADLINE.total_seconds()):
                 refused = await self._insert([waiting.raw for waiting in batch])
-                winners = await self._winners([batch[i].document for i, code in refused.items() if _is_key(code)])
+                winners = await self._winners(
+                    [batch[i].document for i, code in refused.items() if _is_key(code)]
+                )
         except (PyMongoError, TimeoutError) as error:
             # The whole write may or may not have happened; everybody repeats.
             for waiting in batch:

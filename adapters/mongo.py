@@ -14,12 +14,11 @@ from typing import Any
 
 from bson.codec_options import CodecOptions, TypeCodec, TypeRegistry
 from bson.decimal128 import Decimal128
+from bson.errors import InvalidDocument
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import (
-    ConfigurationError,
     ConnectionFailure,
     ExecutionTimeout,
-    InvalidDocument,
     OperationFailure,
     PyMongoError,
     WTimeoutError,
@@ -60,8 +59,8 @@ class Unwritable(Exception):
 
 
 class _DecimalCodec(TypeCodec):
-    python_type = Decimal  # type: ignore[assignment]  # pymongo declares an abstract property
-    bson_type = Decimal128  # type: ignore[assignment]
+    python_type = Decimal
+    bson_type = Decimal128
 
     def transform_python(self, value: Any) -> Decimal128:
         return Decimal128(value)
@@ -110,7 +109,7 @@ def translated() -> Iterator[None]:
         yield
     except PyMongoError as error:
         raise translate(error) from error
-    except (OverflowError, UnicodeEncodeError) as error:
+    except (InvalidDocument, OverflowError, UnicodeEncodeError) as error:
         raise Unwritable(str(error)) from error
 
 
@@ -120,8 +119,6 @@ def translate(error: PyMongoError) -> Exception:
         return UnknownOutcome(str(error))
     if error.has_error_label("TransientTransactionError"):
         return Contention(str(error))
-    if isinstance(error, InvalidDocument | ConfigurationError):
-        return Unwritable(str(error))
     if isinstance(error, ConnectionFailure | WTimeoutError | ExecutionTimeout):
         return Unavailable(str(error))
     if isinstance(error, OperationFailure) and not error.has_error_label("RetryableWriteError"):

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import bson
-from bson.errors import InvalidDocument
 from pymongo import MongoClient, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
@@ -36,6 +35,7 @@ from adapters.verdicts import Changes, Ref, Verdict, is_ending, verdict_update
 from tasks.catalogue import Catalogue
 
 COMMIT_TRIES = 3
+
 
 class UnitOfWork:
     """One slot of a worker: a session that runs one transaction at a time."""
@@ -71,7 +71,8 @@ class UnitOfWork:
         for left in reversed(range(COMMIT_TRIES)):
             try:
                 with translated():
-                    return self._session.commit_transaction()
+                    self._session.commit_transaction()
+                return
             except UnknownOutcome:
                 if not left:
                     raise
@@ -88,7 +89,7 @@ class UnitOfWork:
             self._batches.replace_one({"_id": announcement["_id"]}, announcement, upsert=True)
 
     def take_numbers(self, tenant_id: str, kind: str, count: int) -> range:
-        """Human numbers for this kind, outside the transaction: durable, rising, and never given out twice."""
+        """Human numbers for this kind, outside the transaction: durable, rising, never given out twice."""
         with translated():
             counter = self._counters.find_one_and_update(
                 {"_id": f"{tenant_id}/{kind}"},
@@ -96,7 +97,7 @@ class UnitOfWork:
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
             )
-        last: int = counter["last"]
+        last: int = (counter or {})["last"]
         return range(last - count + 1, last + 1)
 
     # -- reading ------------------------------------------------------------------------------------------
@@ -138,7 +139,9 @@ class UnitOfWork:
             self._write_entities(changes)
             self._guard(changes.guards)
             self._insert("entries", [row for is_new, row in changes.entries.values() if is_new])
-            self._update("entries", [(id, row) for id, (is_new, row) in changes.entries.items() if not is_new])
+            self._update(
+                "entries", [(id, row) for id, (is_new, row) in changes.entries.items() if not is_new]
+            )
             self._insert("events", [event for verdict in changes.verdicts for event in verdict.events])
             begun = self._insert_follow_ups(changes.follow_ups)
             return begun + self._release(changes.verdicts)
@@ -152,11 +155,13 @@ class UnitOfWork:
             ids, _ = alike.setdefault(bson.encode(update, codec_options=CODEC), ([], update))
             ids.append(verdict.command["_id"])
         statements = [
-            {"q": {"_id": {"$in": ids}, "active": True}, "u": update, "multi": True} for ids, update in alike.values()
+            {"q": {"_id": {"$in": ids}, "active": True}, "u": update, "multi": True}
+            for ids, update in alike.values()
         ]
         self._run_updates("commands", statements, expected=len(changes.verdicts))
         self._update(
-            "commands", [(id, {"$push": {"warnings": {"$each": rows}}}) for id, rows in changes.warned.items()]
+            "commands",
+            [(id, {"$push": {"warnings": {"$each": rows}}}) for id, rows in changes.warned.items()],
         )
         # After the verdicts: one waited for may have had its own in this very batch.
         for predecessor, waiter in changes.awaited:
@@ -188,7 +193,9 @@ class UnitOfWork:
         }
         known = {
             (row["tenant_id"], row["idempotency"]["key"])
-            for row in self.db.commands.find(query, {"tenant_id": 1, "idempotency.key": 1}, session=self._session)
+            for row in self.db.commands.find(
+                query, {"tenant_id": 1, "idempotency.key": 1}, session=self._session
+            )
         }
         fresh = [row for row in documents if (row["tenant_id"], row["idempotency"]["key"]) not in known]
         self._insert("commands", fresh)
@@ -218,10 +225,7 @@ class UnitOfWork:
             self._run({"update": collection, "updates": statements}, expected=expected)
 
     def _run(self, command: Document, *, expected: int) -> None:
-        try:
-            reply = self.db.command(command, codec_options=CODEC, session=self._session)
-        except InvalidDocument as error:
-            raise Unwritable(str(error)) from error
+        reply = self.db.command(command, codec_options=CODEC, session=self._session)
         for refusal in reply.get("writeErrors", ()):
             raise Unwritable(refusal["errmsg"], code=refusal["code"])
         if reply["n"] != expected:

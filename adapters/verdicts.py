@@ -54,25 +54,9 @@ def is_ending(state: State) -> bool:
 def verdict_update(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> Document:
     """The update that writes a verdict on its command."""
     to_set: Document = {"state": verdict.state, "attempts": verdict.attempts}
-    to_unset: Document = {}
-    if is_ending(verdict.state):
-        to_set["finished_at"] = now
-        if verdict.state != "dead":
-            to_set["purge_at"] = now + keys_kept
-        to_unset |= {"active": "", "next_at": "", "hint_at": ""}
-        to_unset |= {name: "" for name in ("after", "suspect") if name in verdict.command}
-    elif verdict.next_at is not None:
-        # `hint_at` too: the relay then passes over what waits for its time without reading it.
-        to_set["next_at"] = to_set["hint_at"] = verdict.next_at
-    else:
-        to_set["after"] = verdict.after
-        to_unset["next_at"] = ""
-    if verdict.error is not None:
-        to_set["error"] = verdict.error
-    elif "error" in verdict.command:
-        to_unset["error"] = ""
-    if verdict.warnings:
-        to_set["warnings"] = verdict.warnings
+    to_set |= _place(verdict, now, keys_kept)
+    to_unset = _gone(verdict)
+    to_set |= {name: value for name in ("error", "warnings") if (value := getattr(verdict, name))}
     if verdict.state == "dead" and verdict.entity_version is not None:
         to_set["died_at_version"] = verdict.entity_version
     if verdict.events:
@@ -82,5 +66,30 @@ def verdict_update(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> 
         entry["code"] = verdict.error["code"]
     update: Document = {"$set": to_set, "$push": {"history": {"$each": [entry], "$slice": -HISTORY}}}
     if to_unset:
-        update["$unset"] = to_unset
+        update["$unset"] = dict.fromkeys(to_unset, "")
     return update
+
+
+def _place(verdict: Verdict, now: datetime, keys_kept: timedelta) -> Document:
+    """When it ended and may be forgotten, or when it is due again, or what it waits for."""
+    if verdict.state == "dead":
+        return {"finished_at": now}
+    if is_ending(verdict.state):
+        return {"finished_at": now, "purge_at": now + keys_kept}
+    if verdict.next_at is not None:
+        # `hint_at` too: the relay then passes over what waits for its time without reading it.
+        return {"next_at": verdict.next_at, "hint_at": verdict.next_at}
+    return {"after": verdict.after}
+
+
+def _gone(verdict: Verdict) -> list[str]:
+    """Fields that a command in this state no longer has; present ones only, absent ones cost time too."""
+    gone: list[str] = []
+    if is_ending(verdict.state):
+        gone += ["active", "next_at", "hint_at"]
+        gone += [name for name in ("after", "suspect") if name in verdict.command]
+    elif verdict.next_at is None:
+        gone.append("next_at")
+    if verdict.error is None and "error" in verdict.command:
+        gone.append("error")
+    return gone

@@ -31,7 +31,7 @@ class Void(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
-    """A ledger row of an entity, in a document of its own (collection `entries`): appended, voided, never edited."""
+    """A ledger row of an entity: a document of its own in `entries`, appended, voided, never edited."""
 
     id: str
     at: datetime

@@ -20,14 +20,16 @@ from adapters import hints
 from adapters.clock import Clock
 from adapters.commands import KEYS_KEPT, QUEUES
 from adapters.hints import HintBroker, Line, Unheard
+from adapters.telemetry import Metrics
 from adapters.unit_of_work import UnitOfWork
 from domain.ids import uuid7
 from tasks.catalogue import catalogue
-from workers.executor import Drained, Executor
+from workers.executor import Executor
 from workers.imports import Importer
 from workers.middleware import StopFetching
 from workers.pool import Pool
 from workers.presence import Presence
+from workers.report import Report
 
 SLOTS = 2
 """Drains of one process at once: one folds while the other commits."""
@@ -52,14 +54,20 @@ class WorkerProcess:
         threads: int = 8,
         queues: Sequence[str] = QUEUES,
         keys_kept: timedelta = KEYS_KEPT,
+        metrics: Metrics | None = None,
     ) -> None:
         self.id = uuid7(clock.now(), secrets.token_bytes(10))
-        identity = {"_id": self.id, "host": socket.gethostname(), "pid": os.getpid(), "queues": list(queues)}
         self.presence = Presence(
-            mongo[database]["workers"],
-            identity,
+            mongo[database],
+            {
+                "_id": self.id,
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "queues": list(queues),
+                "threads": threads,
+            },
             clock=clock,
-            oldest_batch_age=lambda: self.pool.oldest_batch_age(),
+            oldest_batch_age=self._oldest_batch_age,
             end_process=end_process,
         )
         now = self.presence.clock.now
@@ -69,22 +77,25 @@ class WorkerProcess:
                 catalogue(),
                 now=now,
                 sleep=clock.sleep,
-                new_id=lambda: uuid7(now(), secrets.token_bytes(10)),
+                new_id=self._new_id,
                 chance=chance,
                 keys_kept=keys_kept,
             )
             for slot in range(SLOTS)
         ]
-        self.pool = Pool(executors, report=report, monotonic=clock.monotonic)
-        self.broker: HintBroker = hints.broker(broker_url, [StopFetching(self._stop_fetching)], timeout=SOCKET_TIMEOUT)
+        self.pool = Pool(executors, report=Report(metrics or Metrics()), monotonic=clock.monotonic)
+        stop_fetching = StopFetching(self._stop_fetching)
+        self.broker: HintBroker = hints.broker(broker_url, [stop_fetching], timeout=SOCKET_TIMEOUT)
         dramatiq.actor(actor_name=hints.ACTOR, queue_name=QUEUES[0], broker=self.broker)(self._drain)
         self._dramatiq = dramatiq.Worker(self.broker, queues=set(queues), worker_threads=threads)
+        # What one process holds back, another cannot start: no more than its threads can run.
+        self._dramatiq.queue_prefetch = threads
         self.importer = Importer(
             mongo[database],
             catalogue(),
             send=partial(hints.send, self.broker),
             now=now,
-            new_id=lambda: uuid7(now(), secrets.token_bytes(10)),
+            new_id=self._new_id,
             monotonic=clock.monotonic,
         )
 
@@ -112,6 +123,12 @@ class WorkerProcess:
     def _drain(self, queue: str, lines: list[list[str]]) -> None:
         self.pool.drain(queue, [(tenant, target) for tenant, target in lines])
 
+    def _new_id(self) -> str:
+        return uuid7(self.presence.clock.now(), secrets.token_bytes(10))
+
+    def _oldest_batch_age(self) -> float:
+        return self.pool.oldest_batch_age()
+
     def _stop_fetching(self) -> None:
         self.broker.closing.set()
 
@@ -122,25 +139,8 @@ class WorkerProcess:
             logger.info("hints left to the relay", lines=len(lines), reason=str(error))
 
 
-def report(queue: str, drained: Drained, seconds: float) -> None:
-    """One line per ending that somebody may want to read, one per batch for who looks closer."""
-    for verdict in drained.verdicts:
-        if verdict.state != "applied":
-            command = verdict.command
-            logger.bind(
-                command_id=command["_id"],
-                command=command["type"],
-                tenant_id=command["tenant_id"],
-                state=verdict.state,
-                code=(verdict.error or {}).get("code"),
-                attempt=verdict.attempts,
-            ).log("ERROR" if verdict.state == "dead" else "INFO", "command settled")
-    if drained.verdicts:
-        logger.debug("batch committed", queue=queue, commands=len(drained.verdicts), seconds=round(seconds, 4))
-
-
 def run(process: WorkerProcess, stop: threading.Event) -> None:
-    """Until told to stop."""
+    """Until told to stop. Raises: Unavailable: the store cannot be reached at the start."""
     process.start()
     stop.wait()
     process.stop()

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 import msgspec
 from loguru import logger
 
-from adapters.commands import KEYS_KEPT
+from adapters.commands import KEYS_KEPT, State
+from adapters.heads import Heads
 from adapters.hints import Line
 from adapters.mongo import Contention, Document, UnknownOutcome, Unwritable
-from adapters.heads import Heads
 from adapters.unit_of_work import UnitOfWork
 from adapters.verdicts import Ref, Verdict
 from domain.kinds import ENTITIES
@@ -39,7 +39,7 @@ class Drained(msgspec.Struct):
     again: list[Line] = []
 
     @property
-    def states(self) -> Counter[tuple[str, str]]:
+    def states(self) -> Counter[tuple[str, State]]:
         """How many of each (type, state)."""
         return Counter((verdict.command["type"], verdict.state) for verdict in self.verdicts)
 
@@ -99,7 +99,9 @@ class Executor:
         # A single contended line is left to the winner, who hints again if it is not empty.
         return halves(lines) if len(lines) > 1 else []
 
-    def _isolate(self, lines: list[Line], error: Unwritable, done: Drained, numbers: Numbers) -> list[list[Line]]:
+    def _isolate(
+        self, lines: list[Line], error: Unwritable, done: Drained, numbers: Numbers
+    ) -> list[list[Line]]:
         """The store refuses something of this batch, for ever: halve it between lines, and inside one line
         only as a prefix, so that the second command never runs while the first fails."""
         if len(lines) > 1:
@@ -115,7 +117,12 @@ class Executor:
 
     def _length(self, lines: list[Line]) -> int:
         with self._uow.transaction():
-            return max(1, len(choose(self._uow.heads(lines).lines, catalogue=self._catalogue, now=self._now()).commands))
+            return max(
+                1,
+                len(
+                    choose(self._uow.heads(lines).lines, catalogue=self._catalogue, now=self._now()).commands
+                ),
+            )
 
     def _once(
         self,
@@ -145,7 +152,9 @@ class Executor:
         return split(heads, choice.alone)
 
     def _snapshot(self, commands: list[Document], now: datetime, numbers: Numbers) -> Snapshot:
-        snapshot = Snapshot(self._uow, catalogue=self._catalogue, now=now, new_id=self._new_id, numbers=numbers)
+        snapshot = Snapshot(
+            self._uow, catalogue=self._catalogue, now=now, new_id=self._new_id, numbers=numbers
+        )
         snapshot.prefetch(self._wanted(commands))
         origins = ((command["tenant_id"], command["origin"].get("user_id")) for command in commands)
         snapshot.prefetch_actors({(tenant, user) for tenant, user in origins if user is not None})
@@ -159,7 +168,10 @@ class Executor:
             refs.add((ENTITIES[kind].collection, document_id(command["tenant_id"], id)))
             if reads := self._catalogue[command["type"]].reads:
                 payload = msgspec.convert(command["payload"], self._catalogue[command["type"]].payload)
-                refs |= {(cls.collection, document_id(command["tenant_id"], other)) for cls, other in reads(payload)}
+                refs |= {
+                    (cls.collection, document_id(command["tenant_id"], other))
+                    for cls, other in reads(payload)
+                }
         return refs
 
     def _reserve(self, commands: list[Document], numbers: Numbers) -> None:

@@ -71,7 +71,7 @@ def fate_of(error: Exception, *, attempts: int, chance: random.Random) -> Fate:
 
 
 def _backoff(attempts: int) -> timedelta:
-    return min(TRANSIENT_FLOOR * 2**attempts, TRANSIENT_CEILING)
+    return min(TRANSIENT_FLOOR * (1 << attempts), TRANSIENT_CEILING)
 
 
 def _again(error: Exception, attempts: int, budget: int, ceiling: timedelta, chance: random.Random) -> Fate:
@@ -96,7 +96,9 @@ def describe(error: Exception) -> Document:
     kind = type(error).__qualname__
     return {
         "code": code,
-        "message": "something outside is down" if code == "unavailable" else "this command met a fault of ours",
+        "message": "something outside is down"
+        if code == "unavailable"
+        else "this command met a fault of ours",
         "class": kind,
         "detail": str(error)[:2_000],
         "fingerprint": hashlib.sha256(f"{kind}|{place}".encode()).hexdigest()[:16],

@@ -68,8 +68,10 @@ def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: F
         return None
     except Missing as missing:
         waiting = _behind_create(command, missing, snapshot)
-        return waiting or _verdict(command, fate_of(missing, attempts=attempts, chance=chance), snapshot, overlay)
-    except Exception as error:  # whatever a handler raises is an ending, and the table names it
+        return waiting or _verdict(
+            command, fate_of(missing, attempts=attempts, chance=chance), snapshot, overlay
+        )
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises is an ending, and the table names it
         return _verdict(command, fate_of(error, attempts=attempts, chance=chance), snapshot, overlay)
 
 
@@ -78,7 +80,9 @@ def _permitted(command: Document, spec: Spec, snapshot: Snapshot) -> Any:
     if actor is None:
         raise Rejected("actor_inactive", "the user who sent this is no longer active")
     if spec.permission and not actor.can(spec.permission):
-        raise Rejected("forbidden", f"this needs the permission {spec.permission}", permission=spec.permission)
+        raise Rejected(
+            "forbidden", f"this needs the permission {spec.permission}", permission=spec.permission
+        )
     return actor
 
 
@@ -126,9 +130,9 @@ def _moved(command: Document, touched: frozenset[str], snapshot: Snapshot) -> Co
 
 
 def _behind_create(command: Document, missing: Missing, snapshot: Snapshot) -> Verdict | None:
-    """A command that names an entity whose create is active waits for it; if that create died, it is parked."""
+    """A command that names an entity whose create is active waits for it; if that died, it is parked."""
     target = f"{missing.kind}:{missing.id}"
-    create = snapshot.predecessor(command["tenant_id"], target, but=command["_id"])
+    create = snapshot.predecessor(command, target)
     if create is None:
         return None
     snapshot.changes.awaited.append((create, command["_id"]))
@@ -137,7 +141,9 @@ def _behind_create(command: Document, missing: Missing, snapshot: Snapshot) -> V
         return Verdict(command=command, state="accepted", events=[], after=after, attempts=attempts)
     told = event(command, command.get("events", 0), "command.parked", at=snapshot.now, data={"after": after})
     error = {"code": "predecessor_stuck", "message": f"the create of {target} is {create['state']}"}
-    return Verdict(command=command, state="parked", events=[told], after=after, error=error, attempts=attempts)
+    return Verdict(
+        command=command, state="parked", events=[told], after=after, error=error, attempts=attempts
+    )
 
 
 def _verdict(command: Document, fate: Fate, snapshot: Snapshot, overlay: Overlay | None) -> Verdict:

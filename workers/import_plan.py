@@ -166,7 +166,7 @@ class Planner:
             "import.id": {"$exists": True},
         }
         found: dict[str, list[Document]] = {}
-        for command in self._db.commands.find(query, list(fields)).sort("_id"):
+        for command in self._db.commands.find(query, list(fields)).sort("seq"):
             found.setdefault(command["target"], []).append(command)
         return found
 

@@ -9,10 +9,10 @@ from dramatiq.middleware import Middleware
 
 
 class StopFetching(Middleware):
-    """Without it the consumers go on prefetching until the longest drain ends, and others wait for those hints."""
+    """Without it the consumers prefetch until the longest drain ends, and those hints wait with them."""
 
     def __init__(self, stop: Callable[[], None]) -> None:
         self._stop = stop
 
-    def before_worker_shutdown(self, broker: Any, worker: Any) -> None:
+    def before_worker_shutdown(self, _broker: Any, _worker: Any) -> None:
         self._stop()

@@ -173,7 +173,7 @@ class Overlay:
         return frozenset(self._paths)
 
     def merge(self) -> tuple[list[Document], int | None]:
-        """Put all of it into the snapshot, once sealed. Returns the events and the entity's version afterwards."""
+        """Put all of it into the snapshot, once sealed. Returns the events and the entity's new version."""
         changes = self._snapshot.changes
         if self._document is not None:
             saved, version = self._saved, self._document["version"]
@@ -190,7 +190,11 @@ class Overlay:
     def _draft(self, old: Document | None) -> tuple[Document, tuple[str, ...]]:
         fields = msgspec.to_builtins(self._saved, builtin_types=_KEPT) if self._saved else {}
         if old is None:
-            head = {"_id": self._ref[1], "tenant_id": self._tenant, "schema_version": self._kind.schema_version}
+            head = {
+                "_id": self._ref[1],
+                "tenant_id": self._tenant,
+                "schema_version": self._kind.schema_version,
+            }
             document = head | {"created_at": self.now} | fields | {"version": 1, "updated_at": self.now}
             return document, tuple(name for name, value in fields.items() if value not in (None, [], {}))
         fields.pop("version", None)

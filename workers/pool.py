@@ -29,12 +29,16 @@ class _Ticket(msgspec.Struct, eq=False):
 class Pool:
     """Lines wait here, interactive ones first. A line is never in two slots at once."""
 
-    def __init__(self, executors: Sequence[Executor], *, report: Report, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, executors: Sequence[Executor], *, report: Report, monotonic: Callable[[], float]
+    ) -> None:
         self._free = list(executors)
         self._report = report
         self._monotonic = monotonic
         self._changed = threading.Condition()
-        self._waiting: dict[str, OrderedDict[Line, list[_Ticket]]] = {queue: OrderedDict() for queue in QUEUES}
+        self._waiting: dict[str, OrderedDict[Line, list[_Ticket]]] = {
+            queue: OrderedDict() for queue in QUEUES
+        }
         self._running: set[Line] = set()
         self._started: dict[Executor, float] = {}
         self._closing = False
@@ -56,7 +60,12 @@ class Pool:
         """Begin no more work that nobody is waiting for; returns it, to be hinted elsewhere."""
         with self._changed:
             self._closing = True
-            left = [(q, line) for q, rows in self._waiting.items() for line, tickets in rows.items() if not tickets]
+            left = [
+                (q, line)
+                for q, rows in self._waiting.items()
+                for line, tickets in rows.items()
+                if not tickets
+            ]
             for queue, line in left:
                 del self._waiting[queue][line]
             return left
@@ -113,7 +122,7 @@ class Pool:
             # The commands stand; the relay hints again when the store is back.
             logger.warning("store unavailable", lines=len(lines), reason=str(error))
             return Drained()
-        except Exception:
+        except Exception:  # noqa: BLE001 - the commands stand, the thread must too
             logger.exception("a drain failed", lines=len(lines))
             return Drained()
         self._report(queue, drained, self._monotonic() - began)

@@ -9,7 +9,7 @@ from typing import Any
 
 from loguru import logger
 from pymongo import ReturnDocument
-from pymongo.collection import Collection
+from pymongo.database import Database
 
 from adapters.clock import Clock, to_milliseconds
 from adapters.mongo import Document, Unavailable, translated
@@ -20,7 +20,7 @@ BATCH_LIMIT = timedelta(seconds=20)
 
 
 class ServerClock:
-    """The server's time, carried on between heartbeats by the monotonic clock: no pod's wall clock decides."""
+    """The server's time, carried on between heartbeats by the monotonic clock: no wall clock decides."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -42,14 +42,15 @@ class Presence:
 
     def __init__(
         self,
-        workers: Collection[Any],
+        db: Database[Any],
         identity: Document,
         *,
         clock: Clock,
         oldest_batch_age: Callable[[], float],
         end_process: Callable[[int], None],
     ) -> None:
-        self._workers = workers
+        self._workers = db["workers"]
+        self._batches = db["batches"]
         self._identity = identity
         self._oldest_batch_age = oldest_batch_age
         self._end_process = end_process
@@ -63,11 +64,12 @@ class Presence:
         self._thread.start()
 
     def stop(self) -> None:
-        """Leave in good order: the worker's document goes, so nobody looks for losses."""
+        """Leave in good order: what this worker wrote of itself goes, so nobody looks for losses."""
         self._stopped.set()
         if self._thread.ident is not None:
             self._thread.join()
         with translated():
+            self._batches.delete_many({"worker": self._identity["_id"]})
             self._workers.delete_one({"_id": self._identity["_id"]})
 
     def beat(self) -> None:
@@ -80,7 +82,8 @@ class Presence:
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
             )
-        self.clock.tell(heard["heartbeat_at"])
+        if heard is not None:  # never: it is an upsert
+            self.clock.tell(heard["heartbeat_at"])
 
     def _run(self) -> None:
         while not self._stopped.wait(HEARTBEAT.total_seconds()):

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from loguru import logger
 from pymongo import MongoClient
+from pymongo.database import Database
 
 from adapters import hints, logs, mongo, settings
 from adapters.clock import Clock, SystemClock
@@ -19,7 +20,7 @@ from adapters.settings import Settings
 from adapters.telemetry import Metrics
 from locks.keeper import Keeper
 from locks.lease import Lease, Leases, Unreachable
-from workers import gauges, reaper
+from workers import gauges, primary, purge, reaper
 from workers.duties import Duty, performed
 from workers.epoch import Epoch
 from workers.probes import Probes
@@ -125,6 +126,16 @@ def gauges_duty(client: MongoClient[Any], database: str, metrics: Metrics) -> Du
     return Duty("gauges", tick)
 
 
+def purge_duty(db: Database[Any], keys_kept: timedelta) -> Duty:
+    def tick() -> timedelta:
+        purged = purge.purge(db, primary.ask(db).now, keys_kept)
+        if purged:
+            logger.info("purged", commands=purged)
+        return timedelta() if purged == purge.AT_ONCE else purge.EVERY
+
+    return Duty("purge", tick)
+
+
 def terms(client: MongoClient[Any], told: Settings, metrics: Metrics) -> Term:
     """What a leader does. Another duty, such as the schedules' ticks, is another line here."""
     broker = hints.broker(told.broker, timeout=BROKER_TIMEOUT)
@@ -135,6 +146,7 @@ def terms(client: MongoClient[Any], told: Settings, metrics: Metrics) -> Term:
             relay_duty(Relay(client[told.database], broker, has_lost_hints=epoch.has_changed)),
             reaper_duty(Reaper(client, told.database, broker)),
             gauges_duty(client, told.database, metrics),
+            purge_duty(client[told.database], told.idempotency_ttl),
         )
 
     return duties

@@ -1,4 +1,4 @@
-"""What one batch holds in memory: entities as read, changed command by command, and all that must be written."""
+"""What one batch holds in memory: entities, changed command by command, and all that must be written."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 
-
 import msgspec
 
-from adapters.commands import State
+from adapters.commands import RUNNABLE, State
 from adapters.hints import Line
 from adapters.mongo import Document
 from adapters.unit_of_work import UnitOfWork
@@ -39,7 +38,13 @@ class Snapshot:
     """The batch's view. Reads what was not foreseen on demand, in the same transaction."""
 
     def __init__(
-        self, uow: UnitOfWork, *, catalogue: Catalogue, now: datetime, new_id: Callable[[], str], numbers: Numbers
+        self,
+        uow: UnitOfWork,
+        *,
+        catalogue: Catalogue,
+        now: datetime,
+        new_id: Callable[[], str],
+        numbers: Numbers,
     ) -> None:
         self.catalogue = catalogue
         self.now = now
@@ -96,13 +101,17 @@ class Snapshot:
         """A document that is not an entity (a ledger row), read now."""
         return self._uow.fetch({ref}).get(ref)
 
-    def predecessor(self, tenant_id: str, target: str, *, but: str) -> Document | None:
-        """The create of an absent entity, if it is on its way, parked or dead; `but` is never its own."""
-        found = self._uow.find_create(self.catalogue, tenant_id, target)
-        if found is None or found["_id"] == but:
+    def predecessor(self, command: Document, target: str) -> Document | None:
+        """The create of an absent entity that this command may wait for: parked, dead, or on its way and
+        accepted before it. Who waited for a later one might wait for itself, or block it in its own line.
+        """
+        found = self._uow.find_create(self.catalogue, command["tenant_id"], target)
+        if found is None or found["_id"] == command["_id"]:
             return None
         state: State = self.outcomes.get(found["_id"]) or found["state"]
-        return None if is_ending(state) and state != "dead" else found | {"state": state}
+        if is_ending(state) and state != "dead":
+            return None
+        return found | {"state": state} if state not in RUNNABLE or found["seq"] < command["seq"] else None
 
 
 def decode(document: Document, kind: type[Entity]) -> Entity:
@@ -121,5 +130,3 @@ def _actor(user: Document) -> Actor | None:
         roles=tuple(user["roles"]),
         granted=granted(user["roles"]),
     )
-
-

@@ -65,7 +65,7 @@ def routes(reader: Reader, db: AsyncDatabase[Any]) -> list[HTTPRouteHandler]:
         headers = {"content-disposition": f'attachment; filename="{file}"', "cache-control": "no-store"}
         return Stream(
             exports.rows(db, wanted, actor.tenant_id, selected),
-            media_type="text/csv; charset=utf-8",
+            media_type="text/csv",
             headers=headers,
         )
 

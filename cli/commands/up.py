@@ -48,7 +48,8 @@ def main(
             migrate(db, SystemClock(), out)
             demo.seed(db, settings, SystemClock())
             history.seed(db, SystemClock())
-        asyncio.run(_supervise(settings, procfile.read(processes), stores.servers.values(), out))
+        entries = _instances(procfile.read(processes), settings)
+        asyncio.run(_supervise(settings, entries, stores.servers.values(), out))
     out.print(f"Stopped. The data stays in {settings.data_dir}.")
 
 
@@ -72,7 +73,22 @@ def _demand_ports(settings: Settings) -> None:
 def _metrics_ports(settings: Settings) -> dict[str, int]:
     """On one machine each process that serves metrics beside the web needs a port of its own."""
     first = settings.metrics_port
-    return {"worker": first, "scheduler": first + 1 if first else 0}
+    names = [*_workers(settings), "scheduler"]
+    return {name: first + place if first else 0 for place, name in enumerate(names)}
+
+
+def _workers(settings: Settings) -> list[str]:
+    """One worker process is one entry of the Procfile, started WORKER_PROCESSES times."""
+    count = settings.worker_processes
+    return ["worker"] if count == 1 else [f"worker.{place + 1}" for place in range(count)]
+
+
+def _instances(entries: list[procfile.Entry], settings: Settings) -> list[procfile.Entry]:
+    multiplied: list[procfile.Entry] = []
+    for entry in entries:
+        names = _workers(settings) if entry.name == "worker" else [entry.name]
+        multiplied += [procfile.Entry(name=name, argv=entry.argv) for name in names]
+    return multiplied
 
 
 async def _supervise(

@@ -11,13 +11,15 @@ import pytest
 from pymongo.database import Database
 
 from adapters import imports
+from adapters.clock import SystemClock
 from adapters.commands import RUNNABLE
 from cli import history
 from domain.importing.table import BadFile
+from tasks.catalogue import catalogue
 from tests.importing.conftest import COLUMNS, TENANT, Imports, a_worker
 from tests.support.patience import eventually
-from tests.support.seeds import user
-from workers.app import WorkerProcess
+from tests.support.seeds import new_id, user
+from workers.imports import MOST_FAILURES, Importer
 
 HEAD = "No,Text,Machine,Day,Cost\n"
 THREE = (
@@ -31,8 +33,9 @@ def excavators() -> list[list[str]]:
         return list(csv.reader(source))
 
 
+@pytest.mark.usefixtures("worker")
 def test_the_excavators_land_but_for_one_malformed_row_and_a_second_import_changes_nothing(
-    files: Imports, store: Database[Any], worker: WorkerProcess
+    files: Imports, store: Database[Any]
 ) -> None:
     text = history.FILE.read_bytes()
     good = [row for row in excavators()[1:] if row[3] != "t swing"]
@@ -57,9 +60,7 @@ def test_the_excavators_land_but_for_one_malformed_row_and_a_second_import_chang
     assert sorted(store.assets.distinct("name")) == ["A", "B", "C", "D", "E"]
 
     commands = store.commands.count_documents({})
-    corrected = text.replace(b"won't swing,PM01", b"won't swing,PM01").replace(
-        b"2003-12-31,B,won,t swing,PM01", b"2003-12-31,B,won't swing,PM01,12.50"
-    )
+    corrected = text.replace(b"2003-12-31,B,won,t swing,PM01", b"2003-12-31,B,won't swing,PM01,12.50")
     assert corrected != text
     again = files.ended(files.make(text, history.MAPPING, name=history.NAME))
     assert again["counts"]["known"] == 5484
@@ -71,7 +72,8 @@ def test_the_excavators_land_but_for_one_malformed_row_and_a_second_import_chang
     assert store.commands.count_documents({}) == commands + 5
 
 
-def test_history_is_dated_as_the_rows_are(files: Imports, worker: WorkerProcess) -> None:
+@pytest.mark.usefixtures("worker")
+def test_history_is_dated_as_the_rows_are(files: Imports) -> None:
     files.ended(files.make(THREE))
 
     grease, swap, weld = files.orders()
@@ -81,9 +83,8 @@ def test_history_is_dated_as_the_rows_are(files: Imports, worker: WorkerProcess)
     assert weld["asset_id"] == grease["asset_id"] != swap["asset_id"]
 
 
-def test_a_known_asset_is_used_by_its_name(
-    files: Imports, store: Database[Any], worker: WorkerProcess
-) -> None:
+@pytest.mark.usefixtures("worker")
+def test_a_known_asset_is_used_by_its_name(files: Imports, store: Database[Any]) -> None:
     files.ended(files.make(THREE, name="first"))
     files.ended(files.make(HEAD + "9,paint,B,2010-01-01,1\n", name="second"))
 
@@ -93,9 +94,8 @@ def test_a_known_asset_is_used_by_its_name(
     assert store.assets.count_documents({}) == 2
 
 
-def test_a_dry_run_reports_and_writes_no_command(
-    files: Imports, store: Database[Any], worker: WorkerProcess
-) -> None:
+@pytest.mark.usefixtures("worker")
+def test_a_dry_run_reports_and_writes_no_command(files: Imports, store: Database[Any]) -> None:
     ended = files.ended(id := files.make(THREE + "4,bad,A,soon,1\n", dry_run=True))
 
     assert (ended["counts"]["new"], ended["counts"]["refused"]) == (3, 1)
@@ -104,9 +104,8 @@ def test_a_dry_run_reports_and_writes_no_command(
     assert store.import_keys.count_documents({}) == 0
 
 
-def test_a_changed_row_updates_what_can_be_updated_and_tells_the_rest(
-    files: Imports, worker: WorkerProcess
-) -> None:
+@pytest.mark.usefixtures("worker")
+def test_a_changed_row_updates_what_can_be_updated_and_tells_the_rest(files: Imports) -> None:
     still_open = msgspec.structs.replace(KEYED, status="requested")
     files.ended(files.make(THREE, still_open))
 
@@ -125,7 +124,8 @@ def test_a_changed_row_updates_what_can_be_updated_and_tells_the_rest(
     assert files.orders()[1]["cost_total"] == Decimal("-2.25")
 
 
-def test_a_row_may_change_to_and_fro(files: Imports, worker: WorkerProcess) -> None:
+@pytest.mark.usefixtures("worker")
+def test_a_row_may_change_to_and_fro(files: Imports) -> None:
     still_open = msgspec.structs.replace(KEYED, status="requested")
     other = THREE.replace("weld bucket", "weld boom")
     for text, title in [
@@ -139,8 +139,9 @@ def test_a_row_may_change_to_and_fro(files: Imports, worker: WorkerProcess) -> N
         assert title in [order["title"] for order in files.orders()]
 
 
+@pytest.mark.usefixtures("worker")
 def test_commands_that_are_refused_are_told_of_their_row_and_tried_again_by_the_next_import(
-    files: Imports, store: Database[Any], worker: WorkerProcess
+    files: Imports, store: Database[Any]
 ) -> None:
     store.users.insert_one(user(TENANT, roles=("planner",), id="u2"))
 
@@ -185,9 +186,8 @@ def test_an_import_never_has_more_on_its_way_than_its_bound(
     assert files.found(id)["state"] == "cancelled"
 
 
-def test_two_imports_of_one_name_do_the_rows_once(
-    files: Imports, store: Database[Any], worker: WorkerProcess
-) -> None:
+@pytest.mark.usefixtures("worker")
+def test_two_imports_of_one_name_do_the_rows_once(files: Imports, store: Database[Any]) -> None:
     text = HEAD + "".join(f"{n},row {n},A,2004-07-01,1\n" for n in range(250))
 
     ids = [files.make(text), files.make(text)]
@@ -217,9 +217,21 @@ def test_an_unusable_file_is_refused_and_nothing_of_it_is_kept(
 
 
 def test_a_fault_of_ours_ends_the_import_instead_of_trying_for_ever(
-    files: Imports, store: Database[Any], worker: WorkerProcess
+    files: Imports, store: Database[Any]
 ) -> None:
-    id = files.make(THREE, name="broken")
+    id = files.make(THREE)
     store.imports.update_one({"_id": id}, {"$set": {"mapping": "{}"}})
+    importer = Importer(
+        store,
+        catalogue(),
+        send=lambda _queue, _lines: None,
+        now=SystemClock().now,
+        new_id=new_id,
+        monotonic=SystemClock().monotonic,
+    )
 
-    assert files.ended(id)["state"] in ("failed", "done")
+    for _ in range(MOST_FAILURES):
+        importer.tick()
+
+    assert files.found(id)["state"] == "failed"
+    assert files.found(id)["error"]["code"] == "internal_error"

@@ -79,7 +79,7 @@ def test_the_delimiter_is_the_one_that_finds_the_columns(sign: str) -> None:
 
 
 def test_a_header_without_a_mapped_column_names_it() -> None:
-    with pytest.raises(BadFile, match="no column Cost; it has Text, Day, Price") as refused:
+    with pytest.raises(BadFile, match="no column Cost") as refused:
         read("Text,Day,Price\na,2004-07-01,1\n")
 
     assert refused.value.code == "missing_columns"
@@ -96,8 +96,12 @@ def test_what_is_not_utf8_is_named_by_its_line_however_it_arrives_in_chunks(size
     inspection = Inspection(MAPPING.wanted)
 
     with pytest.raises(BadFile, match="line 3 is not UTF-8"):
-        for start in range(0, len(data), size):
-            inspection.feed(data[start : start + size])
+        _feed(inspection, data, size)
+
+
+def _feed(inspection: Inspection, data: bytes, size: int) -> None:
+    for start in range(0, len(data), size):
+        inspection.feed(data[start : start + size])
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
@@ -160,9 +164,7 @@ def test_lines_are_counted_as_an_editor_counts_them() -> None:
 
     assert [row.line for row in rows if isinstance(row, Row)] == [6]
     table = Table(io.StringIO('Text,Day,Cost\n\n"a\nb",d,1\nx,d,1\n', newline=""), MAPPING.wanted)
-    assert [(record.number, record.line) for record in table] == [(1, 3), (2, 5)] or [
-        record.number for record in table
-    ] == [1, 2]
+    assert [record.line for record in table] == [3, 5]
 
 
 def test_an_unclosed_quote_costs_its_row_and_not_the_file() -> None:
