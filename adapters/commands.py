@@ -160,7 +160,7 @@ def acceptance(document: Document) -> Document:
     }
 
 
-_RECEIPT = ("target", "state", "attempts", "warnings", "finished_at", "after")
+_RECEIPT = ("target", "state", "attempts", "warnings", "follow_ups", "finished_at", "after")
 
 
 def receipt(document: Document, events: list[Document] = []) -> Document:  # noqa: B006 - never written

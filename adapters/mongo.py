@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Any
 
 from bson.codec_options import CodecOptions, TypeCodec, TypeRegistry
@@ -109,7 +109,7 @@ def translated() -> Iterator[None]:
         yield
     except PyMongoError as error:
         raise translate(error) from error
-    except (InvalidDocument, OverflowError, UnicodeEncodeError) as error:
+    except (InvalidDocument, DecimalException, OverflowError, UnicodeEncodeError) as error:
         raise Unwritable(str(error)) from error
 
 

@@ -106,8 +106,9 @@ class UnitOfWork:
         """The first active commands of these lines, within one batch's bounds."""
         return read_heads(self.db, self._session, lines)
 
+    @translated()
     def fetch(self, refs: Iterable[Ref]) -> dict[Ref, Document]:
-        """The documents that exist, one query per collection."""
+        """The documents that exist, one query per collection. Raises: Contention, Unavailable."""
         by_collection: dict[str, list[str]] = {}
         for collection, id in refs:
             by_collection.setdefault(collection, []).append(id)
@@ -118,11 +119,13 @@ class UnitOfWork:
                 found[collection, document["_id"]] = document
         return found
 
+    @translated()
     def changed_since(self, line: Line, version: int) -> list[Document]:
         """The line's events that raised the entity's version above this one, oldest first."""
         query = {"tenant_id": line[0], "target": line[1], "version": {"$gt": version}}
         return list(self.db.events.find(query, session=self._session).sort("version", 1))
 
+    @translated()
     def find_create(self, catalogue: Catalogue, tenant_id: str, target: str) -> Document | None:
         """The create of an entity that does not exist, if it is on its way or dead."""
         return waiters.find_create(self.db, self._session, catalogue, tenant_id, target)

@@ -24,6 +24,7 @@ class Verdict(msgspec.Struct, kw_only=True):
     events: list[Document]
     error: Document | None = None
     warnings: list[Document] = []
+    follow_ups: list[str] = []
     next_at: datetime | None = None
     attempts: int = 0
     after: list[str] = []
@@ -56,7 +57,9 @@ def verdict_update(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> 
     to_set: Document = {"state": verdict.state, "attempts": verdict.attempts}
     to_set |= _place(verdict, now, keys_kept)
     to_unset = _gone(verdict)
-    to_set |= {name: value for name in ("error", "warnings") if (value := getattr(verdict, name))}
+    to_set |= {
+        name: value for name in ("error", "warnings", "follow_ups") if (value := getattr(verdict, name))
+    }
     if verdict.state == "dead" and verdict.entity_version is not None:
         to_set["died_at_version"] = verdict.entity_version
     if verdict.events:

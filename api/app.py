@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -20,6 +19,7 @@ from redis.exceptions import RedisError
 from adapters import guard, hints, mongo
 from adapters import settings as configuration
 from adapters.clock import Clock, SystemClock
+from adapters.ids import Ids
 from adapters.intake import Intake
 from adapters.settings import Settings
 from adapters.telemetry import Metrics
@@ -31,7 +31,6 @@ from api.hinting import HintSender
 from api.identity import Identity
 from api.reads import lists, more
 from api.waiting import Waits
-from domain.ids import uuid7
 from tasks.catalogue import Catalogue
 from tasks.catalogue import catalogue as all_commands
 
@@ -82,6 +81,7 @@ class House:
         self.settings = settings
         self.catalogue = catalogue
         self.clock = clock
+        self.new_id = Ids(clock)
         self.metrics = Metrics()
         pool = pool_options(settings)
         self.mongo: AsyncMongoClient[Any] = mongo.async_client(settings.mongo_uri, connect=False, **pool)
@@ -99,9 +99,6 @@ class House:
         self.identity = Identity(self.tokens, self.db["users"], monotonic=clock.monotonic)
         self.intake = Intake(self.db["commands"])
         self.waits = Waits(self.db["commands"])
-
-    def new_id(self) -> str:
-        return uuid7(self.clock.now(), secrets.token_bytes(10))
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -153,7 +150,7 @@ class House:
                 session.Session(self.db, self.tokens, self.identity, failures, new_id=self.new_id)
             ),
             *lists.routes(reader),
-            *more.routes(reader, self.db),
+            *more.routes(reader, self.db, now),
             *operator.routes(
                 operator.Operators(self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
             ),

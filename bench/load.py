@@ -10,12 +10,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from typing import cast
 
 import msgspec
 import uvloop
 
 from bench import orders
 from bench.ground import CLOCK
+
+PATIENCE_S = 120.0
+"""For all answers; a server that hangs must not hang the bench."""
 
 _encode = msgspec.json.Encoder().encode
 _END = b"\r\n\r\n"
@@ -63,8 +67,8 @@ class Connection(asyncio.Protocol):
         self._heard = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are no subclass of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
         self._next()
 
     def data_received(self, data: bytes) -> None:
@@ -110,7 +114,8 @@ async def send(port: int, connections: int, requests: list[bytes]) -> Outcome:
         await loop.create_connection(lambda: Connection(source, statuses), "127.0.0.1", port)
         for _ in range(connections)
     ]
-    await asyncio.gather(*(connection.done for _, connection in made))
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(*(connection.done for _, connection in made))
     seconds = CLOCK.monotonic() - began
     for transport, _ in made:
         transport.abort()

@@ -14,7 +14,7 @@ MIN_BACKOFF_MS = 50
 
 
 def broker(url: str) -> RedisBroker:
-    made: RedisBroker = RedisBroker(url=url)  # type: ignore[no-untyped-call]
+    made: RedisBroker = RedisBroker(url=url)
     return made
 
 

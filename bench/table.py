@@ -8,7 +8,6 @@ from rich.table import Table
 
 from bench.ratios import RATIOS, Name, Ratio, Result, reached
 
-
 FIGURES = ("ours", "rival", "ours ÷ rival")
 
 

@@ -15,7 +15,7 @@ from adapters.commands import RUNNABLE
 Document = dict[str, Any]
 
 LOOK_EVERY = timedelta(milliseconds=250)
-LONG = timedelta(seconds=5)
+LONG_S = 5.0
 """How long an import may wait to begin before we say what it waits for."""
 
 
@@ -28,7 +28,8 @@ def follow(db: Database[Document], found: Document, clock: Clock, out: Console) 
         TextColumn("rows, {task.fields[waiting]} commands waiting"),
         TimeElapsedColumn(),
     )
-    rows, started = count_rows(db, found), clock.monotonic()
+    rows = count_rows(db, found)
+    started: float | None = clock.monotonic()
     with Progress(*columns, console=out, transient=True) as progress:
         bar = progress.add_task(found["name"], total=rows, waiting=0)
         while True:
@@ -38,10 +39,9 @@ def follow(db: Database[Document], found: Document, clock: Clock, out: Console) 
             progress.update(bar, completed=shown["counts"]["rows"], waiting=waiting)
             if latest["state"] not in imports.OPEN:
                 return shown
-            if latest["state"] == "pending" and clock.monotonic() - started > LONG.total_seconds():
-                progress.update(bar, description=f"{found['name']} (waits for a worker: is one running?)")
-            elif latest["state"] == "running":
-                progress.update(bar, description=found["name"])
+            if started is not None and latest["state"] == "pending" and clock.monotonic() - started > LONG_S:
+                progress.print(f"{found['name']} waits for a worker: is one running? Ctrl-C keeps it.")
+                started = None
             clock.sleep(LOOK_EVERY.total_seconds())
 
 

@@ -14,7 +14,7 @@ def parse_key(text: str) -> str:
     key = text.strip(" \t")
     if len(key) >= 2 and key[0] == key[-1] == _QUOTE:
         key = key[1:-1]
-    if not all("!" <= sign <= "~" for sign in key):
+    if not (key.isascii() and key.isprintable()) or " " in key:
         raise ValueError("an idempotency key is made of visible ASCII characters, without spaces")
     if not SHORTEST <= len(key) <= LONGEST:
         raise ValueError(

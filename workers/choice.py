@@ -13,8 +13,8 @@ from tasks.catalogue import Catalogue
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """`commands` run together, in order of acceptance. `alone`: lines whose head must run in a transaction
-    of its own, because a worker died with it."""
+    """`commands` run together, in order of acceptance. `alone`: lines in which a command must run next in a
+    transaction of its own, because a worker died with it."""
 
     commands: list[Document]
     alone: list[Line]
@@ -32,7 +32,7 @@ def choose(lines: Mapping[Line, list[Document]], *, catalogue: Catalogue, now: d
             if command.get("suspect"):
                 if place == 0 and len(lines) == 1:
                     chosen.append(command)
-                elif place == 0:
+                else:
                     alone.append(line)
                 break
             chosen.append(command)

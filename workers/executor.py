@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import msgspec
 from loguru import logger
@@ -20,8 +21,10 @@ from adapters.hints import Line
 from adapters.mongo import Contention, Document, UnknownOutcome, Unwritable
 from adapters.unit_of_work import UnitOfWork
 from adapters.verdicts import Ref, Verdict
+from domain.entity import Entity
 from domain.kinds import ENTITIES
 from tasks.catalogue import Catalogue
+from tasks.command import Spec
 from workers.choice import choose
 from workers.fold import Forced, fold
 from workers.snapshot import Numbers, Snapshot, document_id
@@ -30,6 +33,10 @@ PATIENCE = 4
 """Contentions in a row before a batch is halved, and before a single line is left to its winner."""
 
 JITTER = timedelta(milliseconds=20)
+"""At least half of it after a first contention, then doubled each time."""
+
+LOSERS_PATIENCE = JITTER / 2 * (2**PATIENCE - 1)
+"""A loser drops its hint no sooner: a shorter batch has made nobody do so."""
 
 
 class Drained(msgspec.Struct):
@@ -66,6 +73,7 @@ class Executor:
         self._chance = chance
         self._keys_kept = keys_kept
         self._announced = False
+        self._tried: list[str] = []
 
     def drain(self, lines: Sequence[Line]) -> Drained:
         """Apply what is due at the heads of these lines. Raises: Unavailable: nothing is lost, hint again."""
@@ -93,7 +101,7 @@ class Executor:
                 return self._once(lines, done, numbers)
             except (Contention, UnknownOutcome) as error:
                 logger.debug("contended", lines=len(lines), reason=str(error))
-                self._sleep(self._chance.random() * JITTER.total_seconds() * 2**contentions)
+                self._sleep((1 + self._chance.random()) / 2 * JITTER.total_seconds() * 2**contentions)
             except Unwritable as error:
                 return self._isolate(lines, error, done, numbers)
         # A single contended line is left to the winner, who hints again if it is not empty.
@@ -106,23 +114,16 @@ class Executor:
         only as a prefix, so that the second command never runs while the first fails."""
         if len(lines) > 1:
             return halves(lines)
-        size = self._length(lines)
+        size = len(self._tried)
         while size > 1:
             size //= 2
             try:
                 return [*self._once(lines, done, numbers, at_most=size), lines]
             except Unwritable as narrower:
-                error = narrower
-        return [*self._once(lines, done, numbers, at_most=1, refusal=error), lines]
-
-    def _length(self, lines: list[Line]) -> int:
-        with self._uow.transaction():
-            return max(
-                1,
-                len(
-                    choose(self._uow.heads(lines).lines, catalogue=self._catalogue, now=self._now()).commands
-                ),
-            )
+                error, size = narrower, min(size, len(self._tried))
+        # Judged by its id: somebody else may have settled it meanwhile, and another be the head now.
+        forced: Forced = {self._tried[0]: error}
+        return [*self._once(lines, done, numbers, at_most=1, forced=forced), lines]
 
     def _once(
         self,
@@ -131,7 +132,7 @@ class Executor:
         numbers: Numbers,
         *,
         at_most: int | None = None,
-        refusal: Unwritable | None = None,
+        forced: Forced = MappingProxyType({}),
     ) -> list[list[Line]]:
         now = self._now()
         with self._uow.transaction():
@@ -140,15 +141,17 @@ class Executor:
             commands = choice.commands[:at_most]
             if not commands:
                 return split(heads, choice.alone)
-            self._uow.announce([command["_id"] for command in commands], now)
+            self._tried = [command["_id"] for command in commands]
+            self._uow.announce(self._tried, now)
             self._announced = True
             self._reserve(commands, numbers)
             snapshot = self._snapshot(commands, now, numbers)
-            forced: Forced = {commands[0]["_id"]: refusal} if refusal else {}
             verdicts, held = fold(commands, snapshot, chance=self._chance, forced=forced)
             begun = self._uow.write(snapshot.changes, now=now, keys_kept=self._keys_kept)
         done.verdicts += verdicts
-        done.again += begun + [line for line in heads.more if line not in held]
+        # Who lost one of our lines meanwhile has dropped its hint, perhaps for a command newer than our snapshot.
+        ours = heads.lines if self._now() - now >= LOSERS_PATIENCE else heads.more
+        done.again += begun + [line for line in ours if line not in held]
         return split(heads, choice.alone)
 
     def _snapshot(self, commands: list[Document], now: datetime, numbers: Numbers) -> Snapshot:
@@ -165,13 +168,8 @@ class Executor:
         refs: set[Ref] = set()
         for command in commands:
             kind, _, id = command["target"].partition(":")
-            refs.add((ENTITIES[kind].collection, document_id(command["tenant_id"], id)))
-            if reads := self._catalogue[command["type"]].reads:
-                payload = msgspec.convert(command["payload"], self._catalogue[command["type"]].payload)
-                refs |= {
-                    (cls.collection, document_id(command["tenant_id"], other))
-                    for cls, other in reads(payload)
-                }
+            wanted = [(ENTITIES[kind], id), *foreseen(self._catalogue[command["type"]], command["payload"])]
+            refs |= {(cls.collection, document_id(command["tenant_id"], other)) for cls, other in wanted}
         return refs
 
     def _reserve(self, commands: list[Document], numbers: Numbers) -> None:
@@ -187,6 +185,16 @@ class Executor:
             missing = count - len(reserved)
             if missing > 0:
                 reserved.extend(self._uow.take_numbers(tenant_id, kind, missing))
+
+
+def foreseen(spec: Spec, payload: Document) -> Iterable[tuple[type[Entity], str]]:
+    """The other entities that the handler will ask for, as far as its spec tells."""
+    if spec.reads is None:
+        return ()
+    try:
+        return spec.reads(msgspec.convert(payload, spec.payload))
+    except msgspec.ValidationError:
+        return ()  # the fold will say so of this one command
 
 
 def halves(lines: list[Line]) -> list[list[Line]]:

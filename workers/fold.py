@@ -10,7 +10,7 @@ import msgspec
 
 from adapters.commands import RUNNABLE, event
 from adapters.hints import Line
-from adapters.mongo import Document
+from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome
 from adapters.verdicts import Verdict, is_ending
 from domain.errors import Conflict, Missing, Rejected
 from tasks.command import Spec
@@ -61,11 +61,14 @@ def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: F
             state=APPLIED.state,
             events=events,
             warnings=overlay.warnings,
+            follow_ups=overlay.follow_up_ids,
             attempts=attempts + 1,
             entity_version=version,
         )
     except Newer:
         return None
+    except (Contention, UnknownOutcome, Unavailable):
+        raise  # the store's, met while reading on demand: no fault of this command
     except Missing as missing:
         waiting = _behind_create(command, missing, snapshot)
         return waiting or _verdict(

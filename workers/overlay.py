@@ -200,7 +200,15 @@ class Overlay:
         fields.pop("version", None)
         # Fields that this release does not know stay as they are.
         document = old | fields | {"version": old["version"] + 1, "updated_at": self.now}
-        return document, tuple(name for name, value in fields.items() if old.get(name) != value)
+        return document, self._changed()
+
+    def _changed(self) -> tuple[str, ...]:
+        """Fields in which what is saved differs from what was there."""
+        saved, before = self._saved, _entity(self._snapshot.slot(self._ref), self._kind)
+        if saved is None or before is None:
+            return ()
+        names = (name for name in saved.__struct_fields__ if name != "version")
+        return tuple(name for name in names if getattr(saved, name) != getattr(before, name))
 
     def _events(self, version: int | None) -> list[Document]:
         serial = self._command.get("events", 0)
@@ -209,6 +217,10 @@ class Overlay:
             event(self._command, serial + n, name, at=self.now, version=version, paths=self._paths, data=data)
             for n, (name, data) in enumerate(emitted)
         ]
+
+    @property
+    def follow_up_ids(self) -> list[str]:
+        return [command["_id"] for command in self._follow_ups]
 
     def current_version(self) -> int | None:
         document = self._snapshot.slot(self._ref).document

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pymongo
 from loguru import logger
 from pymongo import ReturnDocument
 from pymongo.database import Database
@@ -15,6 +16,7 @@ from adapters.clock import Clock, to_milliseconds
 from adapters.mongo import Document, Unavailable, translated
 
 HEARTBEAT = timedelta(seconds=2)
+ANSWER_WITHIN = timedelta(seconds=5)
 BATCH_LIMIT = timedelta(seconds=20)
 """A batch older than this is stuck: its process stops its heartbeat and ends itself."""
 
@@ -75,7 +77,7 @@ class Presence:
     def beat(self) -> None:
         """One heartbeat, which also tells the clock the server's time. Raises: Unavailable."""
         fields = {name: value for name, value in self._identity.items() if name != "_id"}
-        with translated():
+        with translated(), pymongo.timeout(ANSWER_WITHIN.total_seconds()):
             heard = self._workers.find_one_and_update(
                 {"_id": self._identity["_id"]},
                 [{"$set": {**fields, "heartbeat_at": "$$NOW"}}],

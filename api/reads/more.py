@@ -1,7 +1,9 @@
-"""GET /api/work-orders/{id}/timeline and /api/exports/{kind}.csv."""
+"""GET /api/work-orders/{id}/timeline, /api/exports/{kind}.csv and /api/overview."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -14,7 +16,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from api.openapi import BEARER, operation, parameter
 from api.problem import not_found
-from api.reads import exports, timeline
+from api.reads import exports, overview, timeline
 from api.reads.lists import Reader
 from api.reads.paging import take_limit
 from api.reads.query import conditions, parse
@@ -25,7 +27,7 @@ EXPORT = "importexport.export"
 _encode = msgspec.json.Encoder().encode
 
 
-def routes(reader: Reader, db: AsyncDatabase[Any]) -> list[HTTPRouteHandler]:
+def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) -> list[HTTPRouteHandler]:
     paged = [
         parameter("limit", "query", "commands of a page"),
         parameter("cursor", "query", "of the page before"),
@@ -69,4 +71,10 @@ def routes(reader: Reader, db: AsyncDatabase[Any]) -> list[HTTPRouteHandler]:
             headers=headers,
         )
 
-    return [show_timeline, export]
+    @get("/api/overview", operation_id="overview", tags=["read"], security=BEARER)
+    async def show_overview(request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Counts and charts for the first screen."""
+        actor = await reader.actor(request, WORK_ORDERS.permission)
+        return ASGIResponse(body=_encode(await overview.overview(db, actor.tenant_id, now())))
+
+    return [show_timeline, export, show_overview]

@@ -44,7 +44,8 @@ async def timeline(
     events = await _grouped(db, own | {"_id": {"$gt": f"{after};" if after else ""}})
     ids = sorted({*commands, *events})
     shown = ids[:limit]
-    follow_ups = await _follow_ups(db, tenant_id, target, shown)
+    parents = [commands[id] for id in shown if id in commands]
+    follow_ups = await _follow_ups(db, tenant_id, target, parents)
     told = await events_of(db, [*commands.values(), *(row for rows in follow_ups.values() for row in rows)])
     acts = await _acts(db, tenant_id, shown)
     items = [
@@ -68,14 +69,20 @@ async def _grouped(db: AsyncDatabase[Any], query: Document) -> dict[str, list[Do
 
 
 async def _follow_ups(
-    db: AsyncDatabase[Any], tenant_id: str, target: str, roots: Iterable[str]
+    db: AsyncDatabase[Any], tenant_id: str, target: str, parents: Iterable[Document]
 ) -> dict[str, list[Document]]:
     """What followed from each command elsewhere, however far down; not what is on this target."""
     grouped: dict[str, list[Document]] = {}
-    query = {"tenant_id": tenant_id, "origin.root": {"$in": list(roots)}}
-    async for row in db["commands"].find(query).sort("_id", 1):
-        if row["target"] != target:
-            grouped.setdefault(row["origin"]["root"], []).append(row)
+    parentage = {id: parent["_id"] for parent in parents for id in parent.get("follow_ups", ())}
+    while parentage:
+        generation = {"tenant_id": tenant_id, "_id": {"$in": list(parentage)}}
+        children: dict[str, str] = {}
+        async for row in db["commands"].find(generation).sort("_id", 1):
+            root = parentage[row["_id"]]
+            children |= dict.fromkeys(row.get("follow_ups", ()), root)
+            if row["target"] != target:
+                grouped.setdefault(root, []).append(row)
+        parentage = children
     return grouped
 
 

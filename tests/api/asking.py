@@ -22,7 +22,7 @@ async def running(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     await asyncio.wait({life, ready}, return_when=asyncio.FIRST_COMPLETED)
     try:
         if not life.done():
-            transport = httpx.ASGITransport(app)
+            transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # ASGI, with its types spelled out
             async with httpx.AsyncClient(transport=transport, base_url="http://millwright") as client:
                 yield client
     finally:

@@ -125,7 +125,7 @@ def _missing_and_unknown() -> Iterator[Case]:
 def _nested() -> Iterator[Case]:
     type = "work_order.create"
     item = {"text": "Oil level", "kind": "number"}
-    for path, value in (
+    checklists: list[tuple[str, list[Any]]] = [
         ("/checklist/0", [1]),
         ("/checklist/0/text", [{"kind": "check"}]),
         ("/checklist/0/text", [item | {"text": "a\u0000b"}]),
@@ -135,14 +135,16 @@ def _nested() -> Iterator[Case]:
         ("/checklist/0/min", [item | {"min": 10**30}]),
         ("/checklist/0", [item | {"min": 5, "max": 1}]),
         ("/checklist", [item] * 201),
-    ):
+    ]
+    for path, value in checklists:
         yield Case(f"checklist {path}", type, json.dumps(CREATE | {"checklist": value}).encode(), path)
-    for path, value in (
+    parts: list[tuple[str, list[Any]]] = [
         ("/parts/0/quantity", [{"part_id": ID}]),
         ("/parts/0/part_id", [{"quantity": 1}]),
         ("/parts/0/quantity", [{"part_id": ID, "quantity": 0}]),
         ("/parts/2/part_id", [{"part_id": ID, "quantity": 1}] * 2 + [{"part_id": "x", "quantity": 1}]),
-    ):
+    ]
+    for path, value in parts:
         yield Case(f"parts {path}", type, json.dumps(CREATE | {"parts": value}).encode(), path)
     yield Case(
         "assignee", type, json.dumps(CREATE | {"assignee_ids": [ID, "me"]}).encode(), "/assignee_ids/1"

@@ -24,7 +24,7 @@ def put(store: Database[Any], collection: str, tenant_id: str, **fields: Any) ->
 
 def order(store: Database[Any], tenant_id: str, n: int, **fields: Any) -> dict[str, Any]:
     """The n-th work order: made n minutes after START."""
-    known = {
+    known: dict[str, Any] = {
         "number": f"WO-{n:06d}",
         "title": f"Order {n}",
         "description": None,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from adapters.hints import Line, Unheard
 from api.hinting import CAPACITY, HintSender
+from tests.support.patience import eventually
 
 
 class Ear:
@@ -40,12 +41,8 @@ class Times:
         return self.at
 
 
-async def until(condition: object) -> None:
-    """Gives the loop its turns until the callable holds."""
-    assert callable(condition)
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0)
+async def until(condition: Callable[[], object]) -> None:
+    await asyncio.to_thread(lambda: eventually(condition, within_s=5))
 
 
 async def test_lines_that_come_during_a_send_go_out_together_and_once() -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from pymongo.database import Database
 
+from adapters.clock import SystemClock
 from tests.api.people import People, Person, new_id
 from tests.api.stock import START, order, put, row
 
@@ -318,6 +319,27 @@ async def test_exporting_needs_its_own_permission(web: httpx.AsyncClient, people
     assert unknown.status_code == 404
 
 
+async def test_the_overview_counts_within_the_tenant(
+    web: httpx.AsyncClient, people: People, store: Database[Any]
+) -> None:
+    planner, now = people.add("planner"), SystemClock().now()
+    order(store, planner.tenant_id, 1, due_at=now - timedelta(hours=1), created_at=now, priority="high")
+    order(store, planner.tenant_id, 2, due_at=now + timedelta(days=1), created_at=now)
+    order(store, planner.tenant_id, 3, status="completed", created_at=now, completed_at=now, due_at=START)
+    put(store, "parts", planner.tenant_id, name="Bearing", stock=Decimal(-1))
+    order(store, people.stranger().tenant_id, 4)
+
+    told = (await web.get("/api/overview", headers=planner.auth)).json()
+
+    orders = told["work_orders"]
+    assert (orders["total"], orders["open"], orders["overdue"], orders["due_soon"]) == (3, 2, 1, 1)
+    assert orders["by_status"] == {"completed": 1, "requested": 2}
+    assert orders["open_by_priority"] == {"high": 1, "medium": 1}
+    assert [week["count"] for week in told["created_per_week"]] == [3]
+    assert [week["count"] for week in told["completed_per_week"]] == [1]
+    assert (told["requests_waiting"], told["parts_below_zero"]) == (0, 1)
+
+
 async def test_the_timeline_tells_refused_commands_follow_ups_and_purged_ones(
     web: httpx.AsyncClient, people: People, store: Database[Any]
 ) -> None:
@@ -336,7 +358,9 @@ async def test_the_timeline_tells_refused_commands_follow_ups_and_purged_ones(
     store["commands"].insert_many(
         [
             command | _settled(refused, "work_order.start", "rejected", api, "not_assigned"),
-            command | _settled(applied, "work_order.parts.consume", "applied", api),
+            command
+            | _settled(applied, "work_order.parts.consume", "applied", api)
+            | {"follow_ups": [follow_up]},
             command
             | _settled(follow_up, "part.issue", "applied", {"via": "follow_up", "root": applied})
             | {"target": part},

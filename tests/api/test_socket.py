@@ -15,6 +15,7 @@ from litestar import Litestar
 from pymongo.database import Database
 
 from tests.api.people import People, Person
+from tests.support.patience import eventually
 
 ROUTE = "/api/commands/work_order.create"
 ORDER = json.dumps({"title": "Replace the bearing", "type": "corrective", "priority": "high"}).encode()
@@ -27,9 +28,7 @@ async def serving(app: Litestar) -> AsyncIterator[int]:
         config = uvicorn.Config(app, http="httptools", log_config=None, access_log=False, lifespan="on")
         server = uvicorn.Server(config)
         task = asyncio.create_task(server._serve(sockets=[listener]))
-        async with asyncio.timeout(10):
-            while not server.started:
-                await asyncio.sleep(0)
+        await asyncio.to_thread(lambda: eventually(lambda: server.started, within_s=10))
         try:
             yield int(listener.getsockname()[1])
         finally:

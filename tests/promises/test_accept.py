@@ -66,7 +66,9 @@ async def in_flight(faulty: FailingMongo) -> None:
 
 
 def hanging(faulty: FailingMongo, for_: timedelta = STILL_RUNNING) -> Any:
-    return faulty.failing("insert", times=1, blockConnection=True, blockTimeMS=for_ // timedelta(milliseconds=1))
+    return faulty.failing(
+        "insert", times=1, blockConnection=True, blockTimeMS=for_ // timedelta(milliseconds=1)
+    )
 
 
 def nested(levels: int) -> Document:
@@ -116,7 +118,9 @@ async def test_one_unencodable_payload_does_not_fail_its_neighbours(
         assert not (await at.accept(at.command())).replayed, "the batcher still serves"
 
 
-async def test_a_client_that_hangs_up_does_not_stall_the_batcher(faulty: FailingMongo, faulty_tenant: str) -> None:
+async def test_a_client_that_hangs_up_does_not_stall_the_batcher(
+    faulty: FailingMongo, faulty_tenant: str
+) -> None:
     async with door(faulty, faulty_tenant) as at:
         sent, waiting, patient = at.command(), at.command(), at.command()
 
@@ -201,7 +205,9 @@ async def test_a_lost_connection_is_an_unknown_outcome_for_all_in_the_write(
         assert [(await at.accept(document)).replayed for document in documents] == [False] * 3
 
 
-async def test_the_store_refusing_one_document_accepts_the_others(faulty: FailingMongo, faulty_tenant: str) -> None:
+async def test_the_store_refusing_one_document_accepts_the_others(
+    faulty: FailingMongo, faulty_tenant: str
+) -> None:
     async with door(faulty, faulty_tenant) as at:
         documents = [at.command(text) for text in ("fine", "refused by the store", "fine")]
         rule = {"payload.text": {"$ne": "refused by the store"}}
@@ -251,7 +257,9 @@ async def test_a_key_used_with_another_body_names_the_first_and_fails_no_neighbo
         assert isinstance(fine, Accepted)
 
 
-async def test_a_duplicate_that_is_not_of_the_key_is_never_a_202(faulty: FailingMongo, faulty_tenant: str) -> None:
+async def test_a_duplicate_that_is_not_of_the_key_is_never_a_202(
+    faulty: FailingMongo, faulty_tenant: str
+) -> None:
     async with door(faulty, faulty_tenant) as at:
         first = at.command()
         await at.accept(first)
@@ -305,7 +313,9 @@ async def test_the_fingerprint_is_type_body_and_base_version_in_any_order_of_nam
 # -- 4: what may be shown -----------------------------------------------------------------------------------
 
 
-async def test_what_a_failover_could_undo_is_shown_to_nobody(faulty: FailingMongo, faulty_tenant: str) -> None:
+async def test_what_a_failover_could_undo_is_shown_to_nobody(
+    faulty: FailingMongo, faulty_tenant: str
+) -> None:
     seen_by_house: list[Document | None] = []
     async with door(faulty, faulty_tenant) as at, mongo.async_client(faulty.uri) as reader:
         before = at.command()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
-from pymongo import MongoClient, monitoring
+from pymongo import monitoring
+from pymongo.read_concern import ReadConcern
 
 from adapters import mongo
 from adapters.commands import Key, Origin
-from adapters.mongo import Contention, Document
-from adapters.verdicts import Changes, Verdict
 from adapters.heads import BYTES, PER_BATCH, PER_LINE
+from adapters.mongo import Contention, Document
+from adapters.unit_of_work import UnitOfWork
+from adapters.verdicts import Changes, Verdict
 from domain.errors import Rejected
 from domain.part import Part
 from tasks.command import handles
@@ -23,9 +26,9 @@ from tests.servers import Servers
 from tests.support.drains import Drains
 from tests.support.failing import CLIENT, FailingMongo
 from tests.support.patience import InThread
-from tests.support.seeds import Seeds
+from tests.support.seeds import Seeds, new_id
 from tests.support.trial import OnPart, grow, trial_catalogue
-from workers.executor import PATIENCE
+from workers.executor import PATIENCE, Drained
 
 SOON_S = 10.0
 
@@ -126,11 +129,13 @@ def test_commands_are_written_only_inside_the_transaction(seed: Seeds, servers: 
 
 def test_a_batch_is_announced_before_it_runs_and_seen_from_outside(seed: Seeds, drains: Drains) -> None:
     part_id = seed.part()
+    # Unjournaled, so no majority has it yet: whoever looks for losses comes seconds later.
+    batches = seed.db.get_collection("batches", read_concern=ReadConcern("local"))
     seen: list[tuple[Document | None, Document]] = []
 
     @handles("part.look", permission=None)
     def look(cmd: OnPart, work: Work) -> None:
-        announced = seed.db.batches.find_one({"ids": work.command_id})
+        announced = batches.find_one({"ids": work.command_id})
         seen.append((announced, seed.found({"_id": work.command_id})))
 
     drains.catalogue = {**drains.catalogue, "part.look": look.__dict__["spec"]}
@@ -145,7 +150,7 @@ def test_a_batch_is_announced_before_it_runs_and_seen_from_outside(seed: Seeds, 
     assert announced is not None
     assert announced["session"] is not None
     assert (meanwhile["state"], meanwhile["attempts"]) == ("accepted", 0), "nothing is counted outside"
-    assert seed.db.batches.find_one({"ids": command["_id"]}) is None, "an idle death is blamed on nobody"
+    assert batches.find_one({"ids": command["_id"]}) is None, "an idle death is blamed on nobody"
 
 
 # -- 9: a handler writes its own target ---------------------------------------------------------------------
@@ -226,7 +231,11 @@ def test_other_targets_change_by_follow_ups_accepted_in_the_same_commit(seed: Se
     drained = drains.drain(seed.line(giver))
 
     [follow_up] = seed.db.commands.find({"origin.parent": command["_id"]})
-    assert (follow_up["state"], follow_up["origin"]["via"], follow_up["origin"]["depth"]) == ("accepted", "follow_up", 1)
+    assert (follow_up["state"], follow_up["origin"]["via"], follow_up["origin"]["depth"]) == (
+        "accepted",
+        "follow_up",
+        1,
+    )
     assert "user_id" not in follow_up["origin"], "follow-ups run as system"
     assert drained.again == [seed.line(taker)]
     assert seed.entity(taker)["version"] == 1
@@ -247,7 +256,8 @@ def test_a_follow_up_tells_its_warnings_on_its_parents_receipt(seed: Seeds, drai
 
 
 @pytest.mark.parametrize(
-    ("how", "state"), [("refusal", "rejected"), ("conflict", "conflict"), ("outage", "retrying"), ("bug", "retrying")]
+    ("how", "state"),
+    [("refusal", "rejected"), ("conflict", "conflict"), ("outage", "retrying"), ("bug", "retrying")],
 )
 def test_a_failure_leaves_its_neighbours_untouched(seed: Seeds, drains: Drains, how: str, state: str) -> None:
     part_id, neighbour = seed.parts(2)
@@ -287,9 +297,9 @@ def test_what_the_store_refuses_is_halved_down_to_the_one_to_blame(seed: Seeds, 
     assert seed.name(parts[0]) == "aabb"
 
 
-def test_a_value_no_decimal_of_the_store_can_hold_is_a_bug_of_one_command(seed: Seeds, drains: Drains) -> None:
-    from decimal import Decimal
-
+def test_a_value_no_decimal_of_the_store_can_hold_is_a_bug_of_one_command(
+    seed: Seeds, drains: Drains
+) -> None:
     part_id, neighbour = seed.parts(2)
 
     @handles("part.overflow", permission=None)
@@ -306,7 +316,10 @@ def test_a_value_no_decimal_of_the_store_can_hold_is_a_bug_of_one_command(seed: 
 
 
 def test_a_unique_value_that_is_taken_is_a_refusal_of_that_command_alone(seed: Seeds, drains: Drains) -> None:
-    commands = [seed.accept("asset.create", name=name, tag=tag) for name, tag in [("a", "T1"), ("b", "T1"), ("c", "T2")]]
+    commands = [
+        seed.accept("asset.create", name=name, tag=tag)
+        for name, tag in [("a", "T1"), ("b", "T1"), ("c", "T2")]
+    ]
 
     drains.until_dry([(seed.tenant_id, command["target"]) for command in commands])
 
@@ -395,7 +408,9 @@ def test_a_verdict_on_a_settled_command_writes_nothing(seed: Seeds, drains: Drai
 def test_many_drains_of_the_same_lines_have_each_effect_once(seed: Seeds, drains: Drains) -> None:
     parts = seed.parts(4)
     for part_id in parts:
-        seed.accept_all([seed.document("part.append", {"part_id": part_id, "text": f"{n}."}) for n in range(40)])
+        seed.accept_all(
+            [seed.document("part.append", {"part_id": part_id, "text": f"{n}."}) for n in range(40)]
+        )
     lines = [seed.line(part_id) for part_id in parts]
     asked = {"tenant_id": seed.tenant_id, "active": True}
 
@@ -432,28 +447,33 @@ def test_a_follow_up_that_exists_already_is_looked_up_not_collided_with(seed: Se
 # -- 13: winners and losers ---------------------------------------------------------------------------------
 
 
+class Dwelling(UnitOfWork):
+    """Writes, and commits only when it may."""
+
+    wrote = threading.Event()
+    may_commit = threading.Event()
+
+    def _commit(self) -> None:
+        self.wrote.set()
+        assert self.may_commit.wait(SOON_S)
+        super()._commit()
+
+
 def test_the_loser_of_a_line_drops_its_hint_and_the_winner_hints_again(seed: Seeds, drains: Drains) -> None:
     part_id = seed.part()
-    winning, may_win = threading.Event(), threading.Event()
+    first = seed.accept("part.append", part_id=part_id, text="1")
+    slow = Dwelling(drains.mongo, drains.database, worker=new_id(), slot=0)
+    winner = InThread(lambda: drains.executor(uow=slow).drain([seed.line(part_id)]))
+    assert slow.wrote.wait(SOON_S)
+    late = seed.accept("part.append", part_id=part_id, text="2")
 
-    @handles("part.dwell", permission=None)
-    def dwell(cmd: OnPart, work: Work) -> None:
-        grow(work, work.load(Part), "w")
-        if not may_win.is_set():
-            winning.set()
-            may_win.wait(SOON_S)
+    loser = drains.drain(seed.line(part_id))
+    slow.may_commit.set()
+    won = winner.result()
 
-    seed.catalogue = {**seed.catalogue, "part.dwell": dwell.__dict__["spec"]}
-    seed.accept("part.dwell", part_id=part_id)
-    winner = InThread(lambda: drains.executor(dwell).drain([seed.line(part_id)]))
-    assert winning.wait(SOON_S)
-    late = seed.accept("part.append", part_id=part_id, text="l")
-    uow = drains.uow()
-    with uow.transaction():  # the winner holds the line: it has written, and not committed
-        pass
-    may_win.set()
-    drained = winner.result()
-
-    assert isinstance(drained, type(drains.drain()))
-    assert seed.state(late) == "accepted", "the winner's snapshot was older"
-    assert seed.line(part_id) in drained.again
+    assert (loser.verdicts, loser.again) == ([], []), "it neither ran nor spins"
+    assert [seed.state(command) for command in (first, late)] == ["applied", "accepted"]
+    assert isinstance(won, Drained)
+    assert seed.line(part_id) in won.again, "the winner's snapshot was older than the late one"
+    drains.until_dry(won.again)
+    assert seed.name(part_id) == "12"

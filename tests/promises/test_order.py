@@ -50,7 +50,9 @@ def test_a_command_that_appears_behind_a_later_one_is_applied_all_the_same(
     assert seed.name(part_id) == "late,early"
 
 
-def test_what_comes_back_to_its_line_gets_a_seq_from_the_server_at_the_end(seed: Seeds, drains: Drains) -> None:
+def test_what_comes_back_to_its_line_gets_a_seq_from_the_server_at_the_end(
+    seed: Seeds, drains: Drains
+) -> None:
     absent, part_id = new_id(), seed.part()
     create = seed.accept("part.make", id=absent)
     parked = seed.accept("part.append_behind", part_id=part_id, other_id=absent)
@@ -80,7 +82,9 @@ def waiting(seed: Seeds, drains: Drains) -> tuple[Document, Document, str]:
     return create, waiter, part_id
 
 
-def test_a_command_waits_for_the_create_it_names_and_its_line_waits_with_it(seed: Seeds, drains: Drains) -> None:
+def test_a_command_waits_for_the_create_it_names_and_its_line_waits_with_it(
+    seed: Seeds, drains: Drains
+) -> None:
     create, waiter, part_id = waiting(seed, drains)
     behind = seed.accept("part.append", part_id=part_id, text="c")
     drains.until_dry([seed.line(part_id)])
@@ -127,7 +131,9 @@ def test_behind_a_dead_create_a_command_is_parked_and_lines_pass_it(seed: Seeds,
     seed.db.commands.update_one(
         {"_id": create["_id"]}, {"$set": {"state": "dead"}, "$unset": {"active": "", "next_at": ""}}
     )
-    late = seed.accept("part.append_behind", part_id=seed.part(), other_id=create["target"].removeprefix("part:"))
+    late = seed.accept(
+        "part.append_behind", part_id=seed.part(), other_id=create["target"].removeprefix("part:")
+    )
 
     drains.until_dry([(seed.tenant_id, late["target"])])
 
@@ -149,7 +155,9 @@ def test_two_creates_that_name_each_other_do_not_wait_for_ever(seed: Seeds, drai
     assert [seed.state(command) in FINAL for command in (first, second)] == [True, True]
 
 
-def test_a_command_before_its_own_create_is_refused_instead_of_blocking_it(seed: Seeds, drains: Drains) -> None:
+def test_a_command_before_its_own_create_is_refused_instead_of_blocking_it(
+    seed: Seeds, drains: Drains
+) -> None:
     part_id = new_id()
     hasty = seed.accept("part.append", part_id=part_id, text="x")
     create = seed.accept("part.make", id=part_id)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
+from adapters.mongo import CODEC
 from cli import binaries, ports, replica
 from cli.embedded import MONGOD_OPTIONS
 from cli.server import Server
@@ -61,7 +62,9 @@ def failing_mongo(data_dir: Path) -> Iterator[FailingMongo]:
     )
     server.start()
     try:
-        with MongoClient[Document](replica.uri(port)) as admin:
+        with MongoClient[Document](
+            replica.uri(port), tz_aware=True, type_registry=CODEC.type_registry
+        ) as admin:
             yield FailingMongo(replica.uri(port), admin)
     finally:
         server.stop()

@@ -26,7 +26,13 @@ def new_id() -> str:
 
 def user(tenant_id: str, *, roles: tuple[str, ...] = ("admin",), id: str = USER) -> Document:
     """A user as stored."""
-    return {"_id": f"{tenant_id}/{id}", "tenant_id": tenant_id, "id": id, "roles": list(roles), "active": True}
+    return {
+        "_id": f"{tenant_id}/{id}",
+        "tenant_id": tenant_id,
+        "id": id,
+        "roles": list(roles),
+        "active": True,
+    }
 
 
 class Seeds:

@@ -79,7 +79,9 @@ def send(cmd: Send, work: Work) -> None:
     """Takes from this part, and gives to the other by a follow-up."""
     part = work.load(Part)
     work.save(msgspec.structs.replace(part, stock=part.stock - cmd.quantity))
-    work.follow_up("part.adjust", {"part_id": cmd.to_id, "quantity": cmd.quantity, "reason": "sent"}, step="give")
+    work.follow_up(
+        "part.adjust", {"part_id": cmd.to_id, "quantity": cmd.quantity, "reason": "sent"}, step="give"
+    )
 
 
 @handles("part.fail", permission=None)

@@ -1,0 +1,85 @@
+"""Counts for the first screen: what is open, what is late, and how the last weeks went."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from adapters.mongo import Document
+from api.reads.paging import SEARCH_DEADLINE_MS
+from api.reads.resources import FINISHED
+
+SOON = timedelta(days=7)
+WEEKS = 12
+
+
+async def overview(db: AsyncDatabase[Any], tenant_id: str, now: datetime) -> Document:
+    """Raises: ExecutionTimeout: too many orders to count at once."""
+    found = await db["work_orders"].aggregate(_orders(tenant_id, now), maxTimeMS=SEARCH_DEADLINE_MS)
+    (counts,) = await found.to_list()
+    waiting = {"tenant_id": tenant_id, "status": "submitted"}
+    short = {"tenant_id": tenant_id, "stock": {"$lt": 0}}
+    return {
+        "at": now,
+        "work_orders": {
+            "total": _total(counts["total"]),
+            "open": _total(counts["open"]),
+            "overdue": _total(counts["overdue"]),
+            "due_soon": _total(counts["due_soon"]),
+            "by_status": _table(counts["by_status"]),
+            "open_by_priority": _table(counts["open_by_priority"]),
+            "by_type": _table(counts["by_type"]),
+        },
+        "created_per_week": _weeks(counts["created"]),
+        "completed_per_week": _weeks(counts["completed"]),
+        "requests_waiting": await db["requests"].count_documents(waiting, maxTimeMS=SEARCH_DEADLINE_MS),
+        "parts_below_zero": await db["parts"].count_documents(short, maxTimeMS=SEARCH_DEADLINE_MS),
+    }
+
+
+def _orders(tenant_id: str, now: datetime) -> list[Document]:
+    is_open = {"$match": {"status": {"$nin": FINISHED}}}
+    count = {"$count": "n"}
+    since = now - timedelta(weeks=WEEKS)
+    fields = ("status", "priority", "type", "due_at", "created_at", "completed_at")
+    return [
+        {"$match": {"tenant_id": tenant_id}},
+        {"$project": dict.fromkeys(fields, 1)},
+        {
+            "$facet": {
+                "total": [count],
+                "open": [is_open, count],
+                "overdue": [is_open, {"$match": {"due_at": {"$lt": now}}}, count],
+                "due_soon": [is_open, {"$match": {"due_at": {"$gte": now, "$lt": now + SOON}}}, count],
+                "by_status": [_group("$status")],
+                "open_by_priority": [is_open, _group("$priority")],
+                "by_type": [_group("$type")],
+                "created": _per_week("created_at", since),
+                "completed": _per_week("completed_at", since),
+            }
+        },
+    ]
+
+
+def _group(by: Any) -> Document:
+    return {"$group": {"_id": by, "n": {"$sum": 1}}}
+
+
+def _per_week(field: str, since: datetime) -> list[Document]:
+    week = {"$dateTrunc": {"date": f"${field}", "unit": "week", "startOfWeek": "monday"}}
+    return [{"$match": {field: {"$gte": since}}}, _group(week), {"$sort": {"_id": 1}}]
+
+
+def _total(rows: list[Document]) -> int:
+    return int(rows[0]["n"]) if rows else 0
+
+
+def _table(rows: list[Document]) -> Document:
+    return {row["_id"]: row["n"] for row in sorted(rows, key=lambda row: str(row["_id"]))}
+
+
+def _weeks(rows: list[Document]) -> list[Document]:
+    """Mondays (UTC) with something in their week, oldest first."""
+    return [{"week": row["_id"].date().isoformat(), "count": row["n"]} for row in rows]

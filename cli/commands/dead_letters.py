@@ -1,0 +1,184 @@
+"""List, show, replay and discard dead letters; every act needs a reason and is audited."""
+
+import getpass
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+from pymongo.database import Database
+from rich.console import Console
+from rich.table import Column, Table
+
+from adapters import dead_letters, hints, mongo
+from adapters.acts import Act
+from adapters.clock import SystemClock
+from adapters.dead_letters import Edit, NoSuchCommand, NotDead, OtherTarget, Outcome
+from adapters.mongo import Contention, Unavailable, UnknownOutcome
+from adapters.settings import Settings, from_environment
+from cli.database import DEFAULT_NAME, FIND_WITHIN_MS
+from cli.stop import Stop
+from domain.ids import uuid7
+from domain.permissions import allows, granted
+from tasks.catalogue import catalogue
+
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True)
+
+CommandId = Annotated[str, typer.Argument(help="id of the dead command")]
+Reason = Annotated[str, typer.Option(help="why; it is kept in the audit trail")]
+Tenant = Annotated[str | None, typer.Option(help="only of this tenant")]
+
+
+@app.command("list")
+def listed(tenant: Tenant = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 50) -> None:
+    """Dead commands, newest first."""
+    with _opened(from_environment()) as db:
+        found = dead_letters.listed(db, tenant, limit=limit)
+    # The id is what one copies: it is never cut.
+    shown = Table(Column("command", no_wrap=True), "tenant", "type", "code", "died at (UTC)", box=None)
+    for command in found:
+        error = command.get("error", {})
+        shown.add_row(
+            command["_id"],
+            command["tenant_id"],
+            command["type"],
+            error.get("code", ""),
+            f"{command['finished_at']:%Y-%m-%d %H:%M:%S}",
+        )
+    out = Console(highlight=False)
+    out.print(shown if found else "There are no dead letters.")
+
+
+@app.command()
+def show(command_id: CommandId) -> None:
+    """One dead command, with its payload, history and traceback."""
+    with _opened(from_environment()) as db:
+        command = _refusals(lambda: dead_letters.show(db, None, command_id))
+    out = Console(soft_wrap=True, highlight=False)
+    error = command.get("error", {})
+    traceback = error.pop("traceback", None)
+    known = {name: value for name, value in command.items() if name not in ("seq", "idempotency")}
+    out.print(msgspec.json.format(msgspec.json.encode(known, enc_hook=str), indent=2).decode(), markup=False)
+    if traceback:
+        out.print(traceback, markup=False)
+
+
+@app.command()
+def replay(
+    command_id: CommandId,
+    reason: Reason,
+    payload: Annotated[Path | None, typer.Option(help="a JSON file to take in place of the payload")] = None,
+    as_: Annotated[
+        str | None, typer.Option("--as", help="login of who speaks; needed for another payload")
+    ] = None,
+) -> None:
+    """Put it back at the end of its line; with another payload, a new command takes its place."""
+    settings = from_environment()
+    with _opened(settings) as db:
+        command = _refusals(lambda: dead_letters.show(db, None, command_id))
+        act = _act(db, command["tenant_id"], reason, as_)
+        if payload is None:
+            outcome = _refusals(lambda: dead_letters.replay(db, command_id, act))
+        else:
+            edit = _edit(db, command, act, payload)
+            kept = settings.idempotency_ttl
+            outcome = _refusals(lambda: dead_letters.replay_edited(db, command_id, act, edit, keys_kept=kept))
+    _hint(settings, outcome)
+    Console().print(f"{outcome.command['_id']} is accepted again.")
+
+
+@app.command()
+def discard(
+    command_id: CommandId,
+    reason: Reason,
+    as_: Annotated[str | None, typer.Option("--as", help="login of who speaks")] = None,
+) -> None:
+    """Give it up for good."""
+    settings = from_environment()
+    with _opened(settings) as db:
+        command = _refusals(lambda: dead_letters.show(db, None, command_id))
+        act = _act(db, command["tenant_id"], reason, as_)
+        kept = settings.idempotency_ttl
+        outcome = _refusals(lambda: dead_letters.discard(db, command_id, act, keys_kept=kept))
+    _hint(settings, outcome)
+    Console().print(f"{command_id} is discarded.")
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
+    with mongo.client(settings.mongo_uri, serverSelectionTimeoutMS=FIND_WITHIN_MS) as client:
+        yield client.get_default_database(DEFAULT_NAME)
+
+
+def _refusals(act: Callable[[], T]) -> T:
+    """Raises: Stop: what dead letters refuse, as one line."""
+    try:
+        return act()
+    except NoSuchCommand as error:
+        raise Stop(f"There is no command {error}.") from None
+    except (NotDead, OtherTarget) as error:
+        raise Stop(f"Nothing was done: {error}.") from None
+    except (Unavailable, UnknownOutcome, Contention) as error:
+        raise Stop(
+            f"MongoDB did not answer as it should; look whether it was done, and repeat: {error}"
+        ) from None
+
+
+def _act(db: Database[dict[str, Any]], tenant_id: str, reason: str, login: str | None) -> Act:
+    if not reason.strip():
+        raise Stop("A reason is needed: say why with --reason.")
+    user = _user(db, tenant_id, login) if login else None
+    now = SystemClock().now()
+    return Act(
+        id=uuid7(now, secrets.token_bytes(10)),
+        tenant_id=tenant_id,
+        user_id=user["id"] if user else None,
+        via="cli",
+        reason=reason.strip(),
+        at=now,
+        name=getpass.getuser(),
+    )
+
+
+def _user(db: Database[dict[str, Any]], tenant_id: str, login: str) -> dict[str, Any]:
+    known = db.logins.find_one({"_id": login.lower(), "tenant_id": tenant_id})
+    found = db.users.find_one({"_id": f"{tenant_id}/{known['user_id']}", "active": True}) if known else None
+    if found is None:
+        raise Stop(f"{login} is no active user of tenant {tenant_id}.")
+    return found
+
+
+def _edit(db: Database[dict[str, Any]], command: dict[str, Any], act: Act, file: Path) -> Edit:
+    """The new payload, judged as at the door: whoever speaks needs both permissions."""
+    spec = catalogue().get(command["type"])
+    if spec is None or spec.internal:
+        raise Stop(f"{command['type']} can be replayed as it was, or discarded.")
+    if act.user_id is None:
+        raise Stop("Another payload is another command: say with --as whose it is.")
+    user = db.users.find_one({"_id": f"{act.tenant_id}/{act.user_id}"}) or {"roles": []}
+    for permission in ("ops.replay", spec.permission):
+        if permission is not None and not allows(granted(user["roles"]), permission):
+            raise Stop(f"This needs the permission {permission}.")
+    try:
+        payload = json.loads(file.read_text(encoding="utf-8"))
+        typed = msgspec.convert(payload, spec.payload)
+    except (OSError, ValueError) as error:
+        raise Stop(f"{file} is no payload of {spec.type}: {error}") from None
+    return Edit(spec, payload, typed, uuid7(act.at, secrets.token_bytes(10)))
+
+
+def _hint(settings: Settings, outcome: Outcome) -> None:
+    """Best effort: what is not heard the relay finds."""
+    broker = hints.broker(settings.broker)
+    try:
+        hints.send(broker, outcome.command["queue"], outcome.lines)
+    except hints.Unheard:
+        Console(stderr=True).print("Valkey does not answer: the relay will hint it when it is back.")
+    finally:
+        broker.close()

@@ -1,0 +1,140 @@
+"""Sentences 17 and 18, end to end: what nobody hinted, what waits, and how much may be outstanding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from bson.timestamp import Timestamp
+from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
+
+from adapters import hints, indexes, mongo
+from adapters.commands import AT_ONCE
+from adapters.hints import HintBroker
+from tests.support import seeds
+from tests.support.patience import eventually
+from tests.support.processes import TRIAL_WORKER, Processes, processes
+from tests.support.seeds import Seeds, new_id
+from tests.support.trial import trial_catalogue
+from workers import primary
+from workers.relay import ACCEPTERS_TURN, Relay
+
+SOON_S = 20.0
+
+
+@pytest.fixture
+def db(mongo_uri: str, database_name: str) -> Iterator[Database[Any]]:
+    """A database of its own: a relay serves all that is due."""
+    with mongo.client(mongo_uri) as client:
+        indexes.create(client[database_name])
+        client[database_name].users.insert_many(seeds.user(tenant) for tenant in ("poor", "rich"))
+        yield client[database_name]
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator[HintBroker]:
+    made = hints.broker(redis_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def crew(db: Database[Any], mongo_uri: str, redis_url: str, tmp_path: Path) -> Iterator[Processes]:
+    with processes(db, mongo_uri, redis_url, tmp_path) as made:
+        yield made
+
+
+def relay_of(db: Database[Any], broker: HintBroker, **bounds: int) -> Relay:
+    return Relay(db, broker, has_lost_hints=lambda: False, **bounds)
+
+
+def when_the_accepters_turn_is_over(db: Database[Any]) -> None:
+    """Until whoever inserted them is no longer trusted to have hinted them."""
+    began = primary.ask(db).now
+    eventually(lambda: primary.ask(db).now - began > ACCEPTERS_TURN * 1.5, within_s=SOON_S)
+
+
+def hinted(db: Database[Any]) -> int:
+    return db.commands.count_documents({"hint_at": {"$gt": AT_ONCE}})
+
+
+def at_once(db: Database[Any]) -> Database[Any]:
+    """What the relay has marked is seen by a majority only with the next beat of the journal."""
+    return db.with_options(read_concern=ReadConcern("local"))
+
+
+def test_what_nobody_hinted_is_applied_and_what_waits_is_woken_by_its_predecessor(
+    db: Database[Any], broker: HintBroker, crew: Processes, redis_url: str
+) -> None:
+    seed = Seeds(db, trial_catalogue(), "poor")
+    absent, part_id = new_id(), seed.part()
+    plain = seed.accept("part.append", part_id=part_id, text="a")
+    waiter = seed.accept("part.append_behind", part_id=part_id, other_id=absent)
+    seed.db.commands.update_one({"_id": waiter["_id"]}, {"$set": {"after": ["x"]}, "$unset": {"next_at": ""}})
+    parked = seed.accept("part.append", part_id=seed.part(), text="p")
+    seed.db.commands.update_one(
+        {"_id": parked["_id"]}, {"$set": {"state": "parked"}, "$unset": {"next_at": ""}}
+    )
+    create = seed.accept("part.make", id=absent)
+    seed.db.commands.update_one({"_id": create["_id"]}, {"$set": {"awaited": [waiter["_id"]]}})
+    seed.db.commands.update_one({"_id": waiter["_id"]}, {"$set": {"after": [create["_id"]]}})
+    crew.worker(*TRIAL_WORKER)
+    when_the_accepters_turn_is_over(db)
+    with redis.Redis.from_url(redis_url) as valkey:
+        valkey.flushdb()
+
+    relay_of(db, broker).tick()
+
+    eventually(lambda: seed.state(plain) == seed.state(create) == "applied", within_s=SOON_S)
+    eventually(lambda: seed.state(waiter) == "applied", within_s=SOON_S, what="woken without another tick")
+    assert seed.name(part_id) == "ab"
+    assert seed.state(parked) == "parked"
+    assert seed.found(parked)["hint_at"] == AT_ONCE, "the relay never looked at it"
+
+
+def test_next_at_decides_who_is_due_and_the_relay_moves_only_its_own_field(
+    db: Database[Any], broker: HintBroker
+) -> None:
+    seed = Seeds(at_once(db), trial_catalogue(), "poor")
+    due, later = (seed.accept("part.append", part_id=seed.part(), text="x") for _ in range(2))
+    now = primary.ask(db).now
+    db.commands.update_one({"_id": later["_id"]}, {"$set": {"next_at": now.replace(year=now.year + 1)}})
+    when_the_accepters_turn_is_over(db)
+    before = [seed.found(command) for command in (due, later)]
+
+    relay_of(db, broker).tick()
+
+    after = [seed.found(command) for command in (due, later)]
+    assert after[1] == before[1]
+    assert after[0]["hint_at"] > before[0]["hint_at"]
+    assert {**after[0], "hint_at": AT_ONCE} == before[0]
+
+
+def test_outstanding_hints_are_capped_and_a_deep_backlog_starves_nobody(
+    db: Database[Any], broker: HintBroker
+) -> None:
+    seen = at_once(db)
+    rich, poor = (Seeds(seen, trial_catalogue(), tenant) for tenant in ("rich", "poor"))
+    backlog = [rich.document("part.append", {"part_id": id, "text": "x"}) for id in rich.parts(300)]
+    few = [poor.document("part.append", {"part_id": id, "text": "x"}) for id in poor.parts(3)]
+    for command in (*backlog, *few):
+        command["seq"] = Timestamp(1, 1)  # accepted long ago
+    db.commands.insert_many([*backlog, *few])
+    relay = relay_of(db, broker, cap=40, page=10)
+
+    for _ in range(5):
+        relay.tick()
+        assert hinted(seen) <= 40
+
+    assert hinted(seen) == 40
+    assert all(poor.found(command)["hint_at"] > AT_ONCE for command in few), "round-robin over tenants"
+    # Verdicts make room again.
+    db.commands.update_many(
+        {"hint_at": {"$gt": AT_ONCE}}, {"$unset": {"active": "", "next_at": "", "hint_at": ""}}
+    )
+    relay.tick()
+    assert hinted(seen) == 40
