@@ -66,14 +66,19 @@ def encode(document: Document) -> RawBSONDocument:
     return raw
 
 
-def _depth(value: Any, level: int = 0) -> int:
-    if level > MAX_DEPTH:
-        return level
-    if isinstance(value, dict):
-        return max((_depth(inner, level + 1) for inner in value.values()), default=level)
-    if isinstance(value, list):
-        return max((_depth(inner, level + 1) for inner in value), default=level)
-    return level
+def _depth(document: Document) -> int:
+    """How deep it nests, level by level: a recursive walk took a tenth of the accepting process's time."""
+    depth = 0
+    rows: list[Any] = [document]
+    while any(rows) and depth <= MAX_DEPTH:
+        depth += 1
+        rows = [
+            inner
+            for row in rows
+            for inner in (row.values() if isinstance(row, dict) else row)
+            if isinstance(inner, dict | list)
+        ]
+    return depth
 
 
 class _Waiting(msgspec.Struct, frozen=True, eq=False):

@@ -70,6 +70,7 @@ class _Asked:
         if stored != self.stored:
             raise Stop(f"{self.requests} requests to {self.path} left {stored} commands.")
         self.db.commands.delete_many({})
+        self.ground.forget_hints()
         return Sample(self.requests / outcome.seconds, {"n": self.requests})
 
     def _send(self, count: int) -> Outcome:

@@ -88,7 +88,6 @@ def plain(ground: Ground, load: Load, *, threads: int) -> Sample:
         start = partial(ground.process, "bench.plain_actor", str(threads), env=env)
         processes = [stack.enter_context(start()) for _ in range(PROCESSES)]
         seconds = _race(db, load, processes)
-        broker.flush_all()
         broker.close()
         return _sample(load, seconds, processes)
 

@@ -36,31 +36,33 @@ def order_id(command: Document) -> str:
 
 def apply(command: Document, order: Document | None, *, now: datetime) -> Written:
     """Raises: LookupError: the order does not exist yet, and this is not its create."""
-    type, payload = command["type"], command["payload"]
+    type, payload, by = command["type"], command["payload"], command["origin"]["user_id"]
+    row: Document | None = None
+    more: Document
+    said: Document
     if type == "work_order.create":
-        after = _created(command, payload, now)
-        return _written(command, None, after, None, now, "work_order.created", number=after["number"])
+        more = _created(command, payload, now)
+        said = {name: more[name] for name in ("number", "title", "status")}
+        return _written(command, {}, more, None, now, "work_order.created", said)
     if order is None:
         raise LookupError(f"{command['target']} does not exist yet")
     if type == "work_order.start":
-        moved = {"action": "start", "by": command["origin"]["user_id"], "at": now}
+        moved = {"action": "start", "by": by, "at": now}
         more = {"status": "in_progress", "moved": moved, "started_at": now}
-        return _written(command, order, more, None, now, "work_order.started")
+        return _written(command, order, more, None, now, "work_order.started", {})
     if type == "work_order.labor.log":
-        row = _row(command, now, kind="labor", minutes=payload["minutes"], worked_on=payload["worked_on"])
-        row |= {"category": payload["kind"], "note": payload["note"]}
+        said = {"minutes": payload["minutes"], "worked_on": payload["worked_on"]}
+        row = _row(command, now, "labor", said | {"category": payload["kind"], "note": payload["note"]})
         more = {"labor_minutes": order["labor_minutes"] + payload["minutes"]}
-        said = {"minutes": payload["minutes"], "worked_on": payload["worked_on"], "entry_id": row["id"]}
-        return _written(command, order, more, row, now, "work_order.labor_logged", **said)
+        return _written(command, order, more, row, now, "work_order.labor_logged", said)
     if type == "work_order.comment.add":
-        row = _row(command, now, kind="comment", text=payload["text"], mentions=[])
+        said = {"mentions": []}
+        row = _row(command, now, "comment", said | {"text": payload["text"]})
         more = {"comment_count": order["comment_count"] + 1}
-        return _written(
-            command, order, more, row, now, "work_order.commented", mentions=[], entry_id=row["id"]
-        )
+        return _written(command, order, more, row, now, "work_order.commented", said)
     more = {"checklist": [_answered(item, command, now) for item in order["checklist"]]}
     said = {"item_id": payload["item_id"], "value": payload["value"]}
-    return _written(command, order, more, None, now, "work_order.checklist_answered", **said)
+    return _written(command, order, more, None, now, "work_order.checklist_answered", said)
 
 
 def _created(command: Document, payload: Document, now: datetime) -> Document:
@@ -83,6 +85,7 @@ def _created(command: Document, payload: Document, now: datetime) -> Document:
     return head | fields | {"checklist": checklist}
 
 
+_HEAD = ("_id", "tenant_id", "schema_version")
 _ITEM = (
     "item_id", "text", "kind", "required", "unit", "min", "max",
     "value", "answered_by", "answered_at", "evidence_sha256",
@@ -97,12 +100,13 @@ def _answered(item: Document, command: Document, now: datetime) -> Document:
     return item | {"value": payload["value"], "answered_by": by, "answered_at": now}
 
 
-def _row(command: Document, now: datetime, **fields: object) -> Document:
+def _row(command: Document, now: datetime, kind: str, fields: Document) -> Document:
     id = new_id()
     return {
         "_id": f"{command['tenant_id']}/{id}",
         "tenant_id": command["tenant_id"],
         "target": command["target"],
+        "kind": kind,
         "id": id,
         "at": now,
         "by": command["origin"]["user_id"],
@@ -113,21 +117,19 @@ def _row(command: Document, now: datetime, **fields: object) -> Document:
 
 def _written(
     command: Document,
-    order: Document | None,
+    order: Document,
     more: Document,
     row: Document | None,
     now: datetime,
     name: str,
-    **said: object,
+    said: Document,
 ) -> Written:
-    version = order["version"] + 1 if order else 1
-    after = (order or {}) | more | {"version": version, "updated_at": now}
-    told = event(command, 0, name, at=now, version=version, paths=tuple(more) if order else (), data=said)
-    verdict = Verdict(
-        command=command,
-        state="applied",
-        events=[told],
-        attempts=1,
-        entity_version=version,
+    version = order.get("version", 0) + 1
+    paths = tuple(
+        field for field, value in more.items() if field not in _HEAD and value not in (None, [], {})
     )
+    after = order | more | {"version": version, "updated_at": now}
+    data = said | {"entry_id": row["id"]} if row else said
+    told = event(command, 0, name, at=now, version=version, paths=paths, data=data)
+    verdict = Verdict(command=command, state="applied", events=[told], attempts=1, entity_version=version)
     return Written(after, row, told, verdict_update(verdict, now=now, keys_kept=KEYS_KEPT))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 
@@ -23,13 +22,10 @@ def main() -> None:
 
     stock.declare(broker, ACTOR, echo)
     worker = dramatiq.Worker(broker, worker_threads=8)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     worker.start()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    stop.wait()
-    worker.stop(timeout=5_000)
+    threading.Event().wait()
 
 
 if __name__ == "__main__":

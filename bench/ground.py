@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 from urllib.request import urlopen
 
+import redis
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -32,7 +33,7 @@ MIB = 1024 * 1024
 
 
 class Process:
-    """A child of the bench. Ours end on SIGTERM; a rival says `ready`, and starts at a line on its stdin."""
+    """A child of the bench. A rival says `ready`, and starts at a line on its stdin."""
 
     def __init__(self, module: str, *args: str, env: Mapping[str, str], log: Path) -> None:
         argv, preexec = leashed([sys.executable, "-P", "-m", module, *args])
@@ -57,7 +58,7 @@ class Process:
     def check(self) -> None:
         """Raises: Stop: it has ended."""
         if self._child.poll() is not None:
-            raise Stop(f"{self.name} ended with {self._child.returncode}: see above.\n{self._tail()}")
+            raise Stop(f"{self.name} ended with {self._child.returncode}: {self._tail()}")
 
     def read(self) -> str:
         """The next line it prints. Raises: Stop: it ended instead."""
@@ -85,13 +86,10 @@ class Process:
         line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024 / MIB
 
-    def stop(self) -> None:
-        self._child.terminate()
-        try:
-            self._child.wait(PATIENCE_S / 2)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
+    def kill(self) -> None:
+        """Nothing of it is wanted any more: its database goes too."""
+        self._child.kill()
+        self._child.wait()
         for pipe in (self._child.stdin, self._child.stdout):
             _pipe(pipe).close()
 
@@ -122,7 +120,13 @@ class Ground:
         try:
             yield database
         finally:
+            self.forget_hints()
             self.mongo.drop_database(database.name)
+
+    def forget_hints(self) -> None:
+        """And messages: what one measurement left over must not occupy the next."""
+        with redis.Redis.from_url(self.redis_url) as client:
+            client.flushall()
 
     def uri(self, database: Database[Document]) -> str:
         start, _, options = self._mongo_uri.partition("?")
@@ -154,7 +158,7 @@ class Ground:
         try:
             yield process
         finally:
-            process.stop()
+            process.kill()
 
     @contextmanager
     def web(self, module: str, *args: str, database: Database[Document]) -> Iterator[int]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 
@@ -57,14 +56,11 @@ def main() -> None:
     declare(broker, database_of(client))
     worker = dramatiq.Worker(broker, worker_threads=int(sys.argv[1]))
     client.admin.command("ping")
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
     worker.start()
-    stop.wait()
-    worker.stop(timeout=5_000)
+    threading.Event().wait()
 
 
 if __name__ == "__main__":

@@ -62,8 +62,10 @@ def summary(shown: Document, rows: list[Document], out: Console) -> None:
     out.print(
         f"{shown['name']} is {shown['state']}: of {counts['rows']} rows {counts['new']} {done} new, "
         f"{counts['known']} known, {counts['changed']} changed, {counts['again']} tried again, "
-        f"{counts['refused']} refused; of {counts['missed_rows']} not everything landed."
+        f"{counts['refused']} refused."
     )
+    if missed := counts["missed_rows"]:
+        out.print(f"Of {missed} rows not everything landed.", style="yellow")
     if commands := counts["commands"]:
         out.print("Commands: " + ", ".join(f"{n} {state}" for state, n in sorted(commands.items())) + ".")
     if error := shown.get("error"):

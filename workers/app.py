@@ -118,7 +118,8 @@ class WorkerProcess:
     def is_alive(self) -> bool:
         """Every consumer and worker thread still runs: a dead one looks like health from outside."""
         worker = self._dramatiq
-        return all(thread.is_alive() for thread in [*worker.consumers.values(), *worker.workers])
+        threads = [*worker.consumers.values(), *worker.workers]
+        return self.importer.is_alive() and all(thread.is_alive() for thread in threads)
 
     def _drain(self, queue: str, lines: list[list[str]]) -> None:
         self.pool.drain(queue, [(tenant, target) for tenant, target in lines])

@@ -149,7 +149,7 @@ class Executor:
             verdicts, held = fold(commands, snapshot, chance=self._chance, forced=forced)
             begun = self._uow.write(snapshot.changes, now=now, keys_kept=self._keys_kept)
         done.verdicts += verdicts
-        # Who lost one of our lines meanwhile has dropped its hint, perhaps for a command newer than our snapshot.
+        # Who lost one of our lines has dropped its hint, perhaps for a command newer than our snapshot.
         ours = heads.lines if self._now() - now >= LOSERS_PATIENCE else heads.more
         done.again += begun + [line for line in ours if line not in held]
         return split(heads, choice.alone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from adapters.settings import EMBEDDED, ROOT, inherited
 from cli.ports import free
 from cli.processes import kill_group, leashed
 from tests.docs.pages import Block, blocks
+from tests.support.patience import InThread
 
 README = ROOT / "README.md"
 UP = "make up\n"
@@ -86,7 +88,7 @@ def up(settings: dict[str, str]) -> Iterator[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=die_with_us,
+        preexec_fn=die_with_us,  # noqa: PLW1509 - two system calls, nothing that a thread may hold
     ) as process:
         assert process.stdout is not None
         said = ""
@@ -106,13 +108,9 @@ def up(settings: dict[str, str]) -> Iterator[str]:
 @contextmanager
 def draining(process: subprocess.Popen[str]) -> Iterator[None]:
     """Reads on, lest the pipe fill; at the end presses Ctrl-C and waits for a clean stop."""
-    from tests.support.patience import InThread
-
     assert process.stdout is not None
     rest = InThread(process.stdout.read)
     yield
-    import os
-
     os.killpg(process.pid, signal.SIGINT)
     said = rest.result(within_s=30)
     assert "Stopped. The data stays in " in str(said), said

@@ -48,7 +48,12 @@ def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
     port = free()
     lines = [f"{name}: python {ROOT}/tests/house/stand_in.py {name} {port}\n" for name in PROCESSES]
     (tmp_path / "Procfile").write_text("".join(lines))
-    settings = {"PORT": str(port), "METRICS_PORT": "0", "DATA_DIR": str(tmp_path / "data")}
+    settings = {
+        "PORT": str(port),
+        "METRICS_PORT": "0",
+        "DATA_DIR": str(tmp_path / "data"),
+        "WORKER_PROCESSES": "1",
+    }
 
     with ExitStack() as started:
 
@@ -113,6 +118,15 @@ def test_a_killed_child_is_started_again(up: Callable[..., Up]) -> None:
 
     running.until("worker was killed by SIGKILL; starting it again in 0.2 s")
     assert int(running.until(r"worker is process (\d+)")[1]) != before
+
+
+def test_as_many_workers_run_as_the_setting_says(up: Callable[..., Up]) -> None:
+    running = up(WORKER_PROCESSES="2")
+
+    running.until("Millwright is ready")
+
+    assert re.search(r"^worker\.1 ", running.said, re.MULTILINE)
+    assert re.search(r"^worker\.2 ", running.said, re.MULTILINE)
 
 
 def test_a_killed_mongod_is_started_again(up: Callable[..., Up], tmp_path: Path) -> None:

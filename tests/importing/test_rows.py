@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,10 +65,8 @@ def test_a_mapping_from_the_command_line_reads_as_it_is_written() -> None:
 def test_a_mapping_that_cannot_be_meant_says_why(
     maps: list[str], values: list[str], rest: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(ValueError, match="(?s)") as refused:
+    with pytest.raises(ValueError, match=re.escape(said)):
         from_options(maps, values, **rest)
-
-    assert said in str(refused.value)
 
 
 @pytest.mark.parametrize("sign", [",", ";", "\t", "|"])

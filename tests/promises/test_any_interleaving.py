@@ -1,4 +1,4 @@
-"""Any interleaving of commands gives a state that some serial order gives: the order of acceptance per target.
+"""Any interleaving of commands gives the state of a serial order: that of acceptance, for each target.
 
 The real store and fold against an oracle that runs one command after another on plain dictionaries.
 """

@@ -134,7 +134,7 @@ def test_a_batch_is_announced_before_it_runs_and_seen_from_outside(seed: Seeds, 
     seen: list[tuple[Document | None, Document]] = []
 
     @handles("part.look", permission=None)
-    def look(cmd: OnPart, work: Work) -> None:
+    def look(cmd: OnPart, work: Work) -> None:  # noqa: ARG001
         announced = batches.find_one({"ids": work.command_id})
         seen.append((announced, seed.found({"_id": work.command_id})))
 
@@ -160,7 +160,7 @@ def test_a_handler_that_would_write_another_target_changes_nothing(seed: Seeds, 
     own, other = seed.parts(2)
 
     @handles("part.trespass", permission=None)
-    def trespass(cmd: OnPart, work: Work) -> None:
+    def trespass(cmd: OnPart, work: Work) -> None:  # noqa: ARG001
         found = work.peek(Part, other)
         assert found
         work.save(msgspec.structs.replace(found, name="trespassed"))
@@ -303,7 +303,7 @@ def test_a_value_no_decimal_of_the_store_can_hold_is_a_bug_of_one_command(
     part_id, neighbour = seed.parts(2)
 
     @handles("part.overflow", permission=None)
-    def overflow(cmd: OnPart, work: Work) -> None:
+    def overflow(cmd: OnPart, work: Work) -> None:  # noqa: ARG001
         work.save(msgspec.structs.replace(work.load(Part), stock=Decimal("1." + "3" * 40)))
 
     seed.catalogue = {**seed.catalogue, "part.overflow": overflow.__dict__["spec"]}
@@ -335,7 +335,7 @@ def test_contention_is_read_again_and_counts_no_attempt(seed: Seeds, drains: Dra
     contended = 0
 
     @handles("part.meet", permission=None)
-    def meet(cmd: OnPart, work: Work) -> None:
+    def meet(cmd: OnPart, work: Work) -> None:  # noqa: ARG001
         nonlocal contended
         part = work.load(Part)
         if contended < PATIENCE - 1:
@@ -369,7 +369,7 @@ COMMIT_FAULTS: dict[str, Document] = {
 }
 
 
-@pytest.mark.parametrize("times", [1, 3, 8])
+@pytest.mark.parametrize("times", [1, 3, 4])
 @pytest.mark.parametrize("what", COMMIT_FAULTS)
 def test_an_unknown_commit_has_its_effect_once(
     at_risk: tuple[Seeds, Drains], faulty: FailingMongo, what: str, times: int

@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from adapters.commands import FINAL
 from adapters.mongo import TRANSACTION, Document
 from tests.support.drains import Drains
+from tests.support.patience import InThread
 from tests.support.seeds import Seeds, new_id
 
 # -- 5: seq -------------------------------------------------------------------------------------------------
@@ -101,7 +102,7 @@ def test_a_command_waits_for_the_create_it_names_and_its_line_waits_with_it(
 
 @pytest.mark.parametrize("ending", ["refused", "by a person gone"])
 def test_any_ending_but_dead_releases_who_waits(seed: Seeds, drains: Drains, ending: str) -> None:
-    create, waiter, part_id = waiting(seed, drains)
+    create, waiter, _ = waiting(seed, drains)
     if ending == "refused":  # made meanwhile by somebody else, and gone again
         seed.db.commands.update_one({"_id": create["_id"]}, {"$set": {"payload.name": 7}})
     else:
@@ -127,7 +128,7 @@ def test_who_names_what_is_nowhere_on_its_way_is_refused_at_once(seed: Seeds, dr
 
 
 def test_behind_a_dead_create_a_command_is_parked_and_lines_pass_it(seed: Seeds, drains: Drains) -> None:
-    create, waiter, part_id = waiting(seed, drains)
+    create, waiter, _ = waiting(seed, drains)
     seed.db.commands.update_one(
         {"_id": create["_id"]}, {"$set": {"state": "dead"}, "$unset": {"active": "", "next_at": ""}}
     )
@@ -170,8 +171,6 @@ def test_a_command_before_its_own_create_is_refused_instead_of_blocking_it(
 def test_no_wake_up_is_lost_between_a_create_that_ends_and_one_that_starts_to_wait(
     seed: Seeds, drains: Drains
 ) -> None:
-    from tests.support.patience import InThread
-
     for _ in range(8):
         absent, part_id = new_id(), seed.part()
         create = seed.accept("part.make", id=absent)

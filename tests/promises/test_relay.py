@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,17 @@ from pymongo.read_concern import ReadConcern
 from adapters import hints, indexes, mongo
 from adapters.commands import AT_ONCE
 from adapters.hints import HintBroker
+from adapters.mongo import Document
 from tests.support import seeds
 from tests.support.patience import eventually
 from tests.support.processes import TRIAL_WORKER, Processes, processes
 from tests.support.seeds import Seeds, new_id
 from tests.support.trial import trial_catalogue
 from workers import primary
-from workers.relay import ACCEPTERS_TURN, Relay
+from workers.relay import Relay
 
 SOON_S = 20.0
+_serial = count(1)
 
 
 @pytest.fixture
@@ -52,10 +55,12 @@ def relay_of(db: Database[Any], broker: HintBroker, **bounds: int) -> Relay:
     return Relay(db, broker, has_lost_hints=lambda: False, **bounds)
 
 
-def when_the_accepters_turn_is_over(db: Database[Any]) -> None:
-    """Until whoever inserted them is no longer trusted to have hinted them."""
-    began = primary.ask(db).now
-    eventually(lambda: primary.ask(db).now - began > ACCEPTERS_TURN * 1.5, within_s=SOON_S)
+def accepted_long_ago(seed: Seeds, type: str, /, **payload: Any) -> Document:
+    """So long that whoever inserted it is no longer trusted to have hinted it."""
+    command = seed.document(type, payload)
+    command["seq"] = Timestamp(1, next(_serial))
+    seed.db.commands.insert_one(command)
+    return command
 
 
 def hinted(db: Database[Any]) -> int:
@@ -72,18 +77,17 @@ def test_what_nobody_hinted_is_applied_and_what_waits_is_woken_by_its_predecesso
 ) -> None:
     seed = Seeds(db, trial_catalogue(), "poor")
     absent, part_id = new_id(), seed.part()
-    plain = seed.accept("part.append", part_id=part_id, text="a")
-    waiter = seed.accept("part.append_behind", part_id=part_id, other_id=absent)
+    plain = accepted_long_ago(seed, "part.append", part_id=part_id, text="a")
+    waiter = accepted_long_ago(seed, "part.append_behind", part_id=part_id, other_id=absent)
     seed.db.commands.update_one({"_id": waiter["_id"]}, {"$set": {"after": ["x"]}, "$unset": {"next_at": ""}})
-    parked = seed.accept("part.append", part_id=seed.part(), text="p")
+    parked = accepted_long_ago(seed, "part.append", part_id=seed.part(), text="p")
     seed.db.commands.update_one(
         {"_id": parked["_id"]}, {"$set": {"state": "parked"}, "$unset": {"next_at": ""}}
     )
-    create = seed.accept("part.make", id=absent)
+    create = accepted_long_ago(seed, "part.make", id=absent)
     seed.db.commands.update_one({"_id": create["_id"]}, {"$set": {"awaited": [waiter["_id"]]}})
     seed.db.commands.update_one({"_id": waiter["_id"]}, {"$set": {"after": [create["_id"]]}})
     crew.worker(*TRIAL_WORKER)
-    when_the_accepters_turn_is_over(db)
     with redis.Redis.from_url(redis_url) as valkey:
         valkey.flushdb()
 
@@ -100,10 +104,9 @@ def test_next_at_decides_who_is_due_and_the_relay_moves_only_its_own_field(
     db: Database[Any], broker: HintBroker
 ) -> None:
     seed = Seeds(at_once(db), trial_catalogue(), "poor")
-    due, later = (seed.accept("part.append", part_id=seed.part(), text="x") for _ in range(2))
+    due, later = (accepted_long_ago(seed, "part.append", part_id=seed.part(), text="x") for _ in range(2))
     now = primary.ask(db).now
     db.commands.update_one({"_id": later["_id"]}, {"$set": {"next_at": now.replace(year=now.year + 1)}})
-    when_the_accepters_turn_is_over(db)
     before = [seed.found(command) for command in (due, later)]
 
     relay_of(db, broker).tick()

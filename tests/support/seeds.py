@@ -112,7 +112,7 @@ class Seeds:
 
     def found(self, command: Document) -> Document:
         """The command as it is stored now."""
-        stored = self.db.commands.find_one({"_id": command["_id"]})
+        stored: Document | None = self.db.commands.find_one({"_id": command["_id"]})
         assert stored is not None
         return stored
 
@@ -121,7 +121,7 @@ class Seeds:
         return state
 
     def entity(self, part_id: str) -> Document:
-        stored = self.db.parts.find_one({"_id": f"{self.tenant_id}/{part_id}"})
+        stored: Document | None = self.db.parts.find_one({"_id": f"{self.tenant_id}/{part_id}"})
         assert stored is not None
         return stored
 

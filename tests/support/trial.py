@@ -119,7 +119,7 @@ def gate(cmd: Gate, work: Work) -> None:
 
 
 @handles("part.poison", permission=None)
-def poison(cmd: OnPart, work: Work) -> None:
+def poison(cmd: OnPart, work: Work) -> None:  # noqa: ARG001
     """Ends the process that runs it."""
     import os
     import signal

@@ -1,0 +1,147 @@
+"""Importing a file over HTTP: what is stored, what is told of each row, what is refused at the door."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from pymongo.database import Database
+
+from adapters.clock import SystemClock
+from tasks.catalogue import catalogue
+from tests.api.people import People, Person, new_id
+from workers.imports import Importer
+
+URL = "/api/imports/work-orders"
+MAPPING = {"columns": {"title": "Text", "created_at": "Day"}, "status": "closed"}
+FILE = "Text,Day\nweld bucket,2004-07-01\nno day,soon\n,2004-07-02\ngrease pins,2004-07-03\n"
+
+
+def question(**more: Any) -> dict[str, str]:
+    return {"name": "history", "mapping": json.dumps(MAPPING)} | more
+
+
+def csv(person: Person) -> dict[str, str]:
+    return person.auth | {"Content-Type": "text/csv"}
+
+
+@pytest.fixture
+def work(store: Database[Any]) -> Callable[[str], None]:
+    """Ticks an importer of its own until the import has ended; nothing drains."""
+    clock = SystemClock()
+
+    def until_ended(id: str) -> None:
+        importer = Importer(
+            store,
+            catalogue(),
+            send=lambda _queue, _lines: None,
+            now=clock.now,
+            new_id=new_id,
+            monotonic=clock.monotonic,
+        )
+        for _ in range(10):
+            importer.tick()
+        importer.stop()
+        found = store.imports.find_one({"_id": id})
+        assert found is not None
+        assert "active" not in found
+
+    return until_ended
+
+
+async def test_a_file_is_stored_and_each_refused_row_is_told_with_its_reason(
+    web: httpx.AsyncClient, people: People, work: Callable[[str], None]
+) -> None:
+    planner = people.add("planner")
+
+    answer = await web.post(URL, params=question(dry_run="true"), content=FILE, headers=csv(planner))
+
+    assert answer.status_code == 202, answer.text
+    id = answer.json()["import_id"]
+    assert answer.headers["location"] == f"/api/imports/{id}"
+    assert answer.json()["state"] == "pending"
+    work(id)
+    shown = (await web.get(f"/api/imports/{id}", headers=planner.auth)).json()
+    assert (shown["state"], shown["counts"]["new"], shown["counts"]["refused"]) == ("done", 2, 2)
+    first = (await web.get(f"/api/imports/{id}/rows?outcome=refused&limit=1", headers=planner.auth)).json()
+    assert [row["line"] for row in first["items"]] == [3]
+    assert first["items"][0]["reasons"][0] | {"message": ""} == {
+        "code": "bad_created_at", "column": "Day", "message": "",
+    }  # fmt: skip
+    rest = await web.get(f"/api/imports/{id}/rows?cursor={first['cursor']}", headers=planner.auth)
+    assert [row["line"] for row in rest.json()["items"]] == [4]
+
+
+async def test_a_multipart_body_may_hold_the_file_and_its_mapping(
+    web: httpx.AsyncClient, people: People
+) -> None:
+    said = {"name": "history", "mapping": json.dumps(MAPPING), "dry_run": "true"}
+
+    answer = await web.post(
+        URL, data=said, files={"file": ("old.csv", FILE, "text/csv")}, headers=people.add("admin").auth
+    )
+
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["file"]["name"] == "old.csv"
+    assert answer.json()["dry_run"] is True
+
+
+@pytest.mark.parametrize(
+    ("asked", "body", "status", "path"),
+    [
+        ({"name": "a b"}, FILE, 422, "/name"),
+        ({"name": ""}, FILE, 422, "/name"),
+        ({"mapping": "{"}, FILE, 422, "/mapping"),
+        ({"mapping": "{}"}, FILE, 422, "/mapping/columns"),
+        ({"mapping": json.dumps(MAPPING | {"status": "gone"})}, FILE, 422, "/mapping/status"),
+        ({"mapping": json.dumps({"columns": {"title": "Text"}})}, FILE, 422, "/mapping"),
+        ({"dry_run": "perhaps"}, FILE, 422, "/dry_run"),
+        ({}, "", 422, "/file"),
+        ({}, "Text,When\na,b\n", 422, "/file"),
+        ({}, FILE.encode() + b"\xff", 422, "/file"),
+    ],
+)
+async def test_what_cannot_be_imported_at_all_is_refused_with_the_field_named(
+    web: httpx.AsyncClient,
+    people: People,
+    store: Database[Any],
+    asked: dict[str, str],
+    body: str | bytes,
+    status: int,
+    path: str,
+) -> None:
+    admin = people.add("admin")
+
+    answer = await web.post(URL, params=question() | asked, content=body, headers=csv(admin))
+
+    assert answer.status_code == status, answer.text
+    assert path in [error["path"] for error in answer.json()["errors"]]
+    assert store.imports.count_documents({"tenant_id": admin.tenant_id}) == 0
+
+
+async def test_only_who_may_import_may_and_other_tenants_see_nothing(
+    web: httpx.AsyncClient, people: People
+) -> None:
+    admin, tech = people.add("admin"), people.add("technician")
+    stranger = people.add("admin", tenant_id="another")
+    id = (await web.post(URL, params=question(), content=FILE, headers=csv(admin))).json()["import_id"]
+
+    assert (await web.post(URL, params=question(), content=FILE, headers=csv(tech))).status_code == 403
+    assert (await web.post(URL, params=question(), content=FILE)).status_code == 401
+    for tail in ("", "/rows"):
+        assert (await web.get(f"/api/imports/{id}{tail}", headers=stranger.auth)).status_code == 404
+    assert (await web.post(f"/api/imports/{id}/cancel", headers=stranger.auth)).status_code == 404
+    assert (await web.post(f"/api/imports/{id}/cancel", headers=admin.auth)).json()["state"] == "cancelled"
+    late = await web.post(f"/api/imports/{id}/cancel", headers=admin.auth)
+    assert (late.status_code, late.json()["code"]) == (409, "too_late")
+
+
+async def test_a_body_of_another_type_is_refused(web: httpx.AsyncClient, people: People) -> None:
+    admin = people.add("admin")
+
+    answer = await web.post(URL, params=question(), json={}, headers=admin.auth)
+
+    assert answer.status_code == 415

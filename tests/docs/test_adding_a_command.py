@@ -1,0 +1,139 @@
+"""docs/adding-a-command.md: its one file makes everything that the page promises."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+import tasks.work_order
+from adapters import indexes, mongo
+from adapters.settings import ROOT, Settings
+from api.app import create_app
+from tasks.catalogue import catalogue
+from tests.api.asking import running
+from tests.api.people import People, Person
+from tests.api.stock import order
+from tests.docs.pages import blocks
+from tests.servers import Servers
+from tests.support.drains import Drains
+
+PAGE = ROOT / "docs" / "adding-a-command.md"
+NAME = "work_order.escalate"
+MODULE = "tasks.work_order.escalate"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The page's Python block, as the file that the page says."""
+    (block,) = [block for block in blocks(PAGE) if block.language == "python"]
+    directory = tmp_path / "work_order"
+    directory.mkdir()
+    written = directory / "escalate.py"
+    written.write_text(block.text)
+    return written
+
+
+@pytest.fixture(autouse=True)
+def added(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As if the file lay beside the other commands; the catalogue is told nothing."""
+    monkeypatch.setattr(tasks.work_order, "__path__", [*tasks.work_order.__path__, str(file.parent)])
+    catalogue.cache_clear()
+    yield
+    catalogue.cache_clear()
+    sys.modules.pop(MODULE, None)
+    vars(tasks.work_order).pop("escalate", None)
+
+
+@pytest.fixture
+def house(servers: Servers) -> Iterator[MongoClient[Any]]:
+    with mongo.client(servers.mongo_uri) as client:
+        yield client
+
+
+@pytest.fixture
+def store(house: MongoClient[Any], database_name: str) -> Database[Any]:
+    indexes.create(house[database_name])
+    return house[database_name]
+
+
+@pytest.fixture
+def drains(house: MongoClient[Any], store: Database[Any]) -> Drains:
+    return Drains(house, store.name, catalogue())
+
+
+async def escalate(web: httpx.AsyncClient, person: Person, order_id: str, **more: Any) -> httpx.Response:
+    body = {"work_order_id": order_id, "reason": "it leaks"} | more
+    return await web.post(f"/api/commands/{NAME}", json=body, headers=person.sends())
+
+
+async def receipt(web: httpx.AsyncClient, person: Person, accepted: httpx.Response) -> Any:
+    assert accepted.status_code == 202, accepted.text
+    return (await web.get(accepted.headers["location"], headers=person.auth)).json()
+
+
+async def test_the_command_is_accepted_and_applied(
+    drains: Drains, settings: Settings, store: Database[Any], people: People
+) -> None:
+    planner = people.add("planner")
+    made = order(store, planner.tenant_id, 1, priority="high")
+    technician = people.add("technician")
+    async with running(create_app(settings)) as web:
+        first = await escalate(web, technician, made["id"])
+        second = await escalate(web, technician, made["id"])
+        drains.drain((planner.tenant_id, f"work_order:{made['id']}"))
+
+        applied, refused = [await receipt(web, technician, sent) for sent in (first, second)]
+        seen = await web.get(f"/api/work-orders/{made['id']}", headers=planner.auth)
+
+    assert applied["state"] == "applied"
+    assert [event["type"] for event in applied["events"]] == ["work_order.escalated"]
+    assert (refused["state"], refused["error"]["code"]) == ("rejected", "already_critical")
+    assert (seen.json()["priority"], seen.json()["version"]) == ("critical", 2)
+
+
+async def test_the_door_refuses_what_the_page_says_it_does(
+    settings: Settings, store: Database[Any], people: People
+) -> None:
+    made = order(store, people.tenant_id, 1)
+    viewer, technician = people.add("viewer"), people.add("technician")
+    async with running(create_app(settings)) as web:
+        not_permitted = await escalate(web, viewer, made["id"])
+        unknown_field = await escalate(web, technician, made["id"], urgent=True)
+        no_reason = await escalate(web, technician, made["id"], reason=" ")
+
+    assert not_permitted.status_code == 403
+    assert [fault["path"] for fault in unknown_field.json()["errors"]] == ["/urgent"]
+    assert [fault["path"] for fault in no_reason.json()["errors"]] == ["/reason"]
+    assert store["commands"].count_documents({}) == 0
+
+
+async def test_openapi_and_catalogue_know_it(
+    settings: Settings, store: Database[Any], people: People
+) -> None:
+    indexes.create(store)
+    viewer = people.add("viewer")
+    async with running(create_app(settings)) as web:
+        described = (await web.get("/api/openapi.json")).json()["paths"][f"/api/commands/{NAME}"]["post"]
+        listed = (await web.get("/api/commands/catalogue", headers=viewer.auth)).json()["items"]
+
+    (row,) = [row for row in listed if row["type"] == NAME]
+    assert described["operationId"] == NAME
+    assert described["summary"] == row["summary"] == "Raise an order's priority by one step."
+    assert (row["permission"], row["allowed"], row["touches"]) == ("workorders.execute", False, ["priority"])
+
+
+def test_the_file_passes_the_linter(file: Path) -> None:
+    ruff = [str(ROOT / ".venv" / "bin" / "ruff"), "check", "--stdin-filename", "tasks/work_order/escalate.py"]
+    done = subprocess.run(
+        [*ruff, "-"], input=file.read_text(), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout

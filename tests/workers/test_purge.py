@@ -1,0 +1,51 @@
+"""Commands are forgotten when no device can repeat their key any more, and never before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from domain.ids import uuid7
+from workers import purge
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+KEPT = timedelta(days=90)
+LONG_AGO = NOW - timedelta(days=200)
+
+
+def command(db: Database[Any], accepted_at: datetime, state: str, **fields: Any) -> str:
+    id = uuid7(accepted_at, len(list(db.commands.find())).to_bytes(10, "big"))
+    db.commands.insert_one({"_id": id, "tenant_id": "t", "state": state, **fields})
+    return id
+
+
+def left(db: Database[Any]) -> set[str]:
+    return {row["_id"] for row in db.commands.find()}
+
+
+def test_what_ended_long_ago_goes_and_all_else_stays(database: Database[Any]) -> None:
+    gone = command(database, LONG_AGO, "applied", purge_at=NOW - timedelta(days=1))
+    stays = {
+        command(database, LONG_AGO, "applied", purge_at=NOW + timedelta(seconds=1)),
+        command(database, LONG_AGO, "dead"),
+        command(database, LONG_AGO, "parked", active=True),
+        command(database, NOW - timedelta(days=1), "applied", purge_at=NOW + KEPT),
+    }
+
+    assert purge.purge(database, NOW, KEPT) == 1
+
+    assert left(database) == stays
+    assert gone not in left(database)
+
+
+def test_a_long_past_goes_in_bounded_steps(database: Database[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(purge, "AT_ONCE", 2)
+    for _ in range(5):
+        command(database, LONG_AGO, "applied", purge_at=NOW)
+
+    steps = [purge.purge(database, NOW, KEPT) for _ in range(4)]
+
+    assert steps == [2, 2, 1, 0]
