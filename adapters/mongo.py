@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, timedelta
 from decimal import Decimal, DecimalException
 from typing import Any
 
+import pymongo
 from bson.codec_options import CodecOptions, TypeCodec, TypeRegistry
 from bson.decimal128 import Decimal128
 from bson.errors import InvalidDocument
@@ -93,6 +94,20 @@ def client(uri: str, **options: Any) -> MongoClient[Document]:
 def async_client(uri: str, **options: Any) -> AsyncMongoClient[Document]:
     """A client for the event loop it is first used in."""
     return AsyncMongoClient(uri, **_DURABLE, **options)
+
+
+TRANSACTION_LIFETIME = timedelta(seconds=10)
+"""What the server must be told: at its default a dead worker's transaction blocks documents over a minute."""
+
+
+def transaction_lifetime(mongo: MongoClient[Any]) -> timedelta | None:
+    """How long the server lets a transaction live; None where it will not say (a hosted one may not)."""
+    name = "transactionLifetimeLimitSeconds"
+    try:
+        with translated(), pymongo.timeout(5):
+            return timedelta(seconds=mongo.admin.command({"getParameter": 1, name: 1})[name])
+    except (Unwritable, Unavailable):
+        return None
 
 
 TRANSACTION: dict[str, Any] = {

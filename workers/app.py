@@ -20,6 +20,7 @@ from adapters import hints
 from adapters.clock import Clock
 from adapters.commands import KEYS_KEPT, QUEUES
 from adapters.hints import HintBroker, Line, Unheard
+from adapters.mongo import TRANSACTION_LIFETIME, transaction_lifetime
 from adapters.telemetry import Metrics
 from adapters.unit_of_work import UnitOfWork
 from domain.ids import uuid7
@@ -56,6 +57,7 @@ class WorkerProcess:
         keys_kept: timedelta = KEYS_KEPT,
         metrics: Metrics | None = None,
     ) -> None:
+        self._mongo = mongo
         self.id = uuid7(clock.now(), secrets.token_bytes(10))
         self.presence = Presence(
             mongo[database],
@@ -102,6 +104,7 @@ class WorkerProcess:
     def start(self) -> None:
         """Ready for hints when this returns. Raises: Unavailable."""
         self.presence.start()
+        self._check_server()
         self._dramatiq.start()
         self.importer.start()
         logger.info("worker ready", worker=self.id)
@@ -126,6 +129,16 @@ class WorkerProcess:
 
     def _new_id(self) -> str:
         return uuid7(self.presence.clock.now(), secrets.token_bytes(10))
+
+    def _check_server(self) -> None:
+        lifetime = transaction_lifetime(self._mongo)
+        if lifetime != TRANSACTION_LIFETIME:
+            logger.warning(
+                "set transactionLifetimeLimitSeconds on the MongoDB server: until the reaper comes, a dead "
+                "worker's transaction blocks its documents that long",
+                is_s=lifetime.total_seconds() if lifetime else "unknown",
+                should_be_s=TRANSACTION_LIFETIME.total_seconds(),
+            )
 
     def _oldest_batch_age(self) -> float:
         return self.pool.oldest_batch_age()

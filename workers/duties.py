@@ -10,6 +10,7 @@ from datetime import timedelta
 import msgspec
 import pymongo
 from loguru import logger
+from pymongo.errors import PyMongoError
 
 TICK_LIMIT = timedelta(seconds=5)
 """Bound on everything one tick asks of MongoDB."""
@@ -53,7 +54,10 @@ def _repeat(duty: Duty, over: threading.Event, monotonic: Callable[[], float]) -
             with pymongo.timeout(TICK_LIMIT.total_seconds()):
                 due = began + duty.tick().total_seconds()
         except Exception as error:  # noqa: BLE001 - whatever it is, the next tick may fare better
-            logger.opt(exception=not ailing).warning("tick failed", duty=duty.name, reason=str(error))
+            known = isinstance(error, PyMongoError)  # a store that is slow or away needs no traceback
+            logger.opt(exception=not (ailing or known)).warning(
+                "tick failed", duty=duty.name, reason=str(error)
+            )
             ailing, due = True, monotonic() + AFTER_FAILURE.total_seconds()
         else:
             if ailing:

@@ -22,7 +22,7 @@ from tests.support.patience import InThread
 README = ROOT / "README.md"
 UP = "make up\n"
 MARK = "----- next block -----"
-PATIENCE_S = 120
+PATIENCE_S = 240
 
 # What differs from run to run, and stands for any other of its kind.
 VARIES = (
