@@ -11,7 +11,7 @@ from pymongo.database import Database
 
 from adapters.commands import RUNNABLE
 from adapters.hints import Line
-from adapters.mongo import Document
+from adapters.mongo import PLAIN, Document
 
 PER_LINE = 32
 PER_BATCH = 200
@@ -64,8 +64,9 @@ def _page(db: Database[Any], session: ClientSession, lines: Sequence[Line], limi
         "state": {"$in": RUNNABLE},
     }
     order = [("tenant_id", 1), ("target", 1), ("seq", 1)]
+    commands = db.get_collection("commands", codec_options=PLAIN)
     # One round trip: the default first batch holds 101 documents.
-    return list(db.commands.find(query, session=session).sort(order).limit(limit).batch_size(limit))
+    return list(commands.find(query, session=session).sort(order).limit(limit).batch_size(limit))
 
 
 class _Budget:

@@ -66,7 +66,7 @@ class Work(Protocol):
         """Append a ledger row to the command's own target, or replace one by its voided form."""
 
     def emit(self, event: str, **data: Any) -> None:
-        """Something happened, in the past tense: `work_order.started`. Goes to the timeline and the stream."""
+        """Something happened, in the past tense (`work_order.started`): for the timeline and the stream."""
 
     def follow_up(self, type: str, payload: dict[str, Any], *, step: str) -> None:
         """Another command, by the system, accepted in the same commit; `step` names it within this one."""

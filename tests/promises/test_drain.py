@@ -369,7 +369,7 @@ COMMIT_FAULTS: dict[str, Document] = {
 }
 
 
-@pytest.mark.parametrize("times", [1, 3, 4])
+@pytest.mark.parametrize("times", [1, 7])  # the driver itself asks twice, and we three times
 @pytest.mark.parametrize("what", COMMIT_FAULTS)
 def test_an_unknown_commit_has_its_effect_once(
     at_risk: tuple[Seeds, Drains], faulty: FailingMongo, what: str, times: int
@@ -381,9 +381,12 @@ def test_an_unknown_commit_has_its_effect_once(
     with drains.mongo, faulty.failing("commitTransaction", times=times, **COMMIT_FAULTS[what]):
         for _ in range(6):  # a hint is repeated for as long as something is due
             try:
-                drains.until_dry([seed.line(part_id)])
+                told = drains.drain(seed.line(part_id)).verdicts
             except mongo.Unavailable:
                 continue
+            assert [seed.state(verdict.command) for verdict in told] == ["applied"] * len(told), (
+                "nothing untrue"
+            )
 
         assert [seed.state(command) for command in commands] == ["applied"] * 3
         assert seed.name(part_id) == "xxx"

@@ -34,7 +34,7 @@ def db(mongo_uri: str, database_name: str) -> Iterator[Database[Any]]:
     """A database of its own: a relay serves all that is due."""
     with mongo.client(mongo_uri) as client:
         indexes.create(client[database_name])
-        client[database_name].users.insert_many(seeds.user(tenant) for tenant in ("poor", "rich"))
+        client[database_name].users.insert_many(seeds.user(tenant) for tenant in ("small", "big"))
         yield client[database_name]
 
 
@@ -75,7 +75,7 @@ def at_once(db: Database[Any]) -> Database[Any]:
 def test_what_nobody_hinted_is_applied_and_what_waits_is_woken_by_its_predecessor(
     db: Database[Any], broker: HintBroker, crew: Processes, redis_url: str
 ) -> None:
-    seed = Seeds(db, trial_catalogue(), "poor")
+    seed = Seeds(db, trial_catalogue(), "small")
     absent, part_id = new_id(), seed.part()
     plain = accepted_long_ago(seed, "part.append", part_id=part_id, text="a")
     waiter = accepted_long_ago(seed, "part.append_behind", part_id=part_id, other_id=absent)
@@ -103,7 +103,7 @@ def test_what_nobody_hinted_is_applied_and_what_waits_is_woken_by_its_predecesso
 def test_next_at_decides_who_is_due_and_the_relay_moves_only_its_own_field(
     db: Database[Any], broker: HintBroker
 ) -> None:
-    seed = Seeds(at_once(db), trial_catalogue(), "poor")
+    seed = Seeds(at_once(db), trial_catalogue(), "small")
     due, later = (accepted_long_ago(seed, "part.append", part_id=seed.part(), text="x") for _ in range(2))
     now = primary.ask(db).now
     db.commands.update_one({"_id": later["_id"]}, {"$set": {"next_at": now.replace(year=now.year + 1)}})
@@ -121,9 +121,9 @@ def test_outstanding_hints_are_capped_and_a_deep_backlog_starves_nobody(
     db: Database[Any], broker: HintBroker
 ) -> None:
     seen = at_once(db)
-    rich, poor = (Seeds(seen, trial_catalogue(), tenant) for tenant in ("rich", "poor"))
-    backlog = [rich.document("part.append", {"part_id": id, "text": "x"}) for id in rich.parts(300)]
-    few = [poor.document("part.append", {"part_id": id, "text": "x"}) for id in poor.parts(3)]
+    big, small = (Seeds(seen, trial_catalogue(), tenant) for tenant in ("big", "small"))
+    backlog = [big.document("part.append", {"part_id": id, "text": "x"}) for id in big.parts(300)]
+    few = [small.document("part.append", {"part_id": id, "text": "x"}) for id in small.parts(3)]
     for command in (*backlog, *few):
         command["seq"] = Timestamp(1, 1)  # accepted long ago
     db.commands.insert_many([*backlog, *few])
@@ -134,7 +134,7 @@ def test_outstanding_hints_are_capped_and_a_deep_backlog_starves_nobody(
         assert hinted(seen) <= 40
 
     assert hinted(seen) == 40
-    assert all(poor.found(command)["hint_at"] > AT_ONCE for command in few), "round-robin over tenants"
+    assert all(small.found(command)["hint_at"] > AT_ONCE for command in few), "round-robin over tenants"
     # Verdicts make room again.
     db.commands.update_many(
         {"hint_at": {"$gt": AT_ONCE}}, {"$unset": {"active": "", "next_at": "", "hint_at": ""}}
