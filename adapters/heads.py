@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
+from pymongo.synchronous.cursor import Cursor
 
 from adapters.commands import RUNNABLE
 from adapters.hints import Line
@@ -38,25 +39,26 @@ def read_heads(db: Database[Any], session: ClientSession, lines: Sequence[Line])
     """
     budget = _Budget(share=max(PER_LINE, PER_BATCH // len(lines)))
     left = sorted(lines)
-    while left and not budget.spent:
-        limit = PER_BATCH - budget.count + budget.share + 1
-        page = _page(db, session, left, limit)
-        wanted = set(left)
-        for command in page:
-            line = (command["tenant_id"], command["target"])
-            if line in wanted:
-                budget.offer(line, command)
-        if len(page) < limit:
+    while left and not budget.spent():
+        limit = PER_BATCH - budget.count + 1
+        seen, last, wanted = 0, left[0], set(left)
+        with _page(db, session, left, limit) as page:
+            for command in page:
+                seen, last = seen + 1, (command["tenant_id"], command["target"])
+                if last in wanted:
+                    budget.offer(last, command)
+                if budget.spent():
+                    break
+        if seen < limit and not budget.spent():
             left = []
         else:
-            last = (page[-1]["tenant_id"], page[-1]["target"])
             budget.more.add(last)
             left = [line for line in left if line > last]
     taken = budget.taken.keys()
     return Heads(budget.taken, sorted(budget.more & taken), sorted({*left, *budget.more} - taken))
 
 
-def _page(db: Database[Any], session: ClientSession, lines: Sequence[Line], limit: int) -> list[Document]:
+def _page(db: Database[Any], session: ClientSession, lines: Sequence[Line], limit: int) -> Cursor[Document]:
     query = {
         "tenant_id": {"$in": list({tenant for tenant, _ in lines})},
         "target": {"$in": [target for _, target in lines]},
@@ -66,7 +68,7 @@ def _page(db: Database[Any], session: ClientSession, lines: Sequence[Line], limi
     order = [("tenant_id", 1), ("target", 1), ("seq", 1)]
     commands = db.get_collection("commands", codec_options=PLAIN)
     # One round trip: the default first batch holds 101 documents.
-    return list(commands.find(query, session=session).sort(order).limit(limit).batch_size(limit))
+    return commands.find(query, session=session).sort(order).limit(limit).batch_size(limit)
 
 
 class _Budget:
@@ -79,12 +81,11 @@ class _Budget:
         self.taken: dict[Line, list[Document]] = {}
         self.more: set[Line] = set()
 
-    @property
     def spent(self) -> bool:
         return self.count >= PER_BATCH or self.size >= BYTES
 
     def offer(self, line: Line, command: Document) -> None:
-        if self.spent or len(self.taken.get(line, ())) >= self.share:
+        if self.spent() or len(self.taken.get(line, ())) >= self.share:
             self.more.add(line)
             return
         self.taken.setdefault(line, []).append(command)

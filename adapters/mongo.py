@@ -22,6 +22,7 @@ from pymongo.errors import (
     ExecutionTimeout,
     OperationFailure,
     PyMongoError,
+    ServerSelectionTimeoutError,
     WTimeoutError,
 )
 from pymongo.read_concern import ReadConcern
@@ -132,6 +133,8 @@ def translate(error: PyMongoError) -> Exception:
     """What a driver error means for the one who was writing."""
     if error.has_error_label("UnknownTransactionCommitResult"):
         return UnknownOutcome(str(error))
+    if isinstance(error, ServerSelectionTimeoutError):  # labelled transient, but nobody is there to contend
+        return Unavailable(str(error))
     if error.has_error_label("TransientTransactionError"):
         return Contention(str(error))
     if isinstance(error, ConnectionFailure | WTimeoutError | ExecutionTimeout):

@@ -35,6 +35,8 @@ from adapters.verdicts import Changes, Ref, Verdict, is_ending, verdict_update
 from tasks.catalogue import Catalogue
 
 COMMIT_TRIES = 3
+DIFF_EVENTS = 50
+"""A conflict is told by the first of them; a person reads no more."""
 
 
 class UnitOfWork:
@@ -120,15 +122,22 @@ class UnitOfWork:
         return found
 
     @translated()
-    def changed_since(self, line: Line, version: int) -> list[Document]:
-        """The line's events that raised the entity's version above this one, oldest first."""
-        query = {"tenant_id": line[0], "target": line[1], "version": {"$gt": version}}
-        return list(self.db.events.find(query, session=self._session).sort("version", 1))
+    def changed_since(self, line: Line, version: int, fields: Iterable[str]) -> list[Document]:
+        """The line's first events above this version that changed one of these fields, oldest first."""
+        query = {
+            "tenant_id": line[0],
+            "target": line[1],
+            "version": {"$gt": version},
+            "paths": {"$in": list(fields)},
+        }
+        wanted = ["paths", "actor", "at", "version"]
+        found = self.db.events.find(query, wanted, session=self._session).sort("version", 1)
+        return list(found.limit(DIFF_EVENTS))
 
     @translated()
-    def find_create(self, catalogue: Catalogue, tenant_id: str, target: str) -> Document | None:
-        """The create of an entity that does not exist, if it is on its way or dead."""
-        return waiters.find_create(self.db, self._session, catalogue, tenant_id, target)
+    def find_creates(self, catalogue: Catalogue, tenant_id: str, target: str) -> list[Document]:
+        """The creates of an absent entity that are on their way, parked or dead, in order of acceptance."""
+        return waiters.find_creates(self.db, self._session, catalogue, tenant_id, target)
 
     # -- writing ------------------------------------------------------------------------------------------
 
@@ -147,7 +156,7 @@ class UnitOfWork:
             )
             self._insert("events", [event for verdict in changes.verdicts for event in verdict.events])
             begun = self._insert_follow_ups(changes.follow_ups)
-            return begun + self._release(changes.verdicts)
+            return begun + self._tell_waiters(changes.verdicts, now)
 
     def _settle(self, changes: Changes, now: datetime, keys_kept: timedelta) -> None:
         """One statement for all commands that end alike: most end `applied` at the first attempt, and a
@@ -162,9 +171,13 @@ class UnitOfWork:
             for ids, update in alike.values()
         ]
         self._run_updates("commands", statements, expected=len(changes.verdicts))
-        self._update(
+        self._run_updates(
             "commands",
-            [(id, {"$push": {"warnings": {"$each": rows}}}) for id, rows in changes.warned.items()],
+            [
+                {"q": {"_id": id}, "u": {"$push": {"warnings": {"$each": rows}}}}
+                for id, rows in changes.warned.items()
+            ],
+            expected=None,  # a parent may be purged by now: nobody is left to read the warning
         )
         # After the verdicts: one waited for may have had its own in this very batch.
         for predecessor, waiter in changes.awaited:
@@ -204,13 +217,12 @@ class UnitOfWork:
         self._insert("commands", fresh)
         return [(row["tenant_id"], row["target"]) for row in fresh]
 
-    def _release(self, verdicts: list[Verdict]) -> list[Line]:
-        ended = [
-            verdict.command
-            for verdict in verdicts
-            if "awaited" in verdict.command and is_ending(verdict.state) and verdict.state != "dead"
-        ]
-        return waiters.release(self.db, self._session, ended)
+    def _tell_waiters(self, verdicts: list[Verdict], now: datetime) -> list[Line]:
+        awaited = [verdict for verdict in verdicts if "awaited" in verdict.command]
+        dead = [verdict.command for verdict in awaited if verdict.state == "dead"]
+        ended = [v.command for v in awaited if is_ending(v.state) and v.state != "dead"]
+        released = waiters.release(self.db, self._session, ended) if ended else []
+        return released + (waiters.strand(self.db, self._session, dead, now) if dead else [])
 
     # -- the wire: one server command per collection and kind of write; the driver's bulk classes cost more
     # -- per operation than the server does.
@@ -223,13 +235,13 @@ class UnitOfWork:
         statements = [{"q": {"_id": id}, "u": update} for id, update in updates]
         self._run_updates(collection, statements, expected=len(updates))
 
-    def _run_updates(self, collection: str, statements: list[Document], *, expected: int) -> None:
+    def _run_updates(self, collection: str, statements: list[Document], *, expected: int | None) -> None:
         if statements:
             self._run({"update": collection, "updates": statements}, expected=expected)
 
-    def _run(self, command: Document, *, expected: int) -> None:
+    def _run(self, command: Document, *, expected: int | None) -> None:
         reply = self.db.command(command, codec_options=CODEC, session=self._session)
         for refusal in reply.get("writeErrors", ()):
             raise Unwritable(refusal["errmsg"], code=refusal["code"])
-        if reply["n"] != expected:
+        if expected is not None and reply["n"] != expected:
             raise Contention(f"{expected - reply['n']} documents have changed since they were read")

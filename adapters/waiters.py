@@ -1,21 +1,26 @@
 """Commands that wait for others: `after` names commands that exist already, so there are no cycles.
 
-Every ending but `dead` releases. The one waited for carries `awaited`, written in the waiter's transaction:
-that write meets the other's ending as a write conflict, so no wake-up is lost between two snapshots.
+Every ending but `dead` releases; behind a dead one a waiter is parked, and its line passes it. The one waited
+for carries `awaited`, written in the waiter's transaction: that write meets the other's ending as a write
+conflict, so no wake-up is lost between two snapshots.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.commands import AT_ONCE
+from adapters.commands import AT_ONCE, RUNNABLE, event
 from adapters.hints import Line
 from adapters.mongo import Contention, Document
 from tasks.catalogue import Catalogue
+
+STATEMENTS = 1_000
+"""Updates sent in one server command."""
 
 
 def await_ending(db: Database[Any], session: ClientSession, predecessor: Document, waiter: str) -> None:
@@ -29,18 +34,51 @@ def await_ending(db: Database[Any], session: ClientSession, predecessor: Documen
 
 
 def release(db: Database[Any], session: ClientSession, ended: Iterable[Document]) -> list[Line]:
-    """Wake whoever waited for these commands alone; a parked one comes back at the end of its line."""
-    ends = {command["_id"]: command.get("awaited", []) for command in ended}
-    waiting = [id for awaited in ends.values() for id in awaited]
+    """Wake whoever waited for these commands alone, in order of acceptance: a parked one comes back at the
+    end of its line."""
+    known = list(ended)
+    ends = {command["_id"] for command in known}
     woken: list[Line] = []
-    if not waiting:
-        return woken
-    for command in db.commands.find({"_id": {"$in": waiting}, "active": True}, session=session):
+    statements: list[Document] = []
+    for command in _waiters(db, session, known):
         left = [id for id in command.get("after", ()) if id not in ends]
-        db.commands.update_one({"_id": command["_id"]}, _released(command, left), session=session)
+        statements.append({"q": {"_id": command["_id"]}, "u": _released(command, left)})
         if not left:
             woken.append((command["tenant_id"], command["target"]))
+    _update(db, session, statements)
     return woken
+
+
+def strand(db: Database[Any], session: ClientSession, dead: Iterable[Document], now: datetime) -> list[Line]:
+    """Park whoever waits for these dead commands, with an event each. Returns lines that may now pass it."""
+    passing: list[Line] = []
+    statements: list[Document] = []
+    events: list[Document] = []
+    for command in _waiters(db, session, list(dead)):
+        if command["state"] in RUNNABLE:
+            told = {"after": command["after"]}
+            events.append(event(command, command.get("events", 0), "command.parked", at=now, data=told))
+            entry = {"state": "parked", "at": now}
+            change = {"$set": {"state": "parked"}, "$inc": {"events": 1}, "$push": {"history": entry}}
+            statements.append({"q": {"_id": command["_id"]}, "u": change})
+            passing.append((command["tenant_id"], command["target"]))
+    _update(db, session, statements)
+    if events:
+        db.events.insert_many(events, session=session)
+    return passing
+
+
+def _waiters(db: Database[Any], session: ClientSession, awaited: list[Document]) -> list[Document]:
+    ids = [id for command in awaited for id in command.get("awaited", ())]
+    if not ids:
+        return []
+    # Ids come from a pod's clock; the order of acceptance is that of `seq`.
+    return list(db.commands.find({"_id": {"$in": ids}, "active": True}, session=session).sort("seq", 1))
+
+
+def _update(db: Database[Any], session: ClientSession, statements: list[Document]) -> None:
+    for start in range(0, len(statements), STATEMENTS):
+        db.command({"update": "commands", "updates": statements[start : start + STATEMENTS]}, session=session)
 
 
 def _released(command: Document, left: list[str]) -> Document:
@@ -55,13 +93,16 @@ def _released(command: Document, left: list[str]) -> Document:
     return change
 
 
-def find_create(
+def find_creates(
     db: Database[Any], session: ClientSession, catalogue: Catalogue, tenant_id: str, target: str
-) -> Document | None:
-    """The create of an entity that does not exist: on its way (active) or dead; None when there is none."""
+) -> list[Document]:
+    """The creates of an entity that does not exist which may still make it, in order of acceptance."""
     kind = target.partition(":")[0]
     types = [spec.type for spec in catalogue.values() if spec.kind == kind and spec.creates]
-    query = {"tenant_id": tenant_id, "target": target, "type": {"$in": types}}
-    for command in db.commands.find(query, session=session).sort("_id", -1).limit(1):
-        return command if command.get("active") or command["state"] == "dead" else None
-    return None
+    query = {
+        "tenant_id": tenant_id,
+        "target": target,
+        "type": {"$in": types},
+        "$or": [{"active": True}, {"state": "dead"}],
+    }
+    return list(db.commands.find(query, session=session).sort("seq", 1).limit(10))

@@ -7,20 +7,24 @@ import random
 import signal
 import sys
 import threading
+from datetime import timedelta
+from typing import Any
 
 from adapters import logs, mongo, settings
 from adapters.clock import SystemClock
-from adapters.mongo import Unavailable
-from adapters.settings import Settings
+from adapters.mongo import TRANSACTION_LIFETIME
+from adapters.settings import MILLISECOND, Settings
 from adapters.telemetry import Metrics
 from workers.app import WorkerProcess, run
 from workers.probes import Probes
+
+FIND_PRIMARY = timedelta(seconds=5)
 
 
 def main() -> int:
     """Runs until SIGTERM or SIGINT.
 
-    Exit code 2: the settings are wrong; 1: the metrics port is taken, or the store cannot be reached.
+    Exit code 2: the settings are wrong; 1: the metrics port is taken.
     """
     try:
         told = settings.from_environment()
@@ -44,19 +48,15 @@ def main() -> int:
     except OSError as error:
         sys.stderr.write(f"METRICS_PORT={told.metrics_port}: {error.strerror}\n")
         return 1
-    try:
-        with probes:
-            run(process, stop)
-    except Unavailable as error:
-        sys.stderr.write(f"MONGO_URI: {error}\n")
-        return 1
+    with probes:
+        run(process, stop)
     return 0
 
 
 def wired(told: Settings, metrics: Metrics) -> WorkerProcess:
     """The process by hand; opens nothing yet."""
     return WorkerProcess(
-        mongo.client(told.mongo_uri, **told.mongo_options),
+        mongo.client(told.mongo_uri, **(told.mongo_options | patience(told))),
         told.database,
         told.broker,
         clock=SystemClock(),
@@ -66,6 +66,17 @@ def wired(told: Settings, metrics: Metrics) -> WorkerProcess:
         keys_kept=told.idempotency_ttl,
         metrics=metrics,
     )
+
+
+def patience(told: Settings) -> dict[str, Any]:
+    """No transaction outlives ten seconds at the server: to wait longer for an answer would only bring the
+    watchdog."""
+    answer = min(told.mongo_socket_timeout, TRANSACTION_LIFETIME)
+    selection = min(told.mongo_server_selection_timeout, FIND_PRIMARY)
+    return {
+        "socketTimeoutMS": int(answer / MILLISECOND),
+        "serverSelectionTimeoutMS": int(selection / MILLISECOND),
+    }
 
 
 if __name__ == "__main__":

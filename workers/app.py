@@ -20,7 +20,7 @@ from adapters import hints
 from adapters.clock import Clock
 from adapters.commands import KEYS_KEPT, QUEUES
 from adapters.hints import HintBroker, Line, Unheard
-from adapters.mongo import TRANSACTION_LIFETIME, transaction_lifetime
+from adapters.mongo import TRANSACTION_LIFETIME, Unavailable, transaction_lifetime
 from adapters.telemetry import Metrics
 from adapters.unit_of_work import UnitOfWork
 from domain.ids import uuid7
@@ -35,6 +35,7 @@ from workers.report import Report
 SLOTS = 2
 """Drains of one process at once: one folds while the other commits."""
 
+START_AGAIN = timedelta(seconds=1)
 SOCKET_TIMEOUT = timedelta(seconds=5)
 SHUTDOWN = timedelta(seconds=25)
 """How long running drains may take to end after SIGTERM: more than the watchdog's limit."""
@@ -58,6 +59,7 @@ class WorkerProcess:
         metrics: Metrics | None = None,
     ) -> None:
         self._mongo = mongo
+        self._started = False
         self.id = uuid7(clock.now(), secrets.token_bytes(10))
         self.presence = Presence(
             mongo[database],
@@ -66,10 +68,11 @@ class WorkerProcess:
                 "host": socket.gethostname(),
                 "pid": os.getpid(),
                 "queues": list(queues),
-                "threads": threads,
+                "slots": SLOTS,
             },
             clock=clock,
             oldest_batch_age=self._oldest_batch_age,
+            pace=self._pace,
             end_process=end_process,
         )
         now = self.presence.clock.now
@@ -107,22 +110,26 @@ class WorkerProcess:
         self._check_server()
         self._dramatiq.start()
         self.importer.start()
+        self._started = True
         logger.info("worker ready", worker=self.id)
 
     def stop(self) -> None:
         """Finish what runs, hand back what waits, sign off."""
         self.importer.stop()
+        self.pool.close()
         self._dramatiq.stop(timeout=int(SHUTDOWN / timedelta(milliseconds=1)))
-        for queue, line in self.pool.close():
-            self._pass_on(queue, [line])
-        self.presence.stop()
+        for queue, lines in self.pool.left().items():
+            self._pass_on(queue, lines)
+        self.presence.stop(finished=not self.pool.oldest_batch_age())
         logger.info("worker stopped", worker=self.id)
 
     def is_alive(self) -> bool:
-        """Every consumer and worker thread still runs: a dead one looks like health from outside."""
+        """Every thread still runs: a dead one looks like health from outside. True while the store is awaited:
+        a restart would not bring it back."""
         worker = self._dramatiq
         threads = [*worker.consumers.values(), *worker.workers]
-        return self.importer.is_alive() and all(thread.is_alive() for thread in threads)
+        ours = self.importer.is_alive() and self.presence.is_alive()
+        return not self._started or (ours and all(thread.is_alive() for thread in threads))
 
     def _drain(self, queue: str, lines: list[list[str]]) -> None:
         self.pool.drain(queue, [(tenant, target) for tenant, target in lines])
@@ -143,6 +150,9 @@ class WorkerProcess:
     def _oldest_batch_age(self) -> float:
         return self.pool.oldest_batch_age()
 
+    def _pace(self) -> float | None:
+        return self.pool.pace()
+
     def _stop_fetching(self) -> None:
         self.broker.closing.set()
 
@@ -154,7 +164,13 @@ class WorkerProcess:
 
 
 def run(process: WorkerProcess, stop: threading.Event) -> None:
-    """Until told to stop. Raises: Unavailable: the store cannot be reached at the start."""
-    process.start()
-    stop.wait()
-    process.stop()
+    """Until told to stop. A store that is away at the start is waited for."""
+    while not stop.is_set():
+        try:
+            process.start()
+        except Unavailable as error:
+            logger.warning("waiting for the store", reason=str(error))
+            stop.wait(START_AGAIN.total_seconds())
+        else:
+            stop.wait()
+            process.stop()

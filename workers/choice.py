@@ -9,6 +9,7 @@ import msgspec
 
 from adapters.hints import Line
 from adapters.mongo import Document
+from domain.kinds import ENTITIES
 from tasks.catalogue import Catalogue
 
 
@@ -48,4 +49,4 @@ def _is_due(command: Document, now: datetime) -> bool:
 
 def _is_newer(command: Document, catalogue: Catalogue) -> bool:
     spec = catalogue.get(command["type"])
-    return spec is None or command["schema_version"] > spec.schema_version
+    return spec is None or spec.kind not in ENTITIES or command["schema_version"] > spec.schema_version

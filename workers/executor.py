@@ -18,7 +18,7 @@ from loguru import logger
 from adapters.commands import KEYS_KEPT, State
 from adapters.heads import Heads
 from adapters.hints import Line
-from adapters.mongo import Contention, Document, UnknownOutcome, Unwritable
+from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome
 from adapters.unit_of_work import UnitOfWork
 from adapters.verdicts import Ref, Verdict
 from domain.entity import Entity
@@ -31,6 +31,9 @@ from workers.snapshot import Numbers, Snapshot, document_id
 
 PATIENCE = 4
 """Contentions in a row before a batch is halved, and before a single line is left to its winner."""
+
+DRAIN_LIMIT = timedelta(seconds=5)
+"""A drain begins no more batches after this: its lines go back to the pool, far from the watchdog's limit."""
 
 JITTER = timedelta(milliseconds=20)
 """At least half of it after a first contention, then doubled each time."""
@@ -79,8 +82,12 @@ class Executor:
         """Apply what is due at the heads of these lines. Raises: Unavailable: nothing is lost, hint again."""
         done = Drained()
         left = deque([list(lines)])
+        began = self._now()
         while left:
             batch = left.popleft()
+            if self._now() - began > DRAIN_LIMIT:
+                done.again += batch
+                continue
             try:
                 left.extendleft(reversed(self._persist(batch, done)))
             except (Contention, UnknownOutcome):
@@ -102,16 +109,23 @@ class Executor:
             except (Contention, UnknownOutcome) as error:
                 logger.debug("contended", lines=len(lines), reason=str(error))
                 self._sleep((1 + self._chance.random()) / 2 * JITTER.total_seconds() * 2**contentions)
-            except Unwritable as error:
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - a fault of ours outside the fold has a culprit too
                 return self._isolate(lines, error, done, numbers)
         # A single contended line is left to the winner, who hints again if it is not empty.
         return halves(lines) if len(lines) > 1 else []
 
     def _isolate(
-        self, lines: list[Line], error: Unwritable, done: Drained, numbers: Numbers
+        self, lines: list[Line], error: Exception, done: Drained, numbers: Numbers
     ) -> list[list[Line]]:
-        """The store refuses something of this batch, for ever: halve it between lines, and inside one line
-        only as a prefix, so that the second command never runs while the first fails."""
+        """Something of this batch fails for ever, mostly as the store refuses it: halve it between lines, and
+        inside one line only as a prefix, so that the second command never runs while the first fails.
+
+        Raises: the error itself when no command was chosen yet: then none is to blame.
+        """
+        if not self._tried:
+            raise error
         if len(lines) > 1:
             return halves(lines)
         size = len(self._tried)
@@ -119,7 +133,9 @@ class Executor:
             size //= 2
             try:
                 return [*self._once(lines, done, numbers, at_most=size), lines]
-            except Unwritable as narrower:
+            except (Contention, UnknownOutcome, Unavailable):
+                raise
+            except Exception as narrower:  # noqa: BLE001 - as above
                 error, size = narrower, min(size, len(self._tried))
         # Judged by its id: somebody else may have settled it meanwhile, and another be the head now.
         forced: Forced = {self._tried[0]: error}
@@ -135,6 +151,7 @@ class Executor:
         forced: Forced = MappingProxyType({}),
     ) -> list[list[Line]]:
         now = self._now()
+        self._tried = []
         with self._uow.transaction():
             heads = self._uow.heads(lines)
             choice = choose(heads.lines, catalogue=self._catalogue, now=now)
@@ -145,7 +162,8 @@ class Executor:
             self._uow.announce(self._tried, now)
             self._announced = True
             self._reserve(commands, numbers)
-            snapshot = self._snapshot(commands, now, numbers)
+            # Who is only judged needs nothing read beforehand, which may be what failed.
+            snapshot = self._snapshot([c for c in commands if c["_id"] not in forced], now, numbers)
             verdicts, held = fold(commands, snapshot, chance=self._chance, forced=forced)
             begun = self._uow.write(snapshot.changes, now=now, keys_kept=self._keys_kept)
         done.verdicts += verdicts
@@ -192,9 +210,9 @@ def foreseen(spec: Spec, payload: Document) -> Iterable[tuple[type[Entity], str]
     if spec.reads is None:
         return ()
     try:
-        return spec.reads(msgspec.convert(payload, spec.payload))
-    except msgspec.ValidationError:
-        return ()  # the fold will say so of this one command
+        return list(spec.reads(msgspec.convert(payload, spec.payload)))
+    except Exception:  # noqa: BLE001 - the handler will meet what is wrong, and its command answer for it
+        return ()
 
 
 def halves(lines: list[Line]) -> list[list[Line]]:

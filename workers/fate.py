@@ -88,7 +88,7 @@ def describe(error: Exception) -> Document:
         if error.path:
             told["path"] = error.path
         if error.params:
-            told["params"] = msgspec.to_builtins(error.params)
+            told["params"] = msgspec.to_builtins(error.params, enc_hook=str)
         return told
     code = "unavailable" if isinstance(error, Transient) else "internal_error"
     frames = traceback.extract_tb(error.__traceback__)

@@ -49,7 +49,6 @@ def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: F
     """The command's verdict; None when it must stay as it is, for a newer worker."""
     spec = snapshot.catalogue[command["type"]]
     attempts = command["attempts"]
-    overlay: Overlay | None = None
     try:
         if command["_id"] in forced:
             raise forced[command["_id"]]
@@ -71,11 +70,9 @@ def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: F
         raise  # the store's, met while reading on demand: no fault of this command
     except Missing as missing:
         waiting = _behind_create(command, missing, snapshot)
-        return waiting or _verdict(
-            command, fate_of(missing, attempts=attempts, chance=chance), snapshot, overlay
-        )
+        return waiting or _verdict(command, fate_of(missing, attempts=attempts, chance=chance), snapshot)
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is an ending, and the table names it
-        return _verdict(command, fate_of(error, attempts=attempts, chance=chance), snapshot, overlay)
+        return _verdict(command, fate_of(error, attempts=attempts, chance=chance), snapshot)
 
 
 def _permitted(command: Document, spec: Spec, snapshot: Snapshot) -> Any:
@@ -125,7 +122,7 @@ def _moved(command: Document, touched: frozenset[str], snapshot: Snapshot) -> Co
             "at": event["at"],
             "version": event["version"],
         }
-        for event in snapshot.changed_since((command["tenant_id"], command["target"]), base)
+        for event in snapshot.changed_since((command["tenant_id"], command["target"]), base, touched)
         if device is None or event["actor"].get("device_id") != device
         for path in sorted(touched.intersection(event["paths"]))
     ]
@@ -149,7 +146,7 @@ def _behind_create(command: Document, missing: Missing, snapshot: Snapshot) -> V
     )
 
 
-def _verdict(command: Document, fate: Fate, snapshot: Snapshot, overlay: Overlay | None) -> Verdict:
+def _verdict(command: Document, fate: Fate, snapshot: Snapshot) -> Verdict:
     error = fate.error or {}
     told: Document = {name: error[name] for name in ("code", "message") if name in error}
     name = f"command.{fate.state}"
@@ -160,5 +157,5 @@ def _verdict(command: Document, fate: Fate, snapshot: Snapshot, overlay: Overlay
         error=fate.error,
         next_at=snapshot.now + fate.delay if fate.delay is not None else None,
         attempts=command["attempts"] + 1 if fate.counts or is_ending(fate.state) else command["attempts"],
-        entity_version=overlay.current_version() if overlay else None,
+        entity_version=snapshot.version(command) if fate.state == "dead" else None,
     )

@@ -16,6 +16,9 @@ from adapters.mongo import Unavailable
 from workers.executor import Drained, Executor
 
 LINES_PER_BATCH = 128
+MEMORY = 0.1
+"""Weight of the latest batch in a slot's mean pace."""
+
 Report = Callable[[str, Drained, float], None]
 """Called after each batch: queue, what was done, seconds taken."""
 
@@ -42,6 +45,7 @@ class Pool:
         self._running: set[Line] = set()
         self._started: dict[Executor, float] = {}
         self._closing = False
+        self._mean: float | None = None
 
     def drain(self, queue: str, lines: Sequence[Line]) -> None:
         """Returns when all these lines have had a turn, here or in another thread's batch."""
@@ -56,19 +60,20 @@ class Pool:
                 else:
                     return
 
-    def close(self) -> list[tuple[str, Line]]:
-        """Begin no more work that nobody is waiting for; returns it, to be hinted elsewhere."""
+    def close(self) -> None:
+        """Begin no more work that nobody is waiting for."""
         with self._changed:
             self._closing = True
-            left = [
-                (q, line)
-                for q, rows in self._waiting.items()
-                for line, tickets in rows.items()
-                if not tickets
-            ]
-            for queue, line in left:
-                del self._waiting[queue][line]
-            return left
+
+    def left(self) -> dict[str, list[Line]]:
+        """What still waits, by queue: to be hinted elsewhere."""
+        with self._changed:
+            return {queue: list(rows) for queue, rows in self._waiting.items() if rows}
+
+    def pace(self) -> float | None:
+        """A slot's mean seconds per command of late; None before the first."""
+        with self._changed:
+            return self._mean
 
     def oldest_batch_age(self) -> float:
         """Seconds the longest running batch has run; 0 when idle."""
@@ -125,5 +130,14 @@ class Pool:
         except Exception:  # noqa: BLE001 - the commands stand, the thread must too
             logger.exception("a drain failed", lines=len(lines))
             return Drained()
-        self._report(queue, drained, self._monotonic() - began)
+        seconds = self._monotonic() - began
+        self._learn(len(drained.verdicts), seconds)
+        self._report(queue, drained, seconds)
         return drained
+
+    def _learn(self, commands: int, seconds: float) -> None:
+        if not commands:
+            return
+        with self._changed:
+            known = seconds / commands if self._mean is None else self._mean
+            self._mean = known + MEMORY * (seconds / commands - known)

@@ -49,12 +49,14 @@ class Presence:
         *,
         clock: Clock,
         oldest_batch_age: Callable[[], float],
+        pace: Callable[[], float | None],
         end_process: Callable[[int], None],
     ) -> None:
         self._workers = db["workers"]
         self._batches = db["batches"]
         self._identity = identity
         self._oldest_batch_age = oldest_batch_age
+        self._pace = pace
         self._end_process = end_process
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -65,11 +67,17 @@ class Presence:
         self.beat()
         self._thread.start()
 
-    def stop(self) -> None:
-        """Leave in good order: what this worker wrote of itself goes, so nobody looks for losses."""
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def stop(self, *, finished: bool) -> None:
+        """Leave in good order: what this worker wrote of itself goes, so nobody looks for losses. Unless a
+        batch still runs (`finished` is false): the reaper must find it."""
         self._stopped.set()
         if self._thread.ident is not None:
             self._thread.join()
+        if not finished:
+            return
         with translated():
             self._batches.delete_many({"worker": self._identity["_id"]})
             self._workers.delete_one({"_id": self._identity["_id"]})
@@ -77,6 +85,8 @@ class Presence:
     def beat(self) -> None:
         """One heartbeat, which also tells the clock the server's time. Raises: Unavailable."""
         fields = {name: value for name, value in self._identity.items() if name != "_id"}
+        if (seconds := self._pace()) is not None:
+            fields["seconds_per_command"] = seconds
         with translated(), pymongo.timeout(ANSWER_WITHIN.total_seconds()):
             heard = self._workers.find_one_and_update(
                 {"_id": self._identity["_id"]},
@@ -94,5 +104,5 @@ class Presence:
                 self._end_process(70)
             try:
                 self.beat()
-            except Unavailable as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, a silent worker would be buried alive
                 logger.warning("heartbeat not heard", reason=str(error))

@@ -15,7 +15,7 @@ from loguru import logger
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 
-from adapters import hints
+from adapters import hints, waiters
 from adapters.commands import KEYS_KEPT, QUEUES, event
 from adapters.hints import Unheard
 from adapters.mongo import CODEC, TRANSACTION, Contention, Document, translated
@@ -144,10 +144,12 @@ class Reaper:
                 update = self._death(command, now, session)
                 update["$set"]["losses"] = losses
             self._db.commands.update_one({"_id": command["_id"]}, update, session=session)
+            if losses >= LOSSES:
+                waiters.strand(self._db, session, [command], now)
         return lost
 
     def _death(self, command: Document, now: datetime, session: ClientSession) -> Document:
-        """The verdict `dead` and its event. It wakes nobody: dead does not release."""
+        """The verdict `dead` and its event."""
         told = {name: LOST[name] for name in ("code", "message")}
         died = event(command, command.get("events", 0), "command.dead", at=now, data=told)
         self._db.events.insert_one(died, session=session)

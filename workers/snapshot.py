@@ -15,6 +15,7 @@ from adapters.unit_of_work import UnitOfWork
 from adapters.verdicts import Changes, Ref, is_ending
 from domain.actor import Actor
 from domain.entity import Entity
+from domain.kinds import ENTITIES
 from domain.permissions import granted
 from tasks.catalogue import Catalogue
 from workers.fate import Newer
@@ -92,10 +93,20 @@ class Snapshot:
         self.changes.entities[ref] = (is_new, document)
         self._slots[ref] = Slot(document, entity)
 
-    def changed_since(self, line: Line, version: int) -> list[Document]:
-        """What happened to the line's entity after this version, oldest first, this batch included."""
-        news = [event for event in self.news.get(line, ()) if (event["version"] or 0) > version]
-        return self._uow.changed_since(line, version) + news
+    def changed_since(self, line: Line, version: int, fields: frozenset[str]) -> list[Document]:
+        """The first events after this version that changed one of these fields, this batch's included."""
+        news = [
+            event
+            for event in self.news.get(line, ())
+            if (event["version"] or 0) > version and not fields.isdisjoint(event["paths"])
+        ]
+        return self._uow.changed_since(line, version, fields) + news
+
+    def version(self, command: Document) -> int | None:
+        """The version of the command's entity as the batch has it; None: there is no such entity."""
+        kind, _, id = command["target"].partition(":")
+        document = self.slot((ENTITIES[kind].collection, document_id(command["tenant_id"], id))).document
+        return document["version"] if document else None
 
     def fetch(self, ref: Ref) -> Document | None:
         """A document that is not an entity (a ledger row), read now."""
@@ -105,13 +116,16 @@ class Snapshot:
         """The create of an absent entity that this command may wait for: parked, dead, or on its way and
         accepted before it. Who waited for a later one might wait for itself, or block it in its own line.
         """
-        found = self._uow.find_create(self.catalogue, command["tenant_id"], target)
-        if found is None or found["_id"] == command["_id"]:
-            return None
-        state: State = self.outcomes.get(found["_id"]) or found["state"]
-        if is_ending(state) and state != "dead":
-            return None
-        return found | {"state": state} if state not in RUNNABLE or found["seq"] < command["seq"] else None
+        stuck: Document | None = None
+        for create in self._uow.find_creates(self.catalogue, command["tenant_id"], target):
+            state: State = self.outcomes.get(create["_id"]) or create["state"]
+            if create["_id"] == command["_id"] or (is_ending(state) and state != "dead"):
+                continue
+            if state not in RUNNABLE:
+                stuck = stuck or create | {"state": state}
+            elif create["seq"] < command["seq"]:
+                return create | {"state": state}
+        return stuck
 
 
 def decode(document: Document, kind: type[Entity]) -> Entity:
@@ -127,6 +141,6 @@ def _actor(user: Document) -> Actor | None:
     return Actor(
         tenant_id=user["tenant_id"],
         user_id=user["id"],
-        roles=tuple(user["roles"]),
-        granted=granted(user["roles"]),
+        roles=tuple(user.get("roles", ())),
+        granted=granted(user.get("roles", ())),
     )
