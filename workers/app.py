@@ -124,8 +124,8 @@ class WorkerProcess:
         logger.info("worker stopped", worker=self.id)
 
     def is_alive(self) -> bool:
-        """Every thread still runs: a dead one looks like health from outside. True while the store is awaited:
-        a restart would not bring it back."""
+        """Every thread still runs: a dead one looks like health from outside. True too while the store is
+        awaited: a restart would not bring it back."""
         worker = self._dramatiq
         threads = [*worker.consumers.values(), *worker.workers]
         ours = self.importer.is_alive() and self.presence.is_alive()

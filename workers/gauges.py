@@ -24,9 +24,9 @@ DRAINED_WITHIN = timedelta(seconds=30)
 """The time in which the required workers would empty the queue."""
 
 MEAN_COMMAND = timedelta(milliseconds=2)
-"""One thread's time for one command, where workers do not report theirs."""
+"""One slot's time for one command, where workers do not report theirs."""
 
-THREADS = 8
+SLOTS = 2
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -37,9 +37,9 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class Crew(msgspec.Struct, frozen=True):
-    """The workers that beat now: threads of one, and seconds of a thread per command."""
+    """The workers that beat now: slots of one, and a slot's seconds per command."""
 
-    threads: int
+    slots: int
     seconds: float
 
 
@@ -60,14 +60,14 @@ def load(db: Database[Any], queue: str, now: datetime) -> Load:
 
 def required_workers(ready: int, crew: Crew) -> int:
     """Workers that would do this in DRAINED_WITHIN."""
-    return math.ceil(ready * crew.seconds / DRAINED_WITHIN.total_seconds() / crew.threads)
+    return math.ceil(ready * crew.seconds / DRAINED_WITHIN.total_seconds() / crew.slots)
 
 
 def crew(db: Database[Any]) -> Crew:
-    """From what workers say of themselves in their heartbeats (`threads`, `seconds_per_command`)."""
-    workers = list(db.workers.find({}, {"threads": 1, "seconds_per_command": 1}))
+    """From what workers say of themselves in their heartbeats (`slots`, `seconds_per_command`)."""
+    workers = list(db.workers.find({}, {"slots": 1, "seconds_per_command": 1}))
     return Crew(
-        threads=round(_mean(workers, "threads", THREADS)),
+        slots=round(_mean(workers, "slots", SLOTS)),
         seconds=_mean(workers, "seconds_per_command", MEAN_COMMAND.total_seconds()),
     )
 

@@ -1,0 +1,214 @@
+"""What once stood in the way for ever: faults outside a handler, deaths, and who waited for the dead."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from pymongo.errors import ServerSelectionTimeoutError
+
+from adapters import dead_letters, mongo
+from adapters.acts import Act
+from adapters.clock import SystemClock
+from adapters.mongo import Document, Unavailable
+from domain.entity import Entity
+from domain.part import Part
+from tasks.command import handles
+from tasks.work import Work
+from tests.support.drains import Drains
+from tests.support.seeds import Seeds, new_id
+from tests.support.trial import OnPart, append
+from workers.executor import Executor
+from workers.fate import BUG_ATTEMPTS
+
+
+def exhausted(seed: Seeds, drains: Drains, command: Document, *handlers: object) -> Document:
+    """The command after as many attempts as it gets."""
+    for _ in range(BUG_ATTEMPTS):
+        executor = drains.executor(*handlers)
+        executor.drain([(seed.tenant_id, command["target"])])
+        drains.clock.push(timedelta(minutes=1))
+    return seed.found(command)
+
+
+def replay(seed: Seeds, command: Document) -> None:
+    act = Act(
+        id=new_id(),
+        tenant_id=seed.tenant_id,
+        user_id="an-operator",
+        via="api",
+        reason="mended",
+        at=SystemClock().now(),
+        request_id="call",
+    )
+    dead_letters.replay(seed.db, command["_id"], act)
+
+
+def test_a_warning_for_a_purged_parent_does_not_block_the_line(seed: Seeds, drains: Drains) -> None:
+    part_id = seed.part()
+    sender = seed.accept("part.send", part_id=seed.part(), to_id=part_id, quantity=-5)
+    drains.drain((seed.tenant_id, sender["target"]))
+    seed.db.commands.delete_one({"_id": sender["_id"]})
+    behind = seed.accept("part.append", part_id=part_id, text="x")
+
+    drains.until_dry([seed.line(part_id)])
+
+    assert seed.entity(part_id)["stock"] == -5
+    assert seed.state(behind) == "applied"
+
+
+def test_a_bug_in_what_a_spec_foresees_leaves_its_neighbours_untouched(seed: Seeds, drains: Drains) -> None:
+    def broken(_: Any) -> list[tuple[type[Entity], str]]:
+        raise RuntimeError("a bug of ours")
+
+    @handles("part.foresee", permission=None, reads=broken)
+    def foresee(cmd: OnPart, work: Work) -> None:
+        part = work.load(Part)
+        work.save(msgspec.structs.replace(part, name=f"{part.name}{cmd.part_id[:0]}f"))
+
+    one, other = seed.parts(2)
+    seeds = Seeds(seed.db, {**seed.catalogue, "part.foresee": foresee.__dict__["spec"]}, seed.tenant_id)
+    commands = [
+        seeds.accept("part.foresee", part_id=one),
+        seeds.accept("part.append", part_id=other, text="x"),
+    ]
+
+    drains.executor(foresee).drain([seed.line(one), seed.line(other)])
+
+    assert [seed.state(command) for command in (foreseen, neighbour)] == ["applied", "applied"]
+
+
+def test_a_fault_outside_the_handler_is_judged_and_hurts_its_own_command_alone(
+    seed: Seeds, drains: Drains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = seed.parts(2)
+    cursed = seed.accept("part.append", part_id=one, text="x")
+    innocent = seed.accept("part.append", part_id=other, text="x")
+    honest = Executor._wanted
+
+    def faulty(self: Executor, commands: list[Document]) -> Any:
+        if any(command["_id"] == cursed["_id"] for command in commands):
+            raise RuntimeError("a bug of ours")
+        return honest(self, commands)
+
+    monkeypatch.setattr(Executor, "_wanted", faulty)
+
+    drains.executor().drain([seed.line(one), seed.line(other)])
+
+    assert (seed.state(cursed), seed.state(innocent)) == ("retrying", "applied")
+    assert exhausted(seed, drains, cursed)["state"] == "dead"
+
+
+def test_a_user_stored_without_roles_is_nobody_and_no_poison(seed: Seeds, drains: Drains) -> None:
+    seed.db.users.insert_one(
+        {"_id": f"{seed.tenant_id}/bare", "tenant_id": seed.tenant_id, "id": "bare", "active": True}
+    )
+    part_id = seed.part()
+    [command] = seed.accept_all(
+        [seed.document("part.receive", {"part_id": part_id, "quantity": 1}, user_id="bare")]
+    )
+
+    drains.until_dry([seed.line(part_id)])
+
+    assert seed.found(command)["error"]["code"] == "forbidden"
+
+
+def test_a_replay_of_what_the_store_refused_meets_what_came_later(seed: Seeds, drains: Drains) -> None:
+    @handles("part.append", permission=None, touches=("name",))
+    def unwritable(cmd: OnPart, work: Work) -> None:
+        part = work.load(Part)
+        work.save(msgspec.structs.replace(part, name=f"{part.name}{cmd.part_id[:0]}old"))
+        work.emit("part.unwritable", number=2**70)
+
+    unwritable.__dict__["spec"] = msgspec.structs.replace(
+        append.__dict__["spec"], handler=unwritable.__dict__["spec"].handler
+    )
+    part_id = seed.part()
+    dead = seed.accept("part.append", part_id=part_id, text="old")
+    stored = exhausted(seed, drains, dead, unwritable)
+    assert (stored["state"], stored["died_at_version"]) == ("dead", 1)
+    seed.accept("part.append", part_id=part_id, text="new")
+    drains.until_dry([seed.line(part_id)])
+
+    replay(seed, dead)
+    drains.until_dry([seed.line(part_id)])
+
+    assert seed.state(dead) == "conflict"
+    assert seed.name(part_id) == "new"
+
+
+def test_when_a_create_dies_who_waited_is_parked_and_returns_in_order_of_acceptance(
+    seed: Seeds, drains: Drains
+) -> None:
+    absent, part_id = new_id(), seed.part()
+    create = seed.accept("part.make", id=absent, name="n")
+    seed.db.commands.update_one({"_id": create["_id"]}, {"$set": {"attempts": BUG_ATTEMPTS - 1}})
+    waiter = seed.accept("part.append_behind", part_id=part_id, other_id=absent)
+    behind = seed.accept("part.append", part_id=part_id, text="x")
+    drains.until_dry([seed.line(part_id)])
+    assert seed.state(waiter) == "accepted"
+
+    @handles("part.make", permission=None)
+    def buggy(cmd: OnPart, work: Work) -> None:
+        raise RuntimeError(f"a bug of ours {cmd} {work.now}")
+
+    buggy.__dict__["spec"] = msgspec.structs.replace(
+        seed.catalogue["part.make"], handler=buggy.__dict__["spec"].handler
+    )
+    drained = drains.executor(buggy).drain([(seed.tenant_id, create["target"])])
+    assert (seed.state(create), seed.state(waiter)) == ("dead", "parked")
+    drains.until_dry(drained.again)
+    assert seed.state(behind) == "applied"
+    own = [seed.document("part.append", {"part_id": absent, "text": letter}) for letter in "abcd"]
+    own.sort(
+        key=lambda command: str(command["_id"]), reverse=True
+    )  # as pods with other clocks would name them
+    for command in own:
+        seed.accept_all([command])
+    drains.until_dry([seed.line(absent)])
+    assert {seed.state(command) for command in own} == {"parked"}
+
+    replay(seed, create)
+    drains.until_dry([(seed.tenant_id, create["target"]), seed.line(part_id)])
+
+    assert seed.name(absent) == "n" + "".join(command["payload"]["text"] for command in own)
+    assert seed.name(part_id) == "xb"
+
+
+def test_a_second_create_does_not_hide_the_first(seed: Seeds, drains: Drains) -> None:
+    absent, part_id = new_id(), seed.part()
+    create = seed.accept("part.make", id=absent)
+    naming = seed.accept("part.append_behind", part_id=part_id, other_id=absent)
+    seed.accept("part.make", id=absent)
+
+    drains.until_dry([seed.line(part_id)])
+    assert seed.found(naming)["after"] == [create["_id"]]
+
+    drains.until_dry([(seed.tenant_id, create["target"]), seed.line(part_id)])
+    assert seed.state(naming) == "applied"
+
+
+def test_a_conflict_reads_the_first_changes_only_however_long_the_history(
+    seed: Seeds, drains: Drains
+) -> None:
+    part_id = seed.part()
+    seed.accept_all([seed.document("part.append", {"part_id": part_id, "text": "x"}) for _ in range(60)])
+    drains.until_dry([seed.line(part_id)])
+    late = seed.document("part.append", {"part_id": part_id, "text": "y"}, base_version=0)
+    seed.accept_all([late])
+
+    drains.until_dry([seed.line(part_id)])
+
+    stored = seed.found(late)
+    assert stored["state"] == "conflict"
+    assert len(stored["error"]["diff"]) == 50
+
+
+def test_an_outage_is_no_contention() -> None:
+    # The driver gives it the label that asks to repeat the transaction at once.
+    error = ServerSelectionTimeoutError("nobody")
+    error._add_error_label("TransientTransactionError")
+
+    assert isinstance(mongo.translate(error), Unavailable)
