@@ -70,10 +70,8 @@ def test_a_bug_in_what_a_spec_foresees_leaves_its_neighbours_untouched(seed: See
 
     one, other = seed.parts(2)
     seeds = Seeds(seed.db, {**seed.catalogue, "part.foresee": foresee.__dict__["spec"]}, seed.tenant_id)
-    commands = [
-        seeds.accept("part.foresee", part_id=one),
-        seeds.accept("part.append", part_id=other, text="x"),
-    ]
+    foreseen = seeds.accept("part.foresee", part_id=one)
+    neighbour = seeds.accept("part.append", part_id=other, text="x")
 
     drains.executor(foresee).drain([seed.line(one), seed.line(other)])
 
