@@ -12,7 +12,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters.commands import event
-from adapters.mongo import TRANSACTION, Document, translated
+from adapters.mongo import TRANSACTION, Document, document_id, translated
 
 T = TypeVar("T")
 
@@ -39,6 +39,24 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
+_AUDITED = (
+    "type",
+    "target",
+    "state",
+    "attempts",
+    "payload",
+    "base_version",
+    "error",
+    "superseded_by",
+    "new_payload",
+)
+
+
+def audited(command: Document) -> Document:
+    """A command as the audit trail keeps it."""
+    return {name: command[name] for name in _AUDITED if name in command}
+
+
 def in_transaction(db: Database[Any], act: Callable[[ClientSession], T]) -> T:
     """Runs it until it commits, again on contention. Raises: Unavailable, Contention, UnknownOutcome."""
     with translated(), pymongo.timeout(DEADLINE.total_seconds()), db.client.start_session() as session:
@@ -57,7 +75,7 @@ def audit(
 ) -> None:
     """The audit row of this act, in the act's own transaction."""
     row: Document = {
-        "_id": f"{act.tenant_id}/{act.id}",
+        "_id": document_id(act.tenant_id, act.id),
         "tenant_id": act.tenant_id,
         "id": act.id,
         "at": act.at,

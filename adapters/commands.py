@@ -1,6 +1,6 @@
 """The `commands` collection: one document is acceptance, outbox and idempotency record in one.
 
-State words, the shape of a fresh command, and its receipt. Verdicts are written by the unit of work alone.
+State words, and the shape of a fresh command and of its events. The unit of work alone writes verdicts.
 """
 
 from __future__ import annotations
@@ -147,33 +147,3 @@ def event(
         "paths": list(paths),
         "data": data or {},
     }
-
-
-def acceptance(document: Document) -> Document:
-    """The body of a 202, the same for every repeat of the key."""
-    return {
-        "command_id": document["_id"],
-        "type": document["type"],
-        "target": document["target"],
-        "state": "accepted",
-        "accepted_at": document["accepted_at"],
-    }
-
-
-_RECEIPT = ("target", "state", "attempts", "warnings", "follow_ups", "finished_at", "after")
-
-
-def receipt(document: Document, events: list[Document] = []) -> Document:  # noqa: B006 - never written
-    """What a client may know of its command. Tracebacks stay inside."""
-    out: Document = {"command_id": document["_id"], "type": document["type"]}
-    out |= {name: document[name] for name in _RECEIPT if name in document}
-    out["accepted_at"] = document["accepted_at"]
-    if document["state"] == "retrying":
-        out["next_at"] = document["next_at"]
-    if error := document.get("error"):
-        out["error"] = {name: value for name, value in error.items() if name not in ("traceback", "class")}
-    if document["state"] == "applied" and events:
-        out["result"] = {"id": document["target"].partition(":")[2], "version": events[-1]["version"]}
-    out["history"] = [{"state": "accepted", "at": document["accepted_at"]}, *document.get("history", [])]
-    out["events"] = [{name: event[name] for name in ("type", "at", "version", "data")} for event in events]
-    return out

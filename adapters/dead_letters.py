@@ -6,6 +6,7 @@ the same transaction.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -14,24 +15,16 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.acts import Act, audit, in_transaction, write_event
+from adapters import storable
+from adapters.acts import Act, audit, audited, in_transaction, write_event
 from adapters.commands import AT_ONCE, HISTORY, Key, Origin, fingerprint, fresh
 from adapters.endings import end
 from adapters.hints import Line
 from adapters.mongo import Contention, Document
+from tasks.catalogue import Catalogue
 from tasks.command import Spec
 
-_AUDITED = (
-    "type",
-    "target",
-    "state",
-    "attempts",
-    "payload",
-    "base_version",
-    "error",
-    "superseded_by",
-    "new_payload",
-)
+REPLAY = "ops.replay"
 
 
 class NoSuchCommand(Exception):
@@ -50,6 +43,21 @@ class OtherTarget(Exception):
     """An edited payload names another entity: that would be another command, not a replay."""
 
 
+class NotEditable(Exception):
+    """A command that no client may send, or of a type unknown here, takes no payload from a client."""
+
+    def __init__(self, type: str) -> None:
+        super().__init__(f"{type} can be replayed as it was, or discarded")
+
+
+class NotAllowed(Exception):
+    """Whoever speaks lacks `permission`."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(f"this needs the permission {permission}")
+        self.permission = permission
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What an act left: the command that stands now, and the lines to hint."""
 
@@ -64,6 +72,23 @@ class Edit(msgspec.Struct, frozen=True):
     payload: Document
     typed: Any
     new_id: str
+
+
+def edit(
+    command: Document, payload: Any, *, catalogue: Catalogue, may: Callable[[str], bool], new_id: str
+) -> Edit:
+    """Another payload for this dead command, judged as at the door; whoever speaks needs both permissions.
+
+    Raises: NotEditable, NotAllowed, Unstorable, msgspec.ValidationError.
+    """
+    spec = catalogue.get(command["type"])
+    if spec is None or spec.internal:
+        raise NotEditable(command["type"])
+    for permission in (REPLAY, spec.permission):
+        if permission is not None and not may(permission):
+            raise NotAllowed(permission)
+    storable.check(payload)
+    return Edit(spec, payload, msgspec.convert(payload, spec.payload), new_id)
 
 
 def listed(
@@ -203,10 +228,8 @@ def _edited(command: Document, act: Act, edit: Edit) -> Document:
 def _audit(
     db: Database[Any], session: ClientSession, act: Act, verb: str, before: Document, after: Document
 ) -> None:
-    def kept(command: Document) -> Document:
-        return {name: command[name] for name in _AUDITED if name in command}
-
-    audit(db, session, act, f"dead_letter.{verb}", before["_id"], before=kept(before), after=kept(after))
+    told = audited(before), audited(after)
+    audit(db, session, act, f"dead_letter.{verb}", before["_id"], before=told[0], after=told[1])
 
 
 def _gone(command: Document) -> Document:

@@ -10,7 +10,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters import waiters
-from adapters.acts import Act, in_transaction, write_event
+from adapters.acts import Act, audit, audited, in_transaction, write_event
 from adapters.commands import State
 from adapters.hints import Line
 from adapters.mongo import Contention, Document
@@ -23,6 +23,13 @@ class TooLate(Exception):
     def __init__(self, document: Document) -> None:
         super().__init__(f"the command is {document['state']} already")
         self.document = document
+
+
+class ReasonNeeded(Exception):
+    """Somebody else's command is not cancelled without saying why."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelling what somebody else asked for needs a reason")
 
 
 def end(
@@ -43,7 +50,8 @@ def end(
         command=command,
         state=state,
         events=[],
-        error=command.get("error"),
+        # What killed it is part of its story; why a live one was last tried again is not.
+        error=command.get("error") if command["state"] == "dead" else None,
         attempts=command["attempts"],
     )
     change = verdict_update(verdict, now=act.at, keys_kept=keys_kept)
@@ -64,7 +72,11 @@ def end(
 def cancel(
     db: Database[Any], command_id: str, act: Act, *, keys_kept: timedelta
 ) -> tuple[Document, list[Line]] | None:
-    """The cancelled command and the lines to hint; None: no such command in the tenant. Raises: TooLate."""
+    """The cancelled command and the lines to hint; None: no such command in the tenant.
+
+    Cancelling what somebody else asked for is an operator's act: it needs a reason and leaves an audit row.
+    Raises: TooLate, ReasonNeeded.
+    """
 
     def work(session: ClientSession) -> tuple[Document, list[Line]] | None:
         command = db["commands"].find_one({"_id": command_id, "tenant_id": act.tenant_id}, session=session)
@@ -72,6 +84,20 @@ def cancel(
             return None
         if not command.get("active"):
             raise TooLate(command)
-        return end(db, session, command, "cancelled", act, keys_kept=keys_kept)
+        is_authors = act.user_id is not None and command["origin"].get("user_id") == act.user_id
+        if not is_authors and not act.reason:
+            raise ReasonNeeded
+        after, lines = end(db, session, command, "cancelled", act, keys_kept=keys_kept)
+        if not is_authors:
+            audit(
+                db,
+                session,
+                act,
+                "command.cancel",
+                command_id,
+                before=audited(command),
+                after=audited(after),
+            )
+        return after, lines
 
     return in_transaction(db, work)

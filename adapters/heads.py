@@ -90,4 +90,4 @@ class _Budget:
             return
         self.taken.setdefault(line, []).append(command)
         self.count += 1
-        self.size += len(msgspec.json.encode(command["payload"]))
+        self.size += len(msgspec.json.encode(command["payload"], enc_hook=int))

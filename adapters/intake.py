@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -23,14 +22,18 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from adapters.mongo import DUPLICATE_KEY, Document, Unavailable, Unwritable
+from adapters.storable import MAX_DEPTH
+from adapters.supervision import Supervised
 
-MAX_DEPTH = 32
 MAX_BYTES = 1024 * 1024
 """Of one command document; a request's body is bounded far below. Beyond 16 MB the server would refuse the
 whole write, neighbours and all."""
 
 WRITE_DEADLINE = timedelta(seconds=4)
 BATCH = 500
+BATCH_BYTES = 4 * 1024 * 1024
+"""Of one write, which is under a deadline; a document alone is always taken."""
+
 CAPACITY = 4_096
 
 
@@ -94,17 +97,14 @@ class Intake:
         self._commands = commands
         self._waiting: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
-        self._writer: asyncio.Task[None] | None = None
+        self.writer = Supervised("accept batcher", self._write_for_ever)
 
     async def __aenter__(self) -> Intake:
-        self._writer = asyncio.create_task(self._write_for_ever(), name="accept batcher")
+        self.writer.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._writer
+        await self.writer.stop()
         for waiting in self._waiting:
             _fail(waiting, Unavailable("this process is stopping"))
 
@@ -132,9 +132,15 @@ class Intake:
     def _take(self) -> list[_Waiting]:
         """The next batch, without those whose client hung up before anything was sent."""
         batch: list[_Waiting] = []
+        size = 0
         while self._waiting and len(batch) < BATCH:
+            size += len(self._waiting[0].raw.raw)
+            if batch and size > BATCH_BYTES:
+                break
             waiting = self._waiting.popleft()
-            if not waiting.answer.done():
+            if waiting.answer.done():
+                size -= len(waiting.raw.raw)
+            else:
                 batch.append(waiting)
         if not self._waiting:
             self._arrived.clear()

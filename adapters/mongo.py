@@ -22,7 +22,6 @@ from pymongo.errors import (
     ExecutionTimeout,
     OperationFailure,
     PyMongoError,
-    ServerSelectionTimeoutError,
     WTimeoutError,
 )
 from pymongo.read_concern import ReadConcern
@@ -30,6 +29,12 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 Document = dict[str, Any]
+
+
+def document_id(tenant_id: str, id: str) -> str:
+    """The `_id` of what belongs to a tenant: it begins with the tenant, so that nothing crosses."""
+    return f"{tenant_id}/{id}"
+
 
 MAJORITY = WriteConcern(w="majority", j=True)
 UNJOURNALED = WriteConcern(w=1, j=False)
@@ -133,7 +138,7 @@ def translate(error: PyMongoError) -> Exception:
     """What a driver error means for the one who was writing."""
     if error.has_error_label("UnknownTransactionCommitResult"):
         return UnknownOutcome(str(error))
-    if isinstance(error, ServerSelectionTimeoutError):  # labelled transient, but nobody is there to contend
+    if error.timeout:  # labelled transient, but nobody is there to contend
         return Unavailable(str(error))
     if error.has_error_label("TransientTransactionError"):
         return Contention(str(error))

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import bson
+import pymongo
 from pymongo import MongoClient, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
@@ -33,6 +34,10 @@ from adapters.mongo import (
 )
 from adapters.verdicts import Changes, Ref, Verdict, is_ending, verdict_update
 from tasks.catalogue import Catalogue
+
+TRY_FOR = timedelta(seconds=6)
+"""Bound on one transaction: a store that is silent longer is away, which is no fault of the batch. Two such
+waits stay below the watchdog's limit."""
 
 COMMIT_TRIES = 3
 DIFF_EVENTS = 50
@@ -60,7 +65,7 @@ class UnitOfWork:
 
         Raises: Contention, UnknownOutcome, Unavailable, Unwritable.
         """
-        with translated():
+        with translated(), pymongo.timeout(TRY_FOR.total_seconds()):
             self._session.start_transaction(**TRANSACTION)
             try:
                 yield

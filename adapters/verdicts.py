@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from adapters.commands import HISTORY, State
+from adapters.commands import ACTIVE, HISTORY, State
 from adapters.mongo import Document
 
 Ref = tuple[str, str]
@@ -49,7 +49,7 @@ class Changes(msgspec.Struct, kw_only=True):
 
 
 def is_ending(state: State) -> bool:
-    return state not in ("accepted", "retrying", "parked")
+    return state not in ACTIVE
 
 
 def verdict_update(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> Document:

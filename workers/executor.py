@@ -18,7 +18,7 @@ from loguru import logger
 from adapters.commands import KEYS_KEPT, State
 from adapters.heads import Heads
 from adapters.hints import Line
-from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome
+from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome, document_id
 from adapters.unit_of_work import UnitOfWork
 from adapters.verdicts import Ref, Verdict
 from domain.entity import Entity
@@ -27,7 +27,7 @@ from tasks.catalogue import Catalogue
 from tasks.command import Spec
 from workers.choice import choose
 from workers.fold import Forced, fold
-from workers.snapshot import Numbers, Snapshot, document_id
+from workers.snapshot import Numbers, Snapshot
 
 PATIENCE = 4
 """Contentions in a row before a batch is halved, and before a single line is left to its winner."""

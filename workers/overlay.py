@@ -11,14 +11,14 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from adapters.commands import MAX_DEPTH, Key, Origin, event, fingerprint, fresh, target_of
-from adapters.mongo import Document
+from adapters.mongo import Document, document_id
 from adapters.verdicts import Ref
 from domain.actor import Actor
 from domain.entity import Entity, Entry
 from domain.errors import Missing, Rejected
 from domain.kinds import ENTITIES, LEDGER
 from tasks.command import Spec
-from workers.snapshot import Slot, Snapshot, decode, document_id
+from workers.snapshot import Slot, Snapshot, decode
 
 E = TypeVar("E", bound=Entity)
 

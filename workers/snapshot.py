@@ -10,7 +10,7 @@ import msgspec
 
 from adapters.commands import RUNNABLE, State
 from adapters.hints import Line
-from adapters.mongo import Document
+from adapters.mongo import Document, document_id
 from adapters.unit_of_work import UnitOfWork
 from adapters.verdicts import Changes, Ref, is_ending
 from domain.actor import Actor
@@ -22,10 +22,6 @@ from workers.fate import Newer
 
 Numbers = dict[tuple[str, str], deque[int]]
 """Human numbers reserved for this batch, by (tenant, kind)."""
-
-
-def document_id(tenant_id: str, id: str) -> str:
-    return f"{tenant_id}/{id}"
 
 
 class Slot(msgspec.Struct):
