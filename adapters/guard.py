@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
+
+import pymongo
+
+from adapters import mongo
+from adapters.mongo import translated
 
 if TYPE_CHECKING:
     from adapters.settings import Settings
 
 SECRET_BYTES = 32
+ASK_WITHIN = timedelta(seconds=10)
 WEAK_WORDS = ("changeme", "change-me", "change_me", "password")
 DEMO_DOMAIN = "millwright.test"
 
@@ -27,6 +34,19 @@ def refuse_demo_login(settings: Settings, found: object | None) -> None:
             f"This database holds demo users (…@{DEMO_DOMAIN}) whose password is public: "
             f"use an empty database, or remove them, before starting with APP_ENV=production."
         )
+
+
+def refuse_demo(settings: Settings) -> None:
+    """Asked before a process begins its work. Raises: DemoInProduction; Unavailable: nobody can tell."""
+    if not settings.is_production:
+        return
+    with (
+        translated(),
+        pymongo.timeout(ASK_WITHIN.total_seconds()),
+        mongo.client(settings.mongo_uri, **settings.mongo_options) as client,
+    ):
+        found = client[settings.database]["logins"].find_one(DEMO_LOGINS)
+    refuse_demo_login(settings, found)
 
 
 def production_faults(settings: Settings) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 from pymongo.database import Database
 
-from adapters.commands import RUNNABLE, State
+from adapters.commands import ACTIVE, RUNNABLE, State
 from adapters.imports import mapping_of
 from adapters.mongo import Document
 
@@ -27,6 +27,11 @@ def of_import(tenant_id: str, id: str, states: Iterable[State] | None = None) ->
 def running_commands(db: Database[Any], tenant_id: str, id: str, *, most: int) -> int:
     """Commands of this import that are on their way, counted up to `most`."""
     return db.commands.count_documents(of_import(tenant_id, id, RUNNABLE), limit=most)
+
+
+def unsettled_commands(db: Database[Any], tenant_id: str, id: str, *, most: int) -> int:
+    """The same with those that are parked: nobody has decided on them."""
+    return db.commands.count_documents(of_import(tenant_id, id, ACTIVE), limit=most)
 
 
 def tally_pipeline(tenant_id: str, id: str) -> list[Document]:

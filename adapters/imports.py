@@ -62,6 +62,7 @@ def document(
         "cursor": 0,
         "counts": dict(NO_COUNTS),
         "failures": 0,
+        "tried_by": [],
         "created_at": at,
     }
 

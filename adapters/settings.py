@@ -87,7 +87,7 @@ class Settings:
     mongo_connect_timeout: timedelta = setting("MONGO_CONNECT_TIMEOUT_MS", "10000", milliseconds(), "how long connecting may take" )
     mongo_max_idle_time: timedelta = setting("MONGO_MAX_IDLE_TIME_MS", "300000", milliseconds(), "idle connections are closed after this" )
     redis_url: str = setting("REDIS_URL", EMBEDDED, parsers.embedded_or(url("redis", "rediss", "unix")), "Valkey or Redis for hints; `embedded` is the server of `make up`", secret=True)
-    broker_url: str = setting("BROKER_URL", "", url("redis", "rediss", "unix", "amqp", "amqps"), "message broker, where it is not REDIS_URL", secret=True)
+    broker_url: str = setting("BROKER_URL", "", url("redis", "rediss", "unix"), "message broker, where it is not REDIS_URL", secret=True)
 
     jwt_secret: str = setting("JWT_SECRET", "", text, "signs both kinds of token; 32 bytes or more. Outside production one is made under DATA_DIR", group="Session", secret=True)
     jwt_access_secret: str = setting("JWT_ACCESS_SECRET", "", text, "signs access tokens; JWT_SECRET if empty", secret=True )

@@ -31,13 +31,13 @@ class Metrics:
         )
         self.commands_accepted = Counter(
             "commands_accepted_total",
-            "Commands made durable; repeats do not count.",
+            "Commands made durable, follow-ups too; repeats do not count.",
             ("type",),
             registry=registry,
         )
         self.commands_final = Counter(
             "commands_final_total",
-            "Commands that reached a final state.",
+            "Commands that reached a final state; one replayed from dead does so again.",
             ("type", "state"),
             registry=registry,
         )
@@ -49,7 +49,7 @@ class Metrics:
         )
         self.required_workers = Gauge(
             "command_required_workers",
-            "(ready + running) x mean duration / target drain time / threads.",
+            "(ready + running) x mean duration / target drain time / slots.",
             ("queue",),
             registry=registry,
         )

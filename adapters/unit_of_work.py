@@ -160,7 +160,8 @@ class UnitOfWork:
                 "entries", [(id, row) for id, (is_new, row) in changes.entries.items() if not is_new]
             )
             self._insert("events", [event for verdict in changes.verdicts for event in verdict.events])
-            begun = self._insert_follow_ups(changes.follow_ups)
+            changes.follow_ups = self._insert_follow_ups(changes.follow_ups)
+            begun = [(row["tenant_id"], row["target"]) for row in changes.follow_ups]
             return begun + self._tell_waiters(changes.verdicts, now)
 
     def _settle(self, changes: Changes, now: datetime, keys_kept: timedelta) -> None:
@@ -201,9 +202,9 @@ class UnitOfWork:
         for collection, id in refs:
             self._update(collection, [(id, {"$inc": {"guards": 1}})])
 
-    def _insert_follow_ups(self, documents: list[Document]) -> list[Line]:
-        """Derived names are idempotency keys, looked up first: a duplicate key inside the transaction would
-        abort the whole batch, every time."""
+    def _insert_follow_ups(self, documents: list[Document]) -> list[Document]:
+        """Those that were not there before. Derived names are idempotency keys, looked up first: a duplicate
+        key inside the transaction would abort the whole batch, every time."""
         if not documents:
             return []
         keys = [document["idempotency"]["key"] for document in documents]
@@ -220,7 +221,7 @@ class UnitOfWork:
         }
         fresh = [row for row in documents if (row["tenant_id"], row["idempotency"]["key"]) not in known]
         self._insert("commands", fresh)
-        return [(row["tenant_id"], row["target"]) for row in fresh]
+        return fresh
 
     def _tell_waiters(self, verdicts: list[Verdict], now: datetime) -> list[Line]:
         awaited = [verdict for verdict in verdicts if "awaited" in verdict.command]

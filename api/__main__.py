@@ -7,7 +7,9 @@ import sys
 import uvicorn
 from litestar import Litestar
 
-from adapters import logs
+from adapters import guard, logs
+from adapters.guard import DemoInProduction
+from adapters.mongo import Unavailable
 from adapters.settings import Settings, SettingsError, from_environment
 from api.app import create_app
 
@@ -22,6 +24,11 @@ def main() -> int:
         sys.stderr.writelines(f"web: setting {fault}\n" for fault in error.faults)
         return 1
     logs.configure(settings, "web")
+    try:
+        guard.refuse_demo(settings)
+    except (DemoInProduction, Unavailable) as error:
+        sys.stderr.write(f"web: {error}\n")
+        return 1
     serve(create_app(settings), settings)
     return 0
 

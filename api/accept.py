@@ -13,15 +13,16 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.commands import Key, Origin, acceptance, fingerprint, fresh, target_of
+from adapters.commands import Key, Origin, fingerprint, fresh, target_of
 from adapters.intake import Accepted, Intake
 from adapters.mongo import Document, Unwritable
 from adapters.telemetry import Metrics
 from api import body, conditions
+from api.encoding import encode
 from api.hinting import HintSender
 from api.identity import Identity, need
 from api.problem import Problem, answer, request_id_of, unavailable
-from api.receipts import ended_badly, receipt
+from api.receipts import acceptance, ended_badly, receipt
 from api.waiting import Waits
 from tasks.command import Spec
 
@@ -29,8 +30,6 @@ DEADLINE = timedelta(milliseconds=4_500)
 """For reading the user and for the verdict of the store together; then the answer is 503."""
 
 Decoder = msgspec.json.Decoder[Any]
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Door:
@@ -77,7 +76,7 @@ class Door:
             final = await self._waits.final(document["_id"], wait)
             if final is not None:
                 return await self._ending(final, out, request_id_of(scope))
-        return ASGIResponse(body=_encode(acceptance(document)), status_code=202, headers=out)
+        return ASGIResponse(body=encode(acceptance(document)), status_code=202, headers=out)
 
     async def _store(
         self,
@@ -128,10 +127,10 @@ class Door:
             raise
 
     async def _ending(self, document: Document, headers: dict[str, str], request_id: str) -> ASGIResponse:
-        told = await receipt(self._db, document)
+        shown = await receipt(self._db, document)
         if document["state"] == "applied":
-            return ASGIResponse(body=_encode(told), status_code=200, headers=headers)
-        problem = ended_badly(told)
+            return ASGIResponse(body=encode(shown), status_code=200, headers=headers)
+        problem = ended_badly(shown)
         problem.headers |= headers
         return answer(problem, request_id)
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import pymongo
 from litestar import Litestar
 from litestar.config.compression import CompressionConfig
 from litestar.config.cors import CORSConfig
@@ -16,12 +15,12 @@ from pymongo import AsyncMongoClient, MongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from redis.exceptions import RedisError
 
-from adapters import guard, hints, mongo
+from adapters import hints, mongo
 from adapters import settings as configuration
 from adapters.clock import Clock, SystemClock
 from adapters.ids import Ids
 from adapters.intake import Intake
-from adapters.settings import Settings
+from adapters.settings import DATABASE, Settings
 from adapters.telemetry import Metrics
 from adapters.tokens import Tokens
 from api import commands, health, imports, openapi, operator, problem, session, tracking
@@ -34,9 +33,7 @@ from api.waiting import Waits
 from tasks.catalogue import Catalogue
 from tasks.catalogue import catalogue as all_commands
 
-DATABASE = "millwright"
 VERSION = "0.1.0"
-START_PATIENCE_S = 10
 
 HEADERS_IN = (
     "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer", "traceparent",
@@ -83,7 +80,7 @@ class House:
         self.clock = clock
         self.new_id = Ids(clock)
         self.metrics = Metrics()
-        pool = pool_options(settings)
+        pool = settings.mongo_options
         self.mongo: AsyncMongoClient[Any] = mongo.async_client(settings.mongo_uri, connect=False, **pool)
         # For what people do by hand: transactions shared with the command line, run in threads.
         self.acts_mongo: MongoClient[Any] = mongo.client(settings.mongo_uri, connect=False, **pool)
@@ -107,18 +104,11 @@ class House:
             stack.callback(self.broker.close)
             stack.callback(self.acts_mongo.close)
             await stack.enter_async_context(self.mongo)
-            await self._refuse_demo()
             await stack.enter_async_context(self.hints)
             await stack.enter_async_context(self.intake)
             await stack.enter_async_context(self.waits)
             logger.bind(host=self.settings.host, port=self.settings.port).info("web ready")
             yield
-
-    async def _refuse_demo(self) -> None:
-        if self.settings.is_production:
-            with pymongo.timeout(START_PATIENCE_S):
-                found = await self.db["logins"].find_one(guard.DEMO_LOGINS)
-            guard.refuse_demo_login(self.settings, found)
 
     def routes(self) -> list[HTTPRouteHandler]:
         now, new_id = self.clock.now, self.new_id
@@ -156,7 +146,13 @@ class House:
             ),
             *imports.routes(imports.Imports(self.acts_db, self.identity, now=now, new_id=new_id)),
             *health.routes(
-                health.Health(self.db, self.metrics, ping_queue=self._ping_queue, now=self.clock.now)
+                health.Health(
+                    self.db,
+                    self.metrics,
+                    ping_queue=self._ping_queue,
+                    tasks=(self.intake.writer, self.hints.sender, self.waits.poller),
+                    now=self.clock.now,
+                )
             ),
         ]
 
@@ -167,22 +163,6 @@ class House:
             return False
 
 
-def pool_options(settings: Settings) -> dict[str, Any]:
-    """The driver's own names for our settings; it counts in milliseconds."""
-
-    def ms(name: str) -> int:
-        return int(getattr(settings, name).total_seconds() * 1000)
-
-    return {
-        "maxPoolSize": settings.mongo_max_pool_size,
-        "minPoolSize": settings.mongo_min_pool_size,
-        "serverSelectionTimeoutMS": ms("mongo_server_selection_timeout"),
-        "socketTimeoutMS": ms("mongo_socket_timeout"),
-        "connectTimeoutMS": ms("mongo_connect_timeout"),
-        "maxIdleTimeMS": ms("mongo_max_idle_time"),
-    }
-
-
 def _cors(settings: Settings) -> CORSConfig | None:
     if not settings.cors_origin:
         return None
@@ -190,23 +170,7 @@ def _cors(settings: Settings) -> CORSConfig | None:
         allow_origins=list(settings.cors_origin),
         allow_credentials="*" not in settings.cors_origin,
         allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
-        allow_headers=[
-            "authorization",
-            "content-type",
-            "idempotency-key",
-            "if-match",
-            "if-none-match",
-            "prefer",
-            "traceparent",
-            "x-request-id",
-        ],
-        expose_headers=[
-            "etag",
-            "location",
-            "idempotent-replayed",
-            "preference-applied",
-            "retry-after",
-            "x-request-id",
-        ],
+        allow_headers=list(HEADERS_IN),
+        expose_headers=list(HEADERS_OUT),
         max_age=600,
     )

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from math import isfinite
 from typing import Any
 
 import msgspec
 from litestar.types import Receive
 
-from adapters.intake import MAX_DEPTH
+from adapters import storable
+from adapters.storable import MAX_DEPTH, pointer_step
 from api.problem import Fault, Problem, invalid
 
 MAX_BYTES = 256 * 1024
 JSON_TYPE = re.compile(r"application/json\s*(;\s*charset\s*=\s*\"?utf-8\"?\s*)?;?", re.IGNORECASE)
-INT64 = 1 << 63
 
 Headers = dict[bytes, bytes]
 
@@ -94,11 +92,11 @@ def fault_of(message: str) -> Fault:
     place = _PLACE.search(message)
     said = message[: place.start()] if place else message
     path = "".join(
-        f"/{_escape(name)}" if name else f"/{index}".replace("/...", "/*")
+        f"/{pointer_step(name)}" if name else f"/{index}".replace("/...", "/*")
         for name, index in _STEP.findall(place[1] if place else "")
     )
     if named := _NAMED.search(said):
-        path += f"/{_escape(named[1])}"
+        path += f"/{pointer_step(named[1])}"
     return Fault(path, _code(said), said[:500])
 
 
@@ -119,11 +117,6 @@ def _code(said: str) -> str:
     return next((code for sign, code in _CODES if sign in said), "invalid")
 
 
-def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _LAST_KEY = re.compile(rb'"((?:[^"\\]|\\.){1,100})"\s*:')
 
 
@@ -134,42 +127,18 @@ def _malformed(reason: str, body: bytes) -> Fault:
         lenient = json.loads(body.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError):
         return _broken_off(reason, body)
-    return next(_unstorable(lenient, "", 1), None) or _broken_off(reason, body)
+    flaw = next(storable.flaws(lenient), None)
+    return Fault(*flaw) if flaw else _broken_off(reason, body)
 
 
 def _broken_off(reason: str, body: bytes) -> Fault:
     cut = re.search(r"\(byte (\d+)\)$", reason)
     keys = _LAST_KEY.findall(body[: int(cut[1]) if cut else len(body)])
-    path = f"/{_escape(keys[-1].decode('utf-8', 'replace'))}" if keys else ""
+    path = f"/{pointer_step(keys[-1].decode('utf-8', 'replace'))}" if keys else ""
     return Fault(path, "malformed_json", f"the body is not JSON: {reason}")
 
 
 def refuse_unstorable(plain: Any) -> None:
     """Raises: Problem 422 for what JSON can say and the store or a reader cannot hold."""
-    for fault in _unstorable(plain, "", 1):
-        raise invalid(fault)
-
-
-def _unstorable(value: Any, path: str, depth: int) -> Iterator[Fault]:
-    if depth >= MAX_DEPTH:
-        yield Fault(path, "too_deep", f"nested deeper than {MAX_DEPTH} levels")
-    elif isinstance(value, str):
-        yield from _unstorable_text(value, path)
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _unstorable_text(name, path)
-            yield from _unstorable(inner, f"{path}/{_escape(name)}", depth + 1)
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _unstorable(inner, f"{path}/{index}", depth + 1)
-    elif isinstance(value, float) and not isfinite(value):
-        yield Fault(path, "out_of_range", "a number must be finite")
-    elif isinstance(value, int) and not -INT64 <= value < INT64:
-        yield Fault(path, "out_of_range", "a whole number has at most 64 bits")
-
-
-def _unstorable_text(text: str, path: str) -> Iterator[Fault]:
-    if "\0" in text:
-        yield Fault(path, "nul_character", "text may not hold the NUL character")
-    if not text.isascii() and _SURROGATE.search(text):
-        yield Fault(path, "malformed_text", "text must be whole Unicode: UTF-8 without lone surrogates")
+    for flaw in storable.flaws(plain):
+        raise invalid(Fault(*flaw))

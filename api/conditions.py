@@ -11,7 +11,7 @@ from locks.idempotency import parse_key
 
 LONGEST_WAIT = timedelta(seconds=10)
 
-_VERSION = re.compile(rb'"(0|[1-9][0-9]{0,14})"')
+_VERSION = re.compile(rb'"(0|[1-9][0-9]{0,14})(?:-[0-9a-f]{16})?"')
 _WAIT = re.compile(rb"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
 _TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -30,7 +30,7 @@ def idempotency_key(headers: Headers) -> str:
 
 
 def base_version(headers: Headers) -> int | None:
-    """The version the client saw, of `If-Match: "7"`. Raises: Problem 400: anything else."""
+    """The version the client saw, of `If-Match: "7"`, or of an ETag as given. Raises: Problem 400."""
     given = headers.get(b"if-match")
     if given is None:
         return None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import anyio.to_thread
-import msgspec
 import pymongo
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
@@ -15,11 +14,11 @@ from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
+from adapters.supervision import Supervised
 from adapters.telemetry import CONTENT_TYPE, Metrics
+from api.encoding import encode
 
 PATIENCE = timedelta(seconds=2)
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Health:
@@ -31,23 +30,33 @@ class Health:
         metrics: Metrics,
         *,
         ping_queue: Callable[[], bool],
+        tasks: Sequence[Supervised],
         now: Callable[[], datetime],
     ) -> None:
         self._db = db
         self._metrics = metrics
         self._ping_queue = ping_queue
+        self._tasks = tasks
         self._now = now
 
     def live(self) -> ASGIResponse:
-        return ASGIResponse(body=_encode({"status": "live", "time": self._now()}))
+        return ASGIResponse(body=encode({"status": "live", "time": self._now()}))
 
     async def ready(self) -> ASGIResponse:
-        """Ready as long as commands can be made durable; hints may be late."""
+        """Ready as long as commands can be made durable; hints may be late. `failing` names background tasks
+        that fell lately: without one of them this process is of no use to those who ask it."""
         database = "up" if await self._has_primary() else "down"
         queue = "up" if await anyio.to_thread.run_sync(self._ping_queue) else "degraded"
-        status = "ready" if database == "up" else "not_ready"
-        told = {"status": status, "database": database, "queue": queue}
-        return ASGIResponse(body=_encode(told), status_code=200 if database == "up" else 503)
+        failing = [task.name for task in self._tasks if not task.is_well]
+        is_ready = database == "up" and not failing
+        told: dict[str, Any] = {
+            "status": "ready" if is_ready else "not_ready",
+            "database": database,
+            "queue": queue,
+        }
+        if failing:
+            told["failing"] = failing
+        return ASGIResponse(body=encode(told), status_code=200 if is_ready else 503)
 
     def metrics(self) -> ASGIResponse:
         return ASGIResponse(body=self._metrics.exposition(), media_type=CONTENT_TYPE)

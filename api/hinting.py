@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import timedelta
 
 from loguru import logger
 
 from adapters.hints import Line, Unheard
+from adapters.supervision import Supervised
 
 CAPACITY = 20_000
 """Lines that may wait for a send; more are dropped."""
@@ -36,17 +36,14 @@ class HintSender:
         self._silent_until = 0.0
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "hints")
-        self._task: asyncio.Task[None] | None = None
+        self.sender = Supervised("hints", self._send_for_ever)
 
     async def __aenter__(self) -> HintSender:
-        self._task = asyncio.create_task(self._send_for_ever(), name="hints")
+        self.sender.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self.sender.stop()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def hint(self, queue: str, line: Line) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pymongo
 from pymongo.asynchronous.collection import AsyncCollection
 
-from adapters.mongo import Document
+from adapters.mongo import Document, document_id, translated
 from adapters.tokens import BadToken, Tokens
 from api.problem import Problem
 from domain.actor import Actor
@@ -50,7 +50,7 @@ class Identity:
         self._reading: dict[str, asyncio.Task[Person | None]] = {}
 
     async def person(self, authorization: str) -> Person:
-        """Raises: Problem 401; Unavailable or PyMongoError: the user cannot be read."""
+        """Raises: Problem 401; Unavailable: the user cannot be read."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise _unauthenticated("token_missing", "this needs an access token: Authorization: Bearer …")
@@ -58,7 +58,7 @@ class Identity:
             claims = self._tokens.verify(token.strip())
         except BadToken:
             raise _unauthenticated("token_invalid", "this access token is not valid, or no longer") from None
-        key = f"{claims.tenant_id}/{claims.user_id}"
+        key = document_id(claims.tenant_id, claims.user_id)
         found = self._known.get(key)
         if found is None or self._monotonic() >= found.until:
             found = await self._read_once(key)
@@ -87,7 +87,7 @@ class Identity:
     async def _read(self, key: str) -> Person | None:
         # The trust runs from when we asked: the answer may have been slow.
         until = self._monotonic() + FRESH.total_seconds()
-        with pymongo.timeout(READ_DEADLINE.total_seconds()):
+        with translated(), pymongo.timeout(READ_DEADLINE.total_seconds()):
             document = await self._users.find_one({"_id": key}, {"password_hash": 0})
         if document is None:
             self._known.pop(key, None)

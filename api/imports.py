@@ -20,6 +20,7 @@ from adapters import import_report, imports
 from adapters.import_report import Outcome
 from adapters.mongo import Document
 from api.body import fault_of
+from api.encoding import encode
 from api.identity import Identity, need
 from api.openapi import BEARER, operation, parameter
 from api.problem import Fault, Problem, invalid, not_found
@@ -35,7 +36,6 @@ IN_MEMORY = 1024 * 1024
 MOST_ROWS = 200
 
 T = TypeVar("T")
-_encode = msgspec.json.Encoder().encode
 
 
 class Imports:
@@ -87,12 +87,12 @@ class Imports:
                     status, bad.code, bad.message, faults=[Fault("/file", bad.code, bad.message)]
                 ) from None
         location = f"/api/imports/{made['_id']}"
-        body = _encode(import_report.view(made, []))
+        body = encode(import_report.view(made, []))
         return ASGIResponse(body=body, status_code=202, headers={"location": location})
 
     async def show(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         found = await self._find(await self._actor(request), id)
-        return ASGIResponse(body=_encode(await self._shown(found)))
+        return ASGIResponse(body=encode(await self._shown(found)))
 
     async def rows(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         actor = await self._actor(request)
@@ -109,7 +109,7 @@ class Imports:
 
         items = await anyio.to_thread.run_sync(read)
         cursor = str(items[-1]["line"]) if len(items) == limit else None
-        return ASGIResponse(body=_encode({"items": items, "cursor": cursor}))
+        return ASGIResponse(body=encode({"items": items, "cursor": cursor}))
 
     async def cancel(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         actor = await self._actor(request)
@@ -121,7 +121,7 @@ class Imports:
         found = await self._find(actor, id)
         if not done:
             raise Problem(409, "too_late", f"this import is {found['state']}", state=found["state"])
-        return ASGIResponse(body=_encode(await self._shown(found)))
+        return ASGIResponse(body=encode(await self._shown(found)))
 
     async def _actor(self, request: Request[Any, Any, Any]) -> Actor:
         actor = await self._identity.actor(request.headers.get("authorization", ""))

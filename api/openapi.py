@@ -130,6 +130,7 @@ def operation(
     *,
     parameters: Sequence[Parameter] = (),
     request: Json | None = None,
+    request_required: bool = True,
     responses: Mapping[str, tuple[str, Json]] | None = None,
 ) -> type[Operation]:
     """An operation class that adds what the handler reads by itself. `responses` by status: said, schema."""
@@ -139,7 +140,7 @@ def operation(
         def __post_init__(self) -> None:
             self.parameters = [*(self.parameters or []), *parameters] or None
             if request is not None:
-                self.request_body = Body(content=content(request), required=True)
+                self.request_body = Body(content=content(request), required=request_required)
             if responses is not None:
                 self.responses = {
                     status: OpenAPIResponse(description=said, content=content(schema, _media_type(status)))

@@ -18,9 +18,20 @@ from pymongo.database import Database
 from adapters import dead_letters
 from adapters.acts import Act
 from adapters.conservation import conservation
-from adapters.dead_letters import Edit, NoSuchCommand, NotDead, OtherTarget, Outcome
-from adapters.mongo import Document
+from adapters.dead_letters import (
+    REPLAY,
+    Edit,
+    NoSuchCommand,
+    NotAllowed,
+    NotDead,
+    NotEditable,
+    OtherTarget,
+    Outcome,
+)
+from adapters.mongo import Document, document_id
+from adapters.storable import Unstorable
 from api import body
+from api.encoding import encode
 from api.hinting import HintSender
 from api.identity import Identity, need
 from api.openapi import BEARER, operation, parameter, schema_of
@@ -33,8 +44,6 @@ from domain.fields import Reason
 from tasks.catalogue import Catalogue
 
 T = TypeVar("T")
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,7 +96,7 @@ class Operators:
         return _json(told(await _threaded(lambda: dead_letters.show(self._db, actor.tenant_id, id))))
 
     async def replay(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self.actor(request, "ops.replay")
+        actor = await self.actor(request, REPLAY)
         wanted = await self._body(request, Replay)
         act = self._act(request, actor, wanted.reason)
         if wanted.payload is None:
@@ -111,7 +120,7 @@ class Operators:
         limit, before = _page(request)
         query: Document = {"tenant_id": actor.tenant_id}
         if before is not None:
-            query["_id"] = {"$lt": f"{actor.tenant_id}/{before}"}
+            query["_id"] = {"$lt": document_id(actor.tenant_id, before)}
         rows = await _threaded(
             lambda: list(self._db["operator_actions"].find(query).sort("_id", -1).limit(limit + 1))
         )
@@ -128,17 +137,19 @@ class Operators:
     async def _edit(self, actor: Actor, id: str, payload: Document) -> Edit:
         """Judged like a command at the door: the operator needs that command's permission too."""
         command = await _threaded(lambda: dead_letters.show(self._db, actor.tenant_id, id))
-        spec = self._catalogue.get(command["type"])
-        if spec is None or spec.internal:
-            raise Problem(409, "not_editable", f"{command['type']} can be replayed as it was, or discarded")
-        need(actor, spec.permission)
         try:
-            body.refuse_unstorable(payload)
-            typed = msgspec.convert(payload, spec.payload)
+            return dead_letters.edit(
+                command, payload, catalogue=self._catalogue, may=actor.can, new_id=self._new_id()
+            )
+        except NotEditable as error:
+            raise Problem(409, "not_editable", str(error)) from None
+        except NotAllowed as error:
+            raise Problem(403, "forbidden", str(error), permission=error.permission) from None
+        except Unstorable as error:
+            fault = Fault(*error.flaw)
         except msgspec.ValidationError as error:
             fault = body.fault_of(str(error))
-            raise invalid(Fault(f"/payload{fault.path}", fault.code, fault.message)) from None
-        return Edit(spec, payload, typed, self._new_id())
+        raise invalid(Fault(f"/payload{fault.path}", fault.code, fault.message))
 
     async def _body(self, request: Request[Any, Any, Any], wanted: type[T]) -> T:
         headers: body.Headers = dict(request.scope["headers"])
@@ -164,7 +175,7 @@ class Operators:
         for line in outcome.lines:
             self._hints.hint(command["queue"], line)
         headers = {"location": f"/api/commands/{command['_id']}"}
-        return ASGIResponse(body=_encode(told(command)), status_code=status, headers=headers)
+        return ASGIResponse(body=encode(told(command)), status_code=status, headers=headers)
 
 
 async def _threaded(work: Callable[[], T]) -> T:
@@ -196,7 +207,7 @@ def told(command: Document) -> Document:
 
 
 def _json(value: Any) -> ASGIResponse:
-    return ASGIResponse(body=_encode(value))
+    return ASGIResponse(body=encode(value))
 
 
 def routes(operators: Operators) -> list[HTTPRouteHandler]:

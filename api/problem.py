@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
+from zlib import crc32
 
 import msgspec
 from litestar import Request
@@ -18,9 +19,11 @@ from pymongo.errors import ExecutionTimeout, PyMongoError
 
 from adapters.intake import KeyReused, Overloaded
 from adapters.mongo import Contention, Unavailable, UnknownOutcome, Unwritable
+from api.encoding import encode, plain_value
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = 1
+RETRY_WITHIN_S = 3
+"""Those who are asked to come back are spread over this long, lest they all come at once again."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -42,6 +45,7 @@ class Problem(Exception):
         *,
         faults: list[Fault] | None = None,
         headers: dict[str, str] | None = None,
+        retry_soon: bool = False,
         **extra: Any,
     ) -> None:
         super().__init__(detail)
@@ -50,7 +54,15 @@ class Problem(Exception):
         self.detail = detail
         self.faults = faults
         self.headers = headers or {}
+        self.retry_soon = retry_soon
         self.extra = extra
+
+    def told_headers(self, request_id: str) -> dict[str, str]:
+        """With a Retry-After of 1 to RETRY_WITHIN_S seconds, by the request's id, where it is worth a try."""
+        if not self.retry_soon:
+            return self.headers
+        seconds = 1 + crc32(request_id.encode()) % RETRY_WITHIN_S
+        return self.headers | {"Retry-After": str(seconds)}
 
     def body(self, request_id: str) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -81,17 +93,17 @@ def unavailable() -> Problem:
         503,
         "store_unavailable",
         "the store does not answer now; the outcome is unknown: repeat the same body with the same key",
-        headers={"Retry-After": str(RETRY_AFTER_S)},
+        retry_soon=True,
     )
 
 
-def overloaded() -> Problem:
+def overloaded(detail: str = "more commands wait for the store than we hold") -> Problem:
     """429: nothing was kept of this request."""
     return Problem(
         429,
         "overloaded",
-        "more commands wait for the store than we hold; nothing was kept of this one",
-        headers={"Retry-After": str(RETRY_AFTER_S)},
+        f"{detail}; nothing was kept of this one",
+        retry_soon=True,
     )
 
 
@@ -101,7 +113,9 @@ def as_problem(error: Exception) -> Problem:
         case Problem():
             return error
         case ExecutionTimeout():
-            return Problem(503, "too_slow", "this question takes too long to answer: narrow it")
+            return Problem(
+                503, "too_slow", "this question takes too long to answer: narrow it", retry_soon=True
+            )
         case Unavailable() | UnknownOutcome() | Contention() | TimeoutError() | PyMongoError():
             return unavailable()
         case Overloaded():
@@ -132,14 +146,11 @@ def request_id_of(scope: Any) -> str:
     return found
 
 
-_encode = msgspec.json.Encoder().encode
-
-
 def answer(problem: Problem, request_id: str) -> ASGIResponse:
     return ASGIResponse(
-        body=_encode(problem.body(request_id)),
+        body=encode(problem.body(request_id)),
         status_code=problem.status,
-        headers=problem.headers,
+        headers=problem.told_headers(request_id),
         media_type=MEDIA_TYPE,
     )
 
@@ -152,8 +163,8 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[dict[s
         place = f"{request.method} {request.url.path}"
         logger.bind(request_id=request_id, place=place).opt(exception=error).error("request failed")
     return Response(
-        msgspec.to_builtins(problem.body(request_id), builtin_types=()),
+        msgspec.to_builtins(problem.body(request_id), builtin_types=(), enc_hook=plain_value),
         status_code=problem.status,
-        headers=problem.headers,
+        headers=problem.told_headers(request_id),
         media_type=MEDIA_TYPE,
     )

@@ -1,15 +1,51 @@
-"""What became of a command, as a receipt or as a problem."""
+"""What became of a command, as its sender may see it: the 202, the receipt, or a problem."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters import commands
 from adapters.mongo import Document
 from api.problem import Problem
+
+_RECEIPT = ("target", "state", "attempts", "warnings", "follow_ups", "finished_at", "after")
+_EVENT = ("type", "at", "version", "data")
+_ERROR = ("code", "message", "path", "params", "diff")
+"""Of an error only what was written for its reader; the rest is the operator's."""
+
+
+def acceptance(document: Document) -> Document:
+    """The body of a 202, the same for every repeat of the key."""
+    return {
+        "command_id": document["_id"],
+        "type": document["type"],
+        "target": document["target"],
+        "state": "accepted",
+        "accepted_at": document["accepted_at"],
+    }
+
+
+def told_error(error: Document) -> Document:
+    """An error as a client may know it."""
+    return {name: error[name] for name in _ERROR if name in error}
+
+
+def told(document: Document, events: Sequence[Document] = ()) -> Document:
+    """What a client may know of its command, from the stored command and its events."""
+    out: Document = {"command_id": document["_id"], "type": document["type"]}
+    out |= {name: document[name] for name in _RECEIPT if name in document}
+    out["accepted_at"] = document["accepted_at"]
+    if document["state"] == "retrying":
+        out["next_at"] = document["next_at"]
+    if error := document.get("error"):
+        out["error"] = told_error(error)
+    if document["state"] == "applied" and events:
+        out["result"] = {"id": document["target"].partition(":")[2], "version": events[-1]["version"]}
+    out["history"] = [{"state": "accepted", "at": document["accepted_at"]}, *document.get("history", [])]
+    out["events"] = [{name: event[name] for name in _EVENT} for event in events]
+    return out
 
 
 def event_ids(command: Document) -> list[str]:
@@ -31,19 +67,18 @@ async def events_of(db: AsyncDatabase[Any], documents: Iterable[Document]) -> di
 
 async def receipt(db: AsyncDatabase[Any], document: Document) -> Document:
     events = await events_of(db, [document])
-    return commands.receipt(document, events.get(document["_id"], []))
+    return told(document, events.get(document["_id"], []))
 
 
 def ended_badly(receipt: Document) -> Problem:
     """The problem of a command that was final in time but not applied: 409 for a conflict, else 422."""
     state: str = receipt["state"]
     error: Document = receipt.get("error") or {}
-    detail: str = error.get("message") or f"the command is {state}"
     extra: Document = {name: error[name] for name in ("diff", "params", "path") if name in error}
     return Problem(
         409 if state == "conflict" else 422,
         error.get("code", state),
-        detail,
+        error.get("message") or f"the command is {state}",
         command_id=receipt["command_id"],
         state=state,
         receipt=receipt,

@@ -15,21 +15,23 @@ from loguru import logger
 from msgspec import Meta
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.mongo import Document
+from adapters.mongo import Document, document_id
 from adapters.passwords import Decoy, matches
 from adapters.tokens import Tokens
 from api import body
+from api.encoding import encode
 from api.identity import Identity
 from api.openapi import BEARER, operation, schema_of
-from api.problem import Problem
+from api.problem import Problem, overloaded
 from domain.permissions import granted
 
 CHECKS_AT_ONCE = 2
 """Password checks are CPU on purpose; more at once would starve everything else of this process."""
 
-MOST_ADDRESSES = 10_000
+MOST_WAITING = 64
+"""Logins that may wait for a check; a further one is told to come back."""
 
-_encode = msgspec.json.Encoder().encode
+MOST_ADDRESSES = 10_000
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,20 +49,32 @@ class Failures:
         self._monotonic = monotonic
         self._seen: dict[str, tuple[float, int]] = {}
 
-    def check(self, address: str) -> None:
-        """Raises: Problem 429."""
-        since, count = self._seen.get(address, (0.0, 0))
-        left = since + self._window - self._monotonic()
-        if count >= self._most and left > 0:
-            wait = {"Retry-After": str(int(left) + 1)}
-            raise Problem(429, "too_many_attempts", "too many failed logins from this address", headers=wait)
-
-    def count(self, address: str) -> None:
+    def begin(self, address: str) -> None:
+        """Counts the attempt as failed until `succeeded` says otherwise, so that attempts at the same time
+        cannot pass together. Raises: Problem 429: nothing was counted.
+        """
         now = self._monotonic()
         since, count = self._seen.get(address, (now, 0))
-        if len(self._seen) >= MOST_ADDRESSES:
-            self._seen.clear()
-        self._seen[address] = (now, 1) if now >= since + self._window else (since, count + 1)
+        left = since + self._window - now
+        if left <= 0:
+            since, count = now, 0
+        elif count >= self._most:
+            wait = {"Retry-After": str(int(left) + 1)}
+            raise Problem(429, "too_many_attempts", "too many failed logins from this address", headers=wait)
+        if count == 0:
+            # In the order of their windows' beginnings: the first is the one that ends first.
+            self._seen.pop(address, None)
+            if len(self._seen) >= MOST_ADDRESSES:
+                del self._seen[next(iter(self._seen))]
+        self._seen[address] = (since, count + 1)
+
+    def succeeded(self, address: str) -> None:
+        """Takes back what `begin` counted."""
+        since, count = self._seen.get(address, (0.0, 0))
+        if count > 1:
+            self._seen[address] = (since, count - 1)
+        else:
+            self._seen.pop(address, None)
 
 
 class Session:
@@ -82,6 +96,7 @@ class Session:
         self._new_id = new_id
         self._decoy = Decoy()
         self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
+        self._waiting = 0
         self._decoder = msgspec.json.Decoder(Login)
 
     async def login(self, request: Request[Any, Any, Any]) -> ASGIResponse:
@@ -89,11 +104,7 @@ class Session:
         body.check_media_type(headers)
         wanted, _ = body.decode(await body.read(headers, request.receive), self._decoder)
         address = request.client.host if request.client else "unknown"
-        self._failures.check(address)
-        user = await self._user(wanted.email.strip().lower())
-        if not await self._is_password(wanted.password, user) or user is None:
-            self._failures.count(address)
-            raise Problem(401, "invalid_credentials", "this address and password do not belong together")
+        user = await self._checked(wanted, address)
         token = self._tokens.issue(
             tenant_id=user["tenant_id"],
             user_id=user["id"],
@@ -107,25 +118,42 @@ class Session:
             "expires_in": int(self._tokens.lives.total_seconds()),
             "user": seen(user),
         }
-        return ASGIResponse(body=_encode(answer), headers={"cache-control": "no-store"})
+        return ASGIResponse(body=encode(answer), headers={"cache-control": "no-store"})
 
     async def me(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         person = await self._identity.person(request.headers.get("authorization", ""))
-        return ASGIResponse(body=_encode(seen(person.document)))
+        return ASGIResponse(body=encode(seen(person.document)))
 
     async def _user(self, email: str) -> Document | None:
         """The active user of that address; an unknown one costs as many questions."""
         known = await self._db["logins"].find_one({"_id": email})
-        key = f"{known['tenant_id']}/{known['user_id']}" if known else None
+        key = document_id(known["tenant_id"], known["user_id"]) if known else None
         return await self._db["users"].find_one({"_id": key, "active": True})
 
+    async def _checked(self, wanted: Login, address: str) -> Document:
+        """The user who logs in. Raises: Problem 401, 429."""
+        if self._waiting >= MOST_WAITING:
+            raise overloaded("more logins wait for their check than we hold")
+        self._waiting += 1
+        try:
+            async with self._checks:
+                # Only now: what came before us in the line may have used up the attempts.
+                self._failures.begin(address)
+                user = await self._user(wanted.email.strip().lower())
+                if not await self._is_password(wanted.password, user) or user is None:
+                    detail = "this address and password do not belong together"
+                    raise Problem(401, "invalid_credentials", detail)
+                self._failures.succeeded(address)
+                return user
+        finally:
+            self._waiting -= 1
+
     async def _is_password(self, password: str, user: Document | None) -> bool:
-        async with self._checks:
-            if user is None:
-                await asyncio.to_thread(self._decoy.check, password)
-                return False
-            await asyncio.to_thread(self._decoy.learn, user["password_hash"])
-            return await asyncio.to_thread(matches, password, user["password_hash"])
+        if user is None:
+            await asyncio.to_thread(self._decoy.check, password)
+            return False
+        await asyncio.to_thread(self._decoy.learn, user["password_hash"])
+        return await asyncio.to_thread(matches, password, user["password_hash"])
 
 
 def seen(user: Document) -> Document:

@@ -16,19 +16,22 @@ from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
-from adapters import commands, endings
+from adapters import endings
 from adapters.acts import Act
 from adapters.commands import State
 from adapters.hints import Line
 from adapters.mongo import Document
+from api import body
+from api.encoding import encode
 from api.hinting import HintSender
 from api.identity import Identity
-from api.openapi import BEARER, operation, parameter
-from api.problem import Problem, not_found, request_id_of
+from api.openapi import BEARER, operation, parameter, schema_of
+from api.problem import Fault, Problem, invalid, not_found, request_id_of
 from api.reads.paging import page, take_cursor, take_limit, take_order
 from api.reads.query import Parameter, conditions, parse, words
-from api.receipts import receipt
+from api.receipts import receipt, told
 from domain.actor import Actor
+from domain.fields import Reason
 from domain.ids import UUID7
 from tasks.catalogue import Catalogue
 from tasks.command import Spec
@@ -37,8 +40,6 @@ SEES_ALL = "ops.read"
 """With it one sees everybody's commands of the tenant, else one's own."""
 
 CANCELS_ALL = "ops.discard"
-
-_encode = msgspec.json.Encoder().encode
 _UUID7 = re.compile(UUID7)
 
 
@@ -48,6 +49,12 @@ def _command_ids(value: str) -> Document:
         raise ValueError("takes up to 200 command ids, separated by commas")
     return {"_id": {"$in": ids}}
 
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Reason | None = None
+
+
+_CANCEL = msgspec.json.Decoder(Cancel)
 
 FILTERS = {
     "state": words("state", get_args(State)),
@@ -87,7 +94,7 @@ class Tracking:
         document = await self._db["commands"].find_one(_visible(actor, SEES_ALL) | {"_id": id})
         if document is None:
             raise not_found("command", id[:100])
-        return ASGIResponse(body=_encode(await receipt(self._db, document)))
+        return ASGIResponse(body=encode(await receipt(self._db, document)))
 
     async def listing(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         actor = await self._actor(request)
@@ -96,12 +103,12 @@ class Tracking:
         order = take_order(given, SORTS, "-accepted")
         behind = take_cursor(given, order)
         wanted = [_visible(actor, SEES_ALL), *conditions(given, FILTERS), *([behind] if behind else [])]
-        found = await page(self._db["commands"], wanted, order, limit, without={"payload": 0})
-        items = [commands.receipt(document) for document in found.items]
+        found = await page(self._db["commands"], wanted, order, limit, projection={"payload": 0})
+        items = [told(document) for document in found.items]
         for item in items:
             # One asks for a command's events by its receipt.
             del item["events"]
-        return ASGIResponse(body=_encode({"items": items, "cursor": found.cursor}))
+        return ASGIResponse(body=encode({"items": items, "cursor": found.cursor}))
 
     async def cancel(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         actor = await self._actor(request)
@@ -115,7 +122,7 @@ class Tracking:
             tenant_id=actor.tenant_id,
             user_id=actor.user_id,
             via="api",
-            reason="",
+            reason=await _reason(request),
             at=self._now(),
             request_id=request_id_of(request.scope),
         )
@@ -124,9 +131,11 @@ class Tracking:
         except endings.TooLate as late:
             state = late.document["state"]
             raise Problem(409, "too_late", str(late), command_id=id, state=state) from None
+        except endings.ReasonNeeded as error:
+            raise invalid(Fault("/reason", "missing_field", str(error))) from None
         for line in lines:
             self._hints.hint(document["queue"], line)
-        return ASGIResponse(body=_encode(await receipt(self._db, document)))
+        return ASGIResponse(body=encode(await receipt(self._db, document)))
 
     def _cancel(self, id: str, act: Act) -> tuple[Document, list[Line]]:
         done = endings.cancel(self._acts_db, id, act, keys_kept=self._keys_kept)
@@ -137,11 +146,23 @@ class Tracking:
     async def catalogue(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         """What this actor may ask for; `allowed` is the door's present answer to the permission alone."""
         actor = await self._actor(request)
-        told = [_described(spec, actor) for spec in self._catalogue.values() if not spec.internal]
-        return ASGIResponse(body=_encode({"items": told}))
+        items = [_described(spec, actor) for spec in self._catalogue.values() if not spec.internal]
+        return ASGIResponse(body=encode({"items": items}))
 
     async def _actor(self, request: Request[Any, Any, Any]) -> Actor:
         return await self._identity.actor(request.headers.get("authorization", ""))
+
+
+async def _reason(request: Request[Any, Any, Any]) -> str:
+    """Why, if the request has a body; none says nothing. Raises: Problem 413, 415, 422."""
+    headers: body.Headers = dict(request.scope["headers"])
+    raw = await body.read(headers, request.receive)
+    if not raw:
+        return ""
+    body.check_media_type(headers)
+    wanted, plain = body.decode(raw, _CANCEL)
+    body.refuse_unstorable(plain)
+    return wanted.reason or ""
 
 
 def _visible(actor: Actor, to_all: str) -> Document:
@@ -187,11 +208,12 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         "/api/commands/{command_id:str}/cancel",
         status_code=200,
         operation_id="commands.cancel",
+        operation_class=operation(request=schema_of(Cancel), request_required=False),
         tags=["commands"],
         security=BEARER,
     )
     async def cancel(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
-        """Cancel a command that is not final yet; 409 `too_late` when it is."""
+        """Cancel a command that is not final yet, else 409 `too_late`; somebody else's needs a reason."""
         return await tracking.cancel(request, command_id)
 
     @get("/api/commands/catalogue", operation_id="commands.catalogue", tags=["commands"], security=BEARER)

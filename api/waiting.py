@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
 from adapters.mongo import Document
+from adapters.supervision import Supervised
 
 QUICKEST = timedelta(milliseconds=5)
 SLOWEST = timedelta(milliseconds=100)
@@ -30,17 +30,14 @@ class Waits:
         self._commands = commands
         self._waiting: dict[str, list[asyncio.Future[Document]]] = {}
         self._came = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self.poller = Supervised("waits", self._poll_for_ever)
 
     async def __aenter__(self) -> Waits:
-        self._task = asyncio.create_task(self._poll_for_ever(), name="waits")
+        self.poller.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self.poller.stop()
 
     async def final(self, command_id: str, within: timedelta) -> Document | None:
         """The command once it is final, read with majority; None when it is not so in time."""

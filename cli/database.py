@@ -7,9 +7,8 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters.settings import Settings
+from adapters.settings import DATABASE, Settings
 
-DEFAULT_NAME = "millwright"
 FIND_WITHIN_MS = 5000
 
 
@@ -19,4 +18,4 @@ def opened(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
     with MongoClient[dict[str, Any]](
         settings.mongo_uri, tz_aware=True, serverSelectionTimeoutMS=FIND_WITHIN_MS
     ) as client:
-        yield client.get_default_database(DEFAULT_NAME)
+        yield client.get_default_database(DATABASE)

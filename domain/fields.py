@@ -44,19 +44,21 @@ SignedDecimal = Annotated[
 ]
 
 _MOST = 1_000_000_000
+# Beyond it a float would round up to _MOST, which nothing further down takes.
+_MOST_FLOAT = 999_999_999.9999
 _POSITIVE = r"^(?=[0.]*[1-9])[0-9]{1,9}(\.[0-9]{1,4})?" + _END
 _SIGNED = r"^-?(?=[0.]*[1-9])[0-9]{1,9}(\.[0-9]{1,4})?" + _END
 
 Quantity = (
     Annotated[int, Meta(gt=0, lt=_MOST)]
-    | Annotated[float, Meta(ge=0.0001, lt=float(_MOST))]
+    | Annotated[float, Meta(ge=0.0001, le=_MOST_FLOAT)]
     | Annotated[str, Meta(pattern=_POSITIVE, description="decimal text, above zero")]
 )
 """More than zero, a number or decimal text, at most 4 decimals (a longer number is rounded)."""
 
 SignedQuantity = (
     Annotated[int, Meta(gt=-_MOST, lt=_MOST)]
-    | Annotated[float, Meta(gt=-float(_MOST), lt=float(_MOST))]
+    | Annotated[float, Meta(ge=-_MOST_FLOAT, le=_MOST_FLOAT)]
     | Annotated[str, Meta(pattern=_SIGNED, description="decimal text, not zero")]
 )
 """A number or decimal text; as a number it may be zero, which the handler must judge."""

@@ -16,7 +16,10 @@ Catalogue = Mapping[str, Spec]
 
 @cache
 def catalogue() -> Catalogue:
-    """All commands by wire name, sorted. Raises: RuntimeError when two files claim one name."""
+    """All commands by wire name, sorted.
+
+    Raises: RuntimeError: two files claim one name; TypeError: a payload names no target.
+    """
     found: dict[str, Spec] = {}
     for module in _modules(tasks):
         for value in vars(module).values():

@@ -6,6 +6,9 @@
     @handles("work_order.start", permission="workorders.execute", touches=("status",))
     def start(cmd: Start, work: Work) -> None: ...
 
+The target is what the payload names by `<kind>_id`; a create may bring its own `id`. The kind is the name's
+first word, or `target=` where the name begins with another.
+
 From that line follow the API's route, its OpenAPI entry, both permission checks and the worker's dispatch.
 """
 
@@ -40,6 +43,10 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """Needed of the actor at acceptance and again when applied; None: any signed-in user of the tenant."""
     touches: tuple[str, ...]
     """Top-level fields of the entity whose change since `base_version` is a conflict; none for appends."""
+    kind: str
+    """The target's: `work_order` of `work_order.parts.consume`."""
+    creates: bool
+    """Whether the payload names its target by an optional `id` rather than by `<kind>_id`."""
     numbered: bool
     internal: bool
     """Follow-ups only: no route, and refused at the door."""
@@ -48,41 +55,42 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int
     summary: str
 
-    @property
-    def kind(self) -> str:
-        """The target's kind: `work_order` of `work_order.parts.consume`."""
-        return self.type.partition(".")[0]
-
-    @property
-    def creates(self) -> bool:
-        """Whether the payload names its target by an optional `id` rather than by `<kind>_id`."""
-        return f"{self.kind}_id" not in self.payload.__struct_fields__
-
     def target_id(self, payload: Payload) -> str | None:
         """The id of the entity meant; None when a create leaves it to us."""
-        return getattr(payload, "id", None) if self.creates else getattr(payload, f"{self.kind}_id")
+        id: str | None = getattr(payload, "id" if self.creates else f"{self.kind}_id")
+        return id
 
 
 def handles(
     type: str,
     *,
     permission: str | None,
+    target: str | None = None,
     touches: tuple[str, ...] = (),
     numbered: bool = False,
     internal: bool = False,
     reads: Reads | None = None,
     schema_version: int = 1,
 ) -> Callable[[Handler[P]], Handler[P]]:
-    """Bind a handler to the wire name that it will answer to for ever."""
+    """Bind a handler to the wire name that it will answer to for ever.
+
+    Raises: TypeError: the payload names no target, so each command would get one of its own.
+    """
+    kind = target or type.partition(".")[0]
 
     def bind(handler: Handler[P]) -> Handler[P]:
         payload = get_type_hints(handler)["cmd"]
+        names = payload.__struct_fields__
+        if not {"id", f"{kind}_id"}.intersection(names):
+            raise TypeError(f"{type}: its payload has neither `{kind}_id` nor, to create one, `id`")
         spec = Spec(
             type=type,
             payload=payload,
             handler=handler,
             permission=permission,
             touches=touches,
+            kind=kind,
+            creates=f"{kind}_id" not in names,
             numbered=numbered,
             internal=internal,
             reads=reads,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from domain.asset import Asset, check_in_service
-from domain.errors import Missing
 from domain.ledger import Line
 from domain.work_order.books import booked
 from domain.work_order.model import WorkOrder
@@ -32,20 +29,3 @@ def book(work: Work, order: WorkOrder, entry: Line, event: str, **data: Any) -> 
     after = booked(order, entry)
     work.record(entry)
     settle(work, order, after, event, entry_id=entry.id, **data)
-
-
-def check_asset(work: Work, asset_id: str | None) -> None:
-    """Raises: Missing: unknown_asset. Rejected: asset_decommissioned.
-
-    A peek: many orders name one asset, and an order for an asset retired this very moment does no harm.
-    """
-    if asset_id is None:
-        return
-    asset = work.peek(Asset, asset_id)
-    if asset is None:
-        raise Missing("asset", asset_id, path="asset_id")
-    check_in_service(asset, path="asset_id")
-
-
-def asset_read(asset_id: str | None) -> Iterable[tuple[type[Asset], str]]:
-    return [(Asset, asset_id)] if asset_id else []

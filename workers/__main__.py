@@ -10,9 +10,11 @@ import threading
 from datetime import timedelta
 from typing import Any
 
-from adapters import logs, mongo, settings
+from adapters import guard, logs, mongo, settings
 from adapters.clock import SystemClock
 from adapters.mongo import TRANSACTION_LIFETIME
+from adapters.guard import DemoInProduction
+from adapters.mongo import Unavailable
 from adapters.settings import MILLISECOND, Settings
 from adapters.telemetry import Metrics
 from workers.app import WorkerProcess, run
@@ -24,7 +26,8 @@ FIND_PRIMARY = timedelta(seconds=5)
 def main() -> int:
     """Runs until SIGTERM or SIGINT.
 
-    Exit code 2: the settings are wrong; 1: the metrics port is taken.
+    Exit code 2: the settings are wrong; 1: the metrics port is taken, or, in production, the store
+    holds the demo or cannot be asked whether it does.
     """
     try:
         told = settings.from_environment()
@@ -32,6 +35,11 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     logs.configure(told, "worker")
+    try:
+        guard.refuse_demo(told)
+    except (DemoInProduction, Unavailable) as error:
+        sys.stderr.write(f"worker: {error}\n")
+        return 1
     metrics, stop = Metrics(), threading.Event()
     process = wired(told, metrics)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -42,7 +50,7 @@ def main() -> int:
             told.metrics_port,
             host=told.host,
             live=process.is_alive,
-            ready=lambda: not stop.is_set(),
+            ready=lambda: process.is_ready() and not stop.is_set(),
             exposition=metrics.exposition,
         )
     except OSError as error:

@@ -59,6 +59,7 @@ class WorkerProcess:
         metrics: Metrics | None = None,
     ) -> None:
         self._mongo = mongo
+        metrics = metrics or Metrics()
         self._started = False
         self.id = uuid7(clock.now(), secrets.token_bytes(10))
         self.presence = Presence(
@@ -88,7 +89,7 @@ class WorkerProcess:
             )
             for slot in range(SLOTS)
         ]
-        self.pool = Pool(executors, report=Report(metrics or Metrics()), monotonic=clock.monotonic)
+        self.pool = Pool(executors, report=Report(metrics), monotonic=clock.monotonic)
         stop_fetching = StopFetching(self._stop_fetching)
         self.broker: HintBroker = hints.broker(broker_url, [stop_fetching], timeout=SOCKET_TIMEOUT)
         dramatiq.actor(actor_name=hints.ACTOR, queue_name=QUEUES[0], broker=self.broker)(self._drain)
@@ -102,6 +103,8 @@ class WorkerProcess:
             now=now,
             new_id=self._new_id,
             monotonic=clock.monotonic,
+            metrics=metrics,
+            worker=self.id,
         )
 
     def start(self) -> None:
@@ -130,6 +133,10 @@ class WorkerProcess:
         threads = [*worker.consumers.values(), *worker.workers]
         ours = self.importer.is_alive() and self.presence.is_alive()
         return not self._started or (ours and all(thread.is_alive() for thread in threads))
+
+    def is_ready(self) -> bool:
+        """Started, and the store has answered our heartbeat lately."""
+        return self._started and self.presence.is_heard()
 
     def _drain(self, queue: str, lines: list[list[str]]) -> None:
         self.pool.drain(queue, [(tenant, target) for tenant, target in lines])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import msgspec
@@ -16,6 +15,9 @@ TICK_LIMIT = timedelta(seconds=5)
 """Bound on everything one tick asks of MongoDB."""
 
 AFTER_FAILURE = timedelta(seconds=1)
+STUCK = timedelta(seconds=60)
+"""A tick that takes longer will never end."""
+
 LEAVE_WITHIN = timedelta(milliseconds=500)
 
 
@@ -26,40 +28,61 @@ class Duty(msgspec.Struct, frozen=True):
     tick: Callable[[], timedelta]
 
 
-@contextmanager
-def performed(
-    duties: Iterable[Duty], over: threading.Event, *, monotonic: Callable[[], float]
-) -> Iterator[None]:
-    """Each duty on a thread of its own, so that none waits for another's store, until `over` is set."""
-    threads = [
-        threading.Thread(target=_repeat, args=(duty, over, monotonic), name=duty.name, daemon=True)
-        for duty in duties
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join(LEAVE_WITHIN.total_seconds() / len(threads))
+class Performance:
+    """The duties of one term, inside `with`: each on a thread of its own, so that none waits for another's
+    store, until `over` is set.
+
+    `over` is this term's alone: a tick that outlives its term, blocked in the store, is that thread's last.
+    """
+
+    def __init__(self, duties: Iterable[Duty], *, monotonic: Callable[[], float]) -> None:
+        self.over = threading.Event()
+        self._monotonic = monotonic
+        self._began: dict[str, float] = {}
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(duty,), name=duty.name, daemon=True)
+            for duty in duties
+        ]
+
+    def __enter__(self) -> Performance:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        for thread in self._threads:
+            thread.join(LEAVE_WITHIN.total_seconds() / len(self._threads))
+
+    def is_alive(self) -> bool:
+        """No duty's thread has died, none is STUCK in a tick. A term that is over is none to judge."""
+        if self.over.is_set():
+            return True
+        stuck_since = self._monotonic() - STUCK.total_seconds()
+        is_stuck = any(began < stuck_since for began in list(self._began.values()))
+        return not is_stuck and not any(map(_has_died, self._threads))
+
+    def _repeat(self, duty: Duty) -> None:
+        due = self._monotonic()
+        ailing = False
+        while not self.over.wait(max(due - self._monotonic(), 0)):
+            began = self._began[duty.name] = self._monotonic()
+            try:
+                with pymongo.timeout(TICK_LIMIT.total_seconds()):
+                    due = began + duty.tick().total_seconds()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next tick may fare better
+                known = isinstance(error, PyMongoError)  # a store that is slow or away needs no traceback
+                logger.opt(exception=not (ailing or known)).warning(
+                    "tick failed", duty=duty.name, reason=str(error)
+                )
+                ailing, due = True, self._monotonic() + AFTER_FAILURE.total_seconds()
+            else:
+                if ailing:
+                    logger.info("tick recovered", duty=duty.name)
+                ailing = False
+            finally:
+                del self._began[duty.name]
 
 
-def _repeat(duty: Duty, over: threading.Event, monotonic: Callable[[], float]) -> None:
-    due = monotonic()
-    ailing = False
-    while not over.wait(max(due - monotonic(), 0)):
-        began = monotonic()
-        try:
-            with pymongo.timeout(TICK_LIMIT.total_seconds()):
-                due = began + duty.tick().total_seconds()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next tick may fare better
-            known = isinstance(error, PyMongoError)  # a store that is slow or away needs no traceback
-            logger.opt(exception=not (ailing or known)).warning(
-                "tick failed", duty=duty.name, reason=str(error)
-            )
-            ailing, due = True, monotonic() + AFTER_FAILURE.total_seconds()
-        else:
-            if ailing:
-                logger.info("tick recovered", duty=duty.name)
-            ailing = False
+def _has_died(thread: threading.Thread) -> bool:
+    return thread.ident is not None and not thread.is_alive()

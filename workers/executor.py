@@ -47,6 +47,8 @@ class Drained(msgspec.Struct):
 
     verdicts: list[Verdict] = []
     again: list[Line] = []
+    accepted: Counter[str] = Counter()
+    """Follow-ups by type."""
 
     @property
     def states(self) -> Counter[tuple[str, State]]:
@@ -167,6 +169,7 @@ class Executor:
             verdicts, held = fold(commands, snapshot, chance=self._chance, forced=forced)
             begun = self._uow.write(snapshot.changes, now=now, keys_kept=self._keys_kept)
         done.verdicts += verdicts
+        done.accepted.update(follow_up["type"] for follow_up in snapshot.changes.follow_ups)
         # Who lost one of our lines has dropped its hint, perhaps for a command newer than our snapshot.
         ours = heads.lines if self._now() - now >= LOSERS_PATIENCE else heads.more
         done.again += begun + [line for line in ours if line not in held]

@@ -15,7 +15,7 @@ from pymongo.database import Database
 
 from adapters.commands import Key, Origin, fingerprint, fresh, target_of
 from adapters.hints import Line
-from adapters.import_report import running_commands
+from adapters.import_report import unsettled_commands
 from adapters.imports import OPEN, mapping_of, open_file
 from adapters.intake import accept_many
 from adapters.mongo import Document, translated
@@ -29,10 +29,17 @@ from workers.import_plan import SCOPE, Plan, Planner
 
 CHUNK_ROWS = 100
 MOST_ACTIVE = 2_000
-"""Commands of one import that may be on their way at once, so that it cannot flood the queue."""
+"""Commands of one import that may be on their way or parked at once, so that it cannot flood the queue."""
 
 Hint = Callable[[Sequence[Line]], None]
+Count = Callable[[Sequence[Document]], None]
+"""Hears of commands that were accepted just now; a repeat is none."""
+
 Judged = Row | tuple[int, list[Fault]]
+
+
+UNTRIED: Document = {"failures": 0, "tried_by": []}
+"""It moves: whatever went wrong before is over."""
 
 
 class Lost(Exception):
@@ -51,6 +58,7 @@ class Run:
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         hint: Hint,
+        count: Count,
         chunk_rows: int = CHUNK_ROWS,
         most_active: int = MOST_ACTIVE,
     ) -> None:
@@ -61,6 +69,7 @@ class Run:
         self._now = now
         self._new_id = new_id
         self._hint = hint
+        self._count = count
         self._chunk_rows = chunk_rows
         self._most_active = most_active
         self._mapping = mapping_of(found)
@@ -81,7 +90,7 @@ class Run:
             if self._plan is None:
                 self._plan = self._next()
             if self._plan is None:
-                self._write(lease, {"sent_at": self._now()})
+                self._write(lease, {"sent_at": self._now()} | UNTRIED)
                 self.exhausted = True
                 return True
             if not self._found["dry_run"]:
@@ -113,15 +122,16 @@ class Run:
         return self._planner.plan(rows, [judged for judged in chunk if not isinstance(judged, Row)])
 
     def _has_room(self, more: int) -> bool:
-        running = running_commands(
+        unsettled = unsettled_commands(
             self._db, self._found["tenant_id"], self._found["_id"], most=self._most_active + 1
         )
-        return running == 0 or running + more <= self._most_active
+        return unsettled == 0 or unsettled + more <= self._most_active
 
     def _send(self, plan: Plan) -> None:
         if plan.steps:
             commands = [self._command(line, step) for line, step in plan.steps]
-            accept_many(self._db.commands, commands)
+            accepted = accept_many(self._db.commands, commands)
+            self._count([one.document for one in accepted if not one.replayed])
             self._hint([(command["tenant_id"], command["target"]) for command in commands])
         if plan.remembered:
             kept = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in plan.remembered]
@@ -135,7 +145,7 @@ class Run:
     def _move(self, lease: Lease, plan: Plan) -> None:
         counts = {name: self._counts.get(name, 0) + plan.counts.get(name, 0) for name in self._counts}
         cursor = self._cursor + plan.counts["rows"]
-        self._write(lease, {"state": "running", "cursor": cursor, "counts": counts, "failures": 0})
+        self._write(lease, {"state": "running", "cursor": cursor, "counts": counts} | UNTRIED)
         self._cursor, self._counts = cursor, counts
 
     def _write(self, lease: Lease, values: Document) -> None:

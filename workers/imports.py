@@ -2,25 +2,33 @@
 
 The lease is on the tenant and the import's *name*: two imports of one name go one after the other, whichever
 processes they meet. It saves work; doing twice is harmless, because every command's key comes from its row.
+
+An import that ends its process leaves no exception to count. So a process puts its mark on the import
+(`tried_by`) before it begins, and takes it off when it leaves alive; a cursor that moves wipes them all.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 from loguru import logger
+from pymongo import ReturnDocument
 from pymongo.database import Database
 
 from adapters.hints import Line, Unheard
 from adapters.import_report import running_commands, show
 from adapters.imports import OPEN, ended
 from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome, translated
+from adapters.telemetry import Metrics
 from domain.importing.table import BadFile
 from locks.fence import fenced, stamped
+from locks.keeper import Keeper
 from locks.lease import Lease, Leases, Unreachable
 from tasks.catalogue import Catalogue
 from workers.import_run import CHUNK_ROWS, MOST_ACTIVE, Hint, Lost, Run
@@ -31,12 +39,25 @@ WAITING = timedelta(milliseconds=50)
 """Between looks at an import whose commands must first be applied."""
 
 MOST_FAILURES = 5
-"""Faults of ours in a row after which an import is given up, rather than tried for ever."""
+"""Faults of ours and processes that died of it, without a row in between, after which an import is given up
+rather than tried for ever."""
+
+MOST_SENDING = 2
+"""Imports of one tenant whose rows are sent at once, the oldest first: who has many slows nobody else."""
 
 
-class _Held(msgspec.Struct):
-    lease: Lease
+GIVEN_UP = {"code": "internal_error", "message": "the import met a fault of ours"}
+
+
+class Hopeless(Exception):
+    """It has failed, or ended its process, too often."""
+
+
+class _Held(msgspec.Struct, frozen=True):
+    keeper: Keeper
     run: Run
+    let_go: Callable[[], None]
+    """Raises: Unreachable."""
 
 
 class Importer:
@@ -51,17 +72,21 @@ class Importer:
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         monotonic: Callable[[], float],
+        metrics: Metrics,
+        worker: str,
         chunk_rows: int = CHUNK_ROWS,
         most_active: int = MOST_ACTIVE,
         lease_ttl: timedelta = LEASE,
     ) -> None:
-        """`send(queue, lines)` hints, or raises Unheard."""
+        """`send(queue, lines)` hints, or raises Unheard. `worker` is the id of this process and no other."""
         self._db = db
         self._catalogue = catalogue
         self._send = send
         self._now = now
         self._new_id = new_id
         self._monotonic = monotonic
+        self._metrics = metrics
+        self._worker = worker
         self._chunk_rows = chunk_rows
         self._most_active = most_active
         self._ttl = lease_ttl
@@ -79,7 +104,7 @@ class Importer:
         if self._thread.ident is not None:
             self._thread.join()
         for id in list(self._held):
-            self._drop(id)
+            self._leave(id)
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
@@ -87,7 +112,7 @@ class Importer:
     def tick(self) -> timedelta:
         """One step of each open import that is ours. Returns how long to rest. Raises: Unavailable."""
         with translated():
-            open_ones = list(self._db.imports.find({"active": True}).sort("_id"))
+            open_ones = list(_in_turn(self._db.imports.find({"active": True}).sort("_id")))
         for id in self._held.keys() - {found["_id"] for found in open_ones}:
             self._drop(id)
         rests = [self._attend(found) for found in open_ones]
@@ -112,38 +137,48 @@ class Importer:
             logger.bind(import_id=id).warning("the import waits for the store", reason=str(error))
         except Lost:
             logger.bind(import_id=id).info("the import is another's now, or cancelled")
-            self._drop(id)
+            self._leave(id)
         except BadFile as bad:
             self._fail(found, {"code": bad.code, "message": bad.message})
+        except Hopeless:
+            self._fail(found, GIVEN_UP)
         except Exception:  # noqa: BLE001 - whatever it is, it must not end the thread, and ends the import
             logger.exception("the import met a fault of ours", import_id=id)
             self._count_failure(found)
         return IDLE
 
     def _hold(self, found: Document) -> _Held | None:
-        """The run of this import, under a lease that is good for another step; None: it is not ours."""
+        """The run of this import, under a lease that still holds; None: it is not ours."""
         held = self._held.get(found["_id"])
         if held is not None:
-            if held.lease.deadline - self._monotonic() > self._ttl.total_seconds() / 2:
-                return held
-            if extended := self._leases.extend(held.lease):
-                held.lease = extended
-                return held
-            raise Lost(found["_id"])
+            if not held.keeper.held:
+                raise Lost(found["_id"])
+            return held
         lease = self._leases.acquire(f"import:{found['tenant_id']}/{found['name']}", ttl=self._ttl)
         if lease is None:
             return None
-        try:
+        with ExitStack() as stack:
+            # Kept from the first moment: reading up to the cursor takes longer than the lease.
+            keeper = stack.enter_context(Keeper(self._leases, lease, monotonic=self._monotonic))
             # Read again: the one before us may have moved on since we looked.
-            with translated():
-                fresh = self._db.imports.find_one({"_id": found["_id"], "state": {"$in": list(OPEN)}})
+            fresh = self._mark(found["_id"])
             if fresh is None:
                 raise Lost(found["_id"])
-            self._held[found["_id"]] = _Held(lease, self._run(fresh))
-        except BaseException:
-            self._leases.release(lease)
-            raise
+            run = self._run(fresh)
+            self._held[found["_id"]] = _Held(keeper, run, stack.pop_all().close)
         return self._held[found["_id"]]
+
+    def _mark(self, id: str) -> Document | None:
+        """The import as it is now, with our mark on it; None: it has ended. Raises: Hopeless."""
+        with translated():
+            fresh: Document | None = self._db.imports.find_one_and_update(
+                {"_id": id, "state": {"$in": list(OPEN)}},
+                {"$addToSet": {"tried_by": self._worker}},
+                return_document=ReturnDocument.AFTER,
+            )
+        if fresh is not None and fresh["failures"] + len(fresh["tried_by"]) - 1 >= MOST_FAILURES:
+            raise Hopeless(id)
+        return fresh
 
     def _run(self, found: Document) -> Run:
         return Run(
@@ -153,9 +188,14 @@ class Importer:
             now=self._now,
             new_id=self._new_id,
             hint=self._hinter(found["_id"]),
+            count=self._count,
             chunk_rows=self._chunk_rows,
             most_active=self._most_active,
         )
+
+    def _count(self, accepted: Sequence[Document]) -> None:
+        for type, number in Counter(command["type"] for command in accepted).items():
+            self._metrics.commands_accepted.labels(type).inc(number)
 
     def _hinter(self, id: str) -> Hint:
         def hint(lines: Any) -> None:
@@ -168,11 +208,11 @@ class Importer:
 
     def _advance(self, found: Document, held: _Held) -> timedelta:
         if not held.run.exhausted:
-            return timedelta() if held.run.step(held.lease) else WAITING
+            return timedelta() if held.run.step(held.keeper.lease) else WAITING
         with translated():
             if running_commands(self._db, found["tenant_id"], found["_id"], most=1):
                 return WAITING
-            self._finish(found, held.lease)
+            self._finish(found, held.keeper.lease)
         return timedelta()
 
     def _finish(self, found: Document, lease: Lease) -> None:
@@ -194,7 +234,7 @@ class Importer:
         with translated():
             self._db.imports.update_one({"_id": found["_id"]}, {"$inc": {"failures": 1}})
         if found["failures"] + 1 >= MOST_FAILURES:
-            self._fail(found, {"code": "internal_error", "message": "the import met a fault of ours"})
+            self._fail(found, GIVEN_UP)
 
     def _end(self, found: Document, lease: Lease, update: Document) -> None:
         mine = fenced({"_id": found["_id"], "state": {"$in": list(OPEN)}}, lease)
@@ -202,11 +242,31 @@ class Importer:
             raise Lost(found["_id"])
         self._drop(found["_id"])
 
+    def _leave(self, id: str) -> None:
+        """Go alive: whatever happens to this import now, it is not by us."""
+        self._drop(id)
+        try:
+            with translated():
+                self._db.imports.update_one({"_id": id}, {"$pull": {"tried_by": self._worker}})
+        except (Unavailable, Contention, UnknownOutcome) as error:
+            logger.bind(import_id=id).info("our mark stays on the import", reason=str(error))
+
     def _drop(self, id: str) -> None:
         held = self._held.pop(id, None)
         if held is None:
             return
         try:
-            self._leases.release(held.lease)
+            held.let_go()
         except Unreachable as error:
             logger.bind(import_id=id).info("the lease is left to expire", reason=str(error))
+
+
+def _in_turn(open_ones: Iterable[Document]) -> Iterator[Document]:
+    """Those to be attended to, oldest first: MOST_SENDING of each tenant, and all whose rows are sent."""
+    sending: Counter[str] = Counter()
+    for found in open_ones:
+        if "sent_at" not in found:
+            sending[found["tenant_id"]] += 1
+            if sending[found["tenant_id"]] > MOST_SENDING:
+                continue
+        yield found

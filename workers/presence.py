@@ -17,6 +17,7 @@ from adapters.mongo import Document, Unavailable, translated
 
 HEARTBEAT = timedelta(seconds=2)
 ANSWER_WITHIN = timedelta(seconds=5)
+HEARD_WITHIN = 5 * HEARTBEAT
 BATCH_LIMIT = timedelta(seconds=20)
 """A batch older than this is stuck: its process stops its heartbeat and ends itself."""
 
@@ -30,6 +31,11 @@ class ServerClock:
 
     def tell(self, server_time: datetime) -> None:
         self._told = (server_time, self._monotonic())
+
+    @property
+    def age(self) -> timedelta:
+        """How long ago the server was heard."""
+        return timedelta.max if self._told is None else timedelta(seconds=self._monotonic() - self._told[1])
 
     def now(self) -> datetime:
         """Raises: Unavailable: the server has not been heard yet."""
@@ -69,6 +75,10 @@ class Presence:
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
+
+    def is_heard(self) -> bool:
+        """Whether the store has taken a heartbeat of ours within HEARD_WITHIN."""
+        return self.clock.age < HEARD_WITHIN
 
     def stop(self, *, finished: bool) -> None:
         """Leave in good order: what this worker wrote of itself goes, so nobody looks for losses. Unless a

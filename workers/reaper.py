@@ -19,6 +19,7 @@ from adapters import hints, waiters
 from adapters.commands import KEYS_KEPT, QUEUES, event
 from adapters.hints import Unheard
 from adapters.mongo import CODEC, TRANSACTION, Contention, Document, translated
+from adapters.telemetry import Metrics
 from adapters.verdicts import Verdict, verdict_update
 from domain.kinds import ENTITIES
 from workers import primary
@@ -72,6 +73,7 @@ class Reaper:
         mongo: MongoClient[Any],
         database: str,
         broker: Broker,
+        metrics: Metrics,
         *,
         gone: timedelta = GONE,
         grace: timedelta = GRACE,
@@ -79,6 +81,7 @@ class Reaper:
         self._mongo = mongo
         self._db = mongo.get_database(database, codec_options=CODEC)
         self._broker = broker
+        self._metrics = metrics
         self._gone = gone
         self._attention = Attention(gone=gone, grace=grace)
 
@@ -128,10 +131,13 @@ class Reaper:
                 for command in self._lose(batch["ids"], now, session)
             ]
             self._db.batches.delete_many({"worker": worker["_id"]}, session=session)
+        for command in lost:
+            if command["state"] == "dead":
+                self._metrics.commands_final.labels(command["type"], "dead").inc()
         self._tell(worker, lost)
 
     def _lose(self, ids: Sequence[str], now: datetime, session: ClientSession) -> list[Document]:
-        """Write one batch's loss on those of its commands that are not settled; returns them."""
+        """Write one batch's loss on those of its commands that are not settled; returns them as left."""
         lost = list(self._db.commands.find({"_id": {"$in": ids}, "active": True}, session=session))
         if len(ids) > 1:
             still = {"_id": {"$in": [command["_id"] for command in lost]}}
@@ -146,6 +152,7 @@ class Reaper:
             self._db.commands.update_one({"_id": command["_id"]}, update, session=session)
             if losses >= LOSSES:
                 waiters.strand(self._db, session, [command], now)
+                command["state"] = "dead"
         return lost
 
     def _death(self, command: Document, now: datetime, session: ClientSession) -> Document:

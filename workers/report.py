@@ -16,6 +16,8 @@ class Report:
         self._metrics = metrics
 
     def __call__(self, queue: str, drained: Drained, seconds: float) -> None:
+        for type, count in drained.accepted.items():
+            self._metrics.commands_accepted.labels(type).inc(count)
         if not drained.verdicts:
             return
         self._metrics.batch_size.observe(len(drained.verdicts))

@@ -14,14 +14,16 @@ from loguru import logger
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters import hints, logs, mongo, settings
+from adapters import guard, hints, logs, mongo, settings
 from adapters.clock import Clock, SystemClock
+from adapters.guard import DemoInProduction
+from adapters.mongo import Unavailable
 from adapters.settings import Settings
 from adapters.telemetry import Metrics
 from locks.keeper import Keeper
 from locks.lease import Lease, Leases, Unreachable
 from workers import gauges, primary, purge, reaper
-from workers.duties import Duty, performed
+from workers.duties import Duty, Performance
 from workers.epoch import Epoch
 from workers.probes import Probes
 from workers.reaper import Reaper
@@ -51,7 +53,8 @@ class Scheduler:
         self._clock = clock
         self._stop = threading.Event()
         self._on_lost = on_lost
-        self._over = threading.Event()
+        self._answered = False
+        self._performing: Performance | None = None
         self.leading: Lease | None = None
 
     def run(self) -> None:
@@ -70,34 +73,47 @@ class Scheduler:
     def stop(self) -> None:
         """From another thread than the one that runs."""
         self._stop.set()
-        self._over.set()
+        if performing := self._performing:
+            performing.over.set()
+
+    def is_alive(self) -> bool:
+        """False asks for a restart: a duty has died or hangs."""
+        return (performing := self._performing) is None or performing.is_alive()
+
+    def is_ready(self) -> bool:
+        """It leads, or could: the store has answered about the lease."""
+        return self._answered and not self.stopping
 
     def _stand(self) -> Lease | None:
         try:
-            return self._leases.acquire(LEASE, ttl=TTL)
+            lease = self._leases.acquire(LEASE, ttl=TTL)
         except Unreachable as error:
+            self._answered = False
             logger.warning("no answer about the lease", lease=LEASE, reason=str(error))
             return None
+        self._answered = True
+        return lease
 
     def _lead(self, lease: Lease) -> None:
-        self._over.clear()
-        if self._stop.is_set():  # told between the two lines above
-            self._over.set()
         logger.info("leading", lease=LEASE, fence=lease.token)
-        keeper = Keeper(self._leases, lease, monotonic=self._clock.monotonic, on_lost=self._lose)
-        self.leading = lease
+        performance = Performance(self._term(), monotonic=self._clock.monotonic)
+
+        def lose() -> None:
+            self._on_lost()
+            performance.over.set()
+
+        keeper = Keeper(self._leases, lease, monotonic=self._clock.monotonic, on_lost=lose)
+        self.leading, self._performing = lease, performance
+        if self._stop.is_set():  # told before there was a performance to end
+            performance.over.set()
         try:
-            with keeper, performed(self._term(), self._over, monotonic=self._clock.monotonic):
-                self._over.wait()
+            with keeper, performance:
+                performance.over.wait()
         except Unreachable as error:
             logger.warning("lease not released, it will expire", lease=LEASE, reason=str(error))
         finally:
-            self.leading = None
+            self.leading = self._performing = None
         logger.info("no longer leading", lease=LEASE, fence=lease.token, lost=keeper.lost.is_set())
-
-    def _lose(self) -> None:
-        self._on_lost()
-        self._over.set()
 
 
 def relay_duty(relay: Relay) -> Duty:
@@ -144,7 +160,7 @@ def terms(client: MongoClient[Any], told: Settings, metrics: Metrics) -> Term:
         epoch = Epoch(broker.client, new=lambda: str(uuid4()))
         return (
             relay_duty(Relay(client[told.database], broker, has_lost_hints=epoch.has_changed)),
-            reaper_duty(Reaper(client, told.database, broker)),
+            reaper_duty(Reaper(client, told.database, broker, metrics)),
             gauges_duty(client, told.database, metrics),
             purge_duty(client[told.database], told.idempotency_ttl),
         )
@@ -153,13 +169,19 @@ def terms(client: MongoClient[Any], told: Settings, metrics: Metrics) -> Term:
 
 
 def main() -> int:
-    """Runs until SIGTERM or SIGINT. Exit code 2: the settings are wrong; 1: the metrics port is taken."""
+    """Runs until SIGTERM or SIGINT. Exit code 2: the settings are wrong; 1: the metrics port is taken, or, in
+    production, the store holds the demo or cannot be asked whether it does."""
     try:
         told = settings.from_environment()
     except settings.SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     logs.configure(told, "scheduler")
+    try:
+        guard.refuse_demo(told)
+    except (DemoInProduction, Unavailable) as error:
+        sys.stderr.write(f"scheduler: {error}\n")
+        return 1
     metrics = Metrics()
     scheduler = wired(told, metrics)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -169,8 +191,8 @@ def main() -> int:
         probes = Probes(
             told.metrics_port,
             host=told.host,
-            live=lambda: True,
-            ready=lambda: not scheduler.stopping,
+            live=scheduler.is_alive,
+            ready=scheduler.is_ready,
             exposition=metrics.exposition,
         )
     except OSError as error:

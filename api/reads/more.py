@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -14,6 +13,7 @@ from litestar.response import Stream
 from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 
+from api.encoding import encode
 from api.openapi import BEARER, operation, parameter
 from api.problem import not_found
 from api.reads import exports, overview, timeline
@@ -23,8 +23,6 @@ from api.reads.query import conditions, parse
 from api.reads.resources import WORK_ORDERS
 
 EXPORT = "importexport.export"
-
-_encode = msgspec.json.Encoder().encode
 
 
 def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) -> list[HTTPRouteHandler]:
@@ -52,7 +50,7 @@ def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) 
         )
         if not found["items"] and not after:
             await reader.find(WORK_ORDERS, actor, id)
-        return ASGIResponse(body=_encode(found))
+        return ASGIResponse(body=encode(found))
 
     @get("/api/exports/{file:str}", operation_id="exports", tags=["read"], security=BEARER)
     async def export(request: Request[Any, Any, Any], file: FromPath[str]) -> Stream:
@@ -75,6 +73,6 @@ def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) 
     async def show_overview(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Counts and charts for the first screen."""
         actor = await reader.actor(request, WORK_ORDERS.permission)
-        return ASGIResponse(body=_encode(await overview.overview(db, actor.tenant_id, now())))
+        return ASGIResponse(body=encode(await overview.overview(db, actor.tenant_id, now())))
 
     return [show_timeline, export, show_overview]

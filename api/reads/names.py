@@ -7,14 +7,14 @@ from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.mongo import Document
+from adapters.mongo import Document, document_id
 
 
 async def of(
     db: AsyncDatabase[Any], collection: str, tenant_id: str, ids: Iterable[str | None]
 ) -> dict[str, str]:
     """Names by id, of those that exist in the tenant."""
-    keys = [f"{tenant_id}/{id}" for id in {id for id in ids if id}]
+    keys = [document_id(tenant_id, id) for id in {id for id in ids if id}]
     if not keys:
         return {}
     found = db[collection].find({"_id": {"$in": keys}}, {"id": 1, "name": 1})

@@ -99,10 +99,10 @@ async def page(
     order: Order,
     limit: int,
     *,
-    without: Document,
+    projection: Document,
 ) -> Page:
     """One page and where the next begins. Raises: ExecutionTimeout: the filter needs too long."""
-    found = collection.find({"$and": conditions}, without).sort(order.spec).limit(limit + 1)
+    found = collection.find({"$and": conditions}, projection).sort(order.spec).limit(limit + 1)
     rows = await found.max_time_ms(SEARCH_DEADLINE_MS).to_list()
     more = len(rows) > limit
     rows = rows[:limit]

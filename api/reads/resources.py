@@ -13,9 +13,9 @@ from domain.actor import Actor
 from domain.asset import Criticality
 from domain.request import Status as RequestStatus
 from domain.work_order.model import Priority, Type
-from domain.work_order.transitions import Status
+from domain.work_order.transitions import OPEN, STATUSES, Status
 
-FINISHED = ("completed", "closed", "cancelled")
+FINISHED: tuple[Status, ...] = tuple(status for status in STATUSES if status not in OPEN)
 
 
 def _everything(_: Actor) -> Document:
@@ -38,12 +38,17 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     sorts: Mapping[str, str]
     default_sort: str = "-created_at"
     visible: Callable[[Actor], Document] = _everything
-    hidden: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    """The only fields shown; none named: all but the store's own."""
+    named: tuple[str, ...] = ()
+    """Fields that hold ids of others, beside which a document shows their names of now."""
 
     @property
-    def without(self) -> Document:
-        """The projection: no list or document shows these."""
-        return dict.fromkeys(("tenant_id", "schema_version", "guards", *self.hidden), 0)
+    def projection(self) -> Document:
+        """What is read of a document; what is not read cannot be shown."""
+        if self.shown:
+            return dict.fromkeys(self.shown, 1)
+        return dict.fromkeys(("tenant_id", "schema_version", "guards"), 0)
 
     def selects(self, actor: Actor) -> Document:
         """What every question of this actor is narrowed to: the tenant first, always."""
@@ -80,6 +85,7 @@ WORK_ORDERS = Resource(
         **_TIMES,
     },
     sorts=_SORTS | {"due_at": "due_at", "number": "number", "title": "title", "completed_at": "completed_at"},
+    named=("asset_id", "assignee_ids", "parts"),
 )
 
 ASSETS = Resource(
@@ -97,6 +103,7 @@ ASSETS = Resource(
         **_TIMES,
     },
     sorts=_SORTS | {"name": "name", "tag": "tag"},
+    named=("parent_id",),
     default_sort="name",
 )
 
@@ -143,7 +150,7 @@ USERS = Resource(
     },
     sorts={"name": "name", "email": "email", "created_at": "created_at", "id": "_id"},
     default_sort="name",
-    hidden=("password_hash", "token_version", "failed_logins", "locked_until", "otp"),
+    shown=("id", "version", "email", "name", "roles", "active", "created_at", "updated_at"),
 )
 
 RESOURCES: tuple[Resource, ...] = (WORK_ORDERS, ASSETS, PARTS, REQUESTS, USERS)
@@ -152,7 +159,3 @@ RESOURCES: tuple[Resource, ...] = (WORK_ORDERS, ASSETS, PARTS, REQUESTS, USERS)
 def plain(document: Document) -> Document:
     """A document as a client sees it; its own `_id` begins with the tenant and stays inside."""
     return {name: value for name, value in document.items() if name != "_id"}
-
-
-def document_id(actor: Actor, id: str) -> str:
-    return f"{actor.tenant_id}/{id}"

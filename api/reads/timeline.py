@@ -11,7 +11,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo import Document
 from api.reads.query import bad
-from api.receipts import events_of
+from api.receipts import events_of, told_error
 from domain.ids import UUID7
 
 MOST_EVENTS = 2_000
@@ -108,7 +108,7 @@ def _item(id: str, command: Document | None, events: list[Document]) -> Document
         }
     item |= {name: command[name] for name in _COMMAND if name in command}
     if error := item.get("error"):
-        item["error"] = {name: error[name] for name in ("code", "message", "path", "params") if name in error}
+        item["error"] = told_error(error)
     return item | {
         "accepted_at": command["accepted_at"],
         "finished_at": command.get("finished_at"),

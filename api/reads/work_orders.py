@@ -21,6 +21,9 @@ LEDGER = {
 }
 """The document's list for each kind of ledger row."""
 
+MOST_ROWS = 1_000
+"""Of one order's ledger in one answer."""
+
 _ROW_HIDDEN = ("_id", "tenant_id", "target", "kind")
 
 
@@ -44,14 +47,21 @@ def _shape(document: Document, assets: dict[str, str], users: dict[str, str]) ->
 
 
 async def whole(db: AsyncDatabase[Any], tenant_id: str, document: Document) -> Document:
-    """One order with its ledger, oldest row first; voided rows are there and say so."""
+    """One order with the newest MOST_ROWS of its ledger, oldest row first; voided rows are there and say so.
+
+    `ledger` {shown, total} counts its rows, so that a reader knows whether older ones are left out.
+    """
     (shape,) = await shaped(db, tenant_id, [document])
     query = {"tenant_id": tenant_id, "target": f"work_order:{document['id']}"}
     lists: dict[str, list[Document]] = {name: [] for name in LEDGER.values()}
-    async for row in db["entries"].find(query).sort("_id", 1):
+    newest = await db["entries"].find(query).sort("_id", -1).limit(MOST_ROWS).to_list()
+    total = len(newest)
+    if total == MOST_ROWS:
+        total = await db["entries"].count_documents(query)
+    for row in reversed(newest):
         if row["kind"] in LEDGER:
             seen = {name: value for name, value in row.items() if name not in _ROW_HIDDEN}
             lists[LEDGER[row["kind"]]].append(seen)
     parts = await names.of(db, "parts", tenant_id, [line["part_id"] for line in shape.get("parts", ())])
     shape["parts"] = [line | {"name": parts.get(line["part_id"])} for line in shape.get("parts", ())]
-    return shape | lists
+    return shape | lists | {"ledger": {"shown": len(newest), "total": total}}

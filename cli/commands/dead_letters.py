@@ -17,10 +17,19 @@ from rich.table import Column, Table
 from adapters import dead_letters, hints, mongo
 from adapters.acts import Act
 from adapters.clock import SystemClock
-from adapters.dead_letters import Edit, NoSuchCommand, NotDead, OtherTarget, Outcome
-from adapters.mongo import Contention, Unavailable, UnknownOutcome
-from adapters.settings import Settings, from_environment
-from cli.database import DEFAULT_NAME, FIND_WITHIN_MS
+from adapters.dead_letters import (
+    Edit,
+    NoSuchCommand,
+    NotAllowed,
+    NotDead,
+    NotEditable,
+    OtherTarget,
+    Outcome,
+)
+from adapters.mongo import Contention, Unavailable, UnknownOutcome, Unwritable, document_id
+from adapters.settings import DATABASE, Settings, from_environment
+from adapters.storable import Unstorable
+from cli.database import FIND_WITHIN_MS
 from cli.stop import Stop
 from domain.ids import uuid7
 from domain.permissions import allows, granted
@@ -64,7 +73,9 @@ def show(command_id: CommandId) -> None:
     error = command.get("error", {})
     traceback = error.pop("traceback", None)
     known = {name: value for name, value in command.items() if name not in ("seq", "idempotency")}
-    out.print(msgspec.json.format(msgspec.json.encode(known, enc_hook=str), indent=2).decode(), markup=False)
+    out.print(
+        msgspec.json.format(msgspec.json.encode(known, enc_hook=_plain), indent=2).decode(), markup=False
+    )
     if traceback:
         out.print(traceback, markup=False)
 
@@ -110,10 +121,15 @@ def discard(
     Console().print(f"{command_id} is discarded.")
 
 
+def _plain(value: Any) -> Any:
+    """The store's own number type is a number, whatever else it holds is shown as text."""
+    return int(value) if isinstance(value, int) else str(value)
+
+
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
     with mongo.client(settings.mongo_uri, serverSelectionTimeoutMS=FIND_WITHIN_MS) as client:
-        yield client.get_default_database(DEFAULT_NAME)
+        yield client.get_default_database(DATABASE)
 
 
 def _refusals(act: Callable[[], T]) -> T:
@@ -124,6 +140,8 @@ def _refusals(act: Callable[[], T]) -> T:
         raise Stop(f"There is no command {error}.") from None
     except (NotDead, OtherTarget) as error:
         raise Stop(f"Nothing was done: {error}.") from None
+    except Unwritable as error:
+        raise Stop(f"Nothing was done: MongoDB refuses it: {error}") from None
     except (Unavailable, UnknownOutcome, Contention) as error:
         raise Stop(
             f"MongoDB did not answer as it should; look whether it was done, and repeat: {error}"
@@ -148,7 +166,11 @@ def _act(db: Database[dict[str, Any]], tenant_id: str, reason: str, login: str |
 
 def _user(db: Database[dict[str, Any]], tenant_id: str, login: str) -> dict[str, Any]:
     known = db.logins.find_one({"_id": login.lower(), "tenant_id": tenant_id})
-    found = db.users.find_one({"_id": f"{tenant_id}/{known['user_id']}", "active": True}) if known else None
+    found = (
+        db.users.find_one({"_id": document_id(tenant_id, known["user_id"]), "active": True})
+        if known
+        else None
+    )
     if found is None:
         raise Stop(f"{login} is no active user of tenant {tenant_id}.")
     return found
@@ -156,21 +178,22 @@ def _user(db: Database[dict[str, Any]], tenant_id: str, login: str) -> dict[str,
 
 def _edit(db: Database[dict[str, Any]], command: dict[str, Any], act: Act, file: Path) -> Edit:
     """The new payload, judged as at the door: whoever speaks needs both permissions."""
-    spec = catalogue().get(command["type"])
-    if spec is None or spec.internal:
-        raise Stop(f"{command['type']} can be replayed as it was, or discarded.")
     if act.user_id is None:
         raise Stop("Another payload is another command: say with --as whose it is.")
-    user = db.users.find_one({"_id": f"{act.tenant_id}/{act.user_id}"}) or {"roles": []}
-    for permission in ("ops.replay", spec.permission):
-        if permission is not None and not allows(granted(user["roles"]), permission):
-            raise Stop(f"This needs the permission {permission}.")
+    user = db.users.find_one({"_id": document_id(act.tenant_id, act.user_id)}) or {"roles": []}
+    can = granted(user["roles"])
+    new_id = uuid7(act.at, secrets.token_bytes(10))
     try:
         payload = json.loads(file.read_text(encoding="utf-8"))
-        typed = msgspec.convert(payload, spec.payload)
-    except (OSError, ValueError) as error:
-        raise Stop(f"{file} is no payload of {spec.type}: {error}") from None
-    return Edit(spec, payload, typed, uuid7(act.at, secrets.token_bytes(10)))
+        return dead_letters.edit(
+            command, payload, catalogue=catalogue(), may=lambda wanted: allows(can, wanted), new_id=new_id
+        )
+    except (NotEditable, NotAllowed) as error:
+        raise Stop(f"Nothing was done: {error}.") from None
+    except Unstorable as error:
+        raise Stop(f"{file} cannot be kept: {error} (at {error.flaw.path or '/'})") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise Stop(f"{file} is no payload of {command['type']}: {error}") from None
 
 
 def _hint(settings: Settings, outcome: Outcome) -> None:

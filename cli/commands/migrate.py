@@ -1,6 +1,10 @@
 """Bring the database up to date, or to a numbered state."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
 from pymongo.database import Database
@@ -12,10 +16,15 @@ from adapters.clock import Clock, SystemClock
 from adapters.settings import from_environment
 from cli.database import opened
 from cli.stop import Stop
+from locks.keeper import Keeper
+from locks.lease import Leases, Unreachable
 from migrations import runner
 from migrations.steps import discover
 
 Document = dict[str, Any]
+
+LEASE = "migrations"
+TTL = timedelta(seconds=30)
 
 
 def main(
@@ -39,18 +48,49 @@ def main(
 def migrate(
     db: Database[Document], clock: Clock, out: Console, *, to: int | None = None, dry_run: bool = False
 ) -> None:
-    """Makes the moves, or with `dry_run` only says them. Raises: Stop: record and files disagree."""
+    """Makes the moves, or with `dry_run` only says them.
+
+    Raises: Stop: record and files disagree, or another one migrates.
+    """
+    if dry_run:
+        for move in _moves(db, out, to=to):
+            out.print(f"would go {move}")
+        return
+    with _alone(db, clock) as keeper:
+
+        def told(move: runner.Move, ms: int) -> None:
+            out.print(f"migrated {move} ({ms} ms)")
+            if not keeper.held:
+                raise Stop("The database answered too late: another one may migrate by now. Run it again.")
+
+        runner.run(db, _moves(db, out, to=to), clock, told=told)
+
+
+def _moves(db: Database[Document], out: Console, *, to: int | None) -> list[runner.Move]:
     try:
         moves = runner.plan(discover(migrations), runner.recorded(db), to=to)
     except runner.Refused as refused:
         raise Stop(f"Nothing was migrated: {refused}.") from None
     if not moves:
         out.print("The database is up to date.")
-    elif dry_run:
-        for move in moves:
-            out.print(f"would go {move}")
-    else:
-        runner.run(db, moves, clock, told=lambda move, ms: out.print(f"migrated {move} ({ms} ms)"))
+    return moves
+
+
+@contextmanager
+def _alone(db: Database[Document], clock: Clock) -> Iterator[Keeper]:
+    """Under the lease: what is planned inside is not done by somebody else meanwhile."""
+    leases = Leases(db["leases"], monotonic=clock.monotonic, new_owner=lambda: str(uuid4()))
+    try:
+        lease = leases.acquire(LEASE, ttl=TTL)
+        if lease is None:
+            raise Stop(
+                f"Another one migrates this database: wait for it. After one that was killed, wait "
+                f"{TTL.total_seconds():.0f} s."
+            )
+        with Keeper(leases, lease, monotonic=clock.monotonic) as keeper:
+            yield keeper
+    except Unreachable as error:
+        raise Stop(f"MongoDB does not answer: {error}") from None
 
 
 def _before_newest(db: Database[Document], to: int | None) -> int:

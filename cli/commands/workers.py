@@ -32,14 +32,14 @@ def _table(db: Database[dict[str, Any]], found: list[dict[str, Any]]) -> Table:
     for batch in db.batches.find({}, {"worker": 1, "ids": 1}):
         running[batch["worker"]] = running.get(batch["worker"], 0) + len(batch["ids"])
     # The id is what one copies: it is never cut.
-    shown = Table(Column("worker", no_wrap=True), "host", "pid", "threads", "heard", "runs", box=None)
+    shown = Table(Column("worker", no_wrap=True), "host", "pid", "slots", "heard", "runs", box=None)
     for worker in found:
         silent_s = max((now - worker["heartbeat_at"]).total_seconds(), 0)
         shown.add_row(
             worker["_id"],
             worker["host"],
             str(worker["pid"]),
-            str(worker["threads"]),
+            str(worker["slots"]),
             f"{silent_s:.0f} s ago",
             f"{running.get(worker['_id'], 0)} commands",
         )

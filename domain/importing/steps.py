@@ -50,7 +50,8 @@ def asset_step(tenant_id: str, name: str, at: datetime) -> Step:
     """The create of an asset known by its name alone: one id per tenant and name, whatever the file."""
     key = f"import:asset:{name}"
     id = uuid7(_EPOCH, _noise(tenant_id, key))
-    return Step(key=key, type="asset.create", payload={"id": id, "name": name}, at=at)
+    payload = {"id": id, "name": name, "criticality": "medium"}
+    return Step(key=key, type="asset.create", payload=payload, at=at)
 
 
 def history(row: Row, *, prefix: str, id: str, asset_id: str | None, currency: str | None) -> list[Step]:

@@ -18,7 +18,7 @@ class Create(Payload, frozen=True, kw_only=True):
     tag: Word | None = None
     parent_id: Id | None = None
     location: Name | None = None
-    criticality: Criticality = "medium"
+    criticality: Criticality
 
 
 def reads(cmd: Create) -> Iterable[tuple[type[Asset], str]]:

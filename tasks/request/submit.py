@@ -7,11 +7,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from domain.asset import Asset, check_in_service
+from domain.asset import Asset
 from domain.errors import Rejected
 from domain.fields import Description, FileSize, MediaType, Name, Sha256, Title
 from domain.ids import Id
 from domain.request import Attached, Request
+from tasks.assets import asset_read, check_asset
 from tasks.command import Payload, handles
 from tasks.work import Work
 
@@ -33,7 +34,7 @@ class Submit(Payload, frozen=True, kw_only=True):
 
 
 def reads(cmd: Submit) -> Iterable[tuple[type[Asset], str]]:
-    return [(Asset, cmd.asset_id)] if cmd.asset_id else []
+    return asset_read(cmd.asset_id)
 
 
 @handles("request.submit", permission="workrequests.submit", reads=reads)
@@ -41,9 +42,7 @@ def submit(cmd: Submit, work: Work) -> None:
     """Ask for work."""
     if work.find(Request):
         raise Rejected("already_exists", f"there is a request {work.target_id}", path="id")
-    if cmd.asset_id:
-        asset = work.peek(Asset, cmd.asset_id) or work.require(Asset, cmd.asset_id, path="asset_id")
-        check_in_service(asset, path="asset_id")
+    check_asset(work, cmd.asset_id)
     request = Request(
         id=work.target_id,
         requester=work.actor.user_id,

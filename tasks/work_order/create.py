@@ -16,8 +16,8 @@ from domain.fields import Description, Instant, Quantity, Title, decimal, instan
 from domain.ids import Id
 from domain.part import Part
 from domain.work_order.model import PartLine, Priority, Type, WorkOrder, initial_status, named
+from tasks.assets import asset_read, check_asset
 from tasks.command import Payload, handles
-from tasks.orders import asset_read, check_asset
 from tasks.work import Work
 
 

@@ -89,3 +89,21 @@ def test_another_payload_needs_somebody_who_may_send_it(
     new = store["commands"].find_one({"tenant_id": admin.tenant_id, "origin.via": "operator"})
     assert new is not None
     assert new["origin"]["user_id"] == admin.id
+
+
+def test_another_payload_is_judged_as_at_the_door(
+    millwright: CliRunner, people: People, store: Database[Any], tmp_path: Path
+) -> None:
+    command_id, file = dead(store, people.add("planner")), tmp_path / "payload.json"
+    login = people.add("admin").document["email"]
+    start = ["replay", command_id, "--reason", "typo", "--payload", str(file), "--as", login]
+
+    refusals = []
+    for payload in (ORDER | {"description": "a \ud800 half"}, ORDER | {"title": ""}):
+        file.write_text(json.dumps(payload))
+        refusals.append(millwright.invoke(dead_letters.app, start).exception)
+
+    assert all(isinstance(refusal, Stop) for refusal in refusals)
+    assert "/description" in str(refusals[0])
+    assert "title" in str(refusals[1])
+    assert stored(store, command_id)["state"] == "dead"

@@ -11,6 +11,7 @@ import pytest
 from pymongo.database import Database
 
 from adapters.clock import SystemClock
+from adapters.telemetry import Metrics
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person, new_id
 from workers.imports import Importer
@@ -41,6 +42,8 @@ def work(store: Database[Any]) -> Callable[[str], None]:
             now=clock.now,
             new_id=new_id,
             monotonic=clock.monotonic,
+            metrics=Metrics(),
+            worker="w1",
         )
         for _ in range(10):
             importer.tick()

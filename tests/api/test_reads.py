@@ -13,6 +13,7 @@ import pytest
 from pymongo.database import Database
 
 from adapters.clock import SystemClock
+from api.reads import work_orders
 from tests.api.people import People, Person, new_id
 from tests.api.stock import START, order, put, row
 
@@ -192,6 +193,64 @@ async def test_a_document_has_its_version_as_etag_and_is_304_while_it_stands(
     assert (newer.status_code, newer.headers["etag"]) == (200, '"8"')
 
 
+async def test_an_etag_is_another_when_a_name_shown_changes_and_serves_as_if_match(
+    web: httpx.AsyncClient, people: People, store: Database[Any]
+) -> None:
+    planner = people.add("planner")
+    asset = put(store, "assets", planner.tenant_id, name="Press 4")
+    path = f"/api/work-orders/{order(store, planner.tenant_id, 1, version=7, asset_id=asset['id'])['id']}"
+    first = (await web.get(path, headers=planner.auth)).headers["etag"]
+    same = await web.get(path, headers=planner.auth | {"If-None-Match": first})
+
+    store["assets"].update_one({"_id": asset["_id"]}, {"$set": {"name": "Press 5"}})
+    renamed = await web.get(path, headers=planner.auth | {"If-None-Match": first})
+    payload = {"work_order_id": path.rpartition("/")[2], "title": "A better title"}
+    sent = await web.post(
+        "/api/commands/work_order.update", json=payload, headers=planner.sends(**{"If-Match": first})
+    )
+
+    assert (same.status_code, renamed.status_code) == (304, 200)
+    assert renamed.json()["asset"]["name"] == "Press 5"
+    stored = store["commands"].find_one({"_id": sent.json()["command_id"]})
+    assert stored is not None
+    assert stored["base_version"] == 7
+
+
+async def test_a_user_has_no_version_and_yet_no_stale_304(
+    web: httpx.AsyncClient, people: People, store: Database[Any]
+) -> None:
+    admin = people.add()
+    path = f"/api/users/{admin.id}"
+    first = (await web.get(path, headers=admin.auth)).headers["etag"]
+    same = await web.get(path, headers=admin.auth | {"If-None-Match": first})
+    store["users"].update_one({"_id": admin.document["_id"]}, {"$set": {"name": "Another name"}})
+
+    changed = await web.get(path, headers=admin.auth | {"If-None-Match": first})
+
+    assert (same.status_code, changed.status_code) == (304, 200)
+
+
+async def test_a_long_ledger_is_cut_to_its_newest_rows_and_says_so(
+    web: httpx.AsyncClient, people: People, store: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_orders, "MOST_ROWS", 3)
+    planner = people.add("planner")
+    document = order(store, planner.tenant_id, 1)
+    path = f"/api/work-orders/{document['id']}"
+    ids = [row(store, document, "comment", text=str(n)) for n in range(2)]
+    whole = (await web.get(path, headers=planner.auth)).json()
+    ids += [row(store, document, "comment", text=str(n)) for n in range(2, 5)]
+
+    cut = (await web.get(path, headers=planner.auth)).json()
+
+    assert ([entry["id"] for entry in whole["comments"]], whole["ledger"]) == (
+        sorted(ids[:2]),
+        {"shown": 2, "total": 2},
+    )
+    assert [entry["id"] for entry in cut["comments"]] == sorted(ids)[-3:]
+    assert cut["ledger"] == {"shown": 3, "total": 5}
+
+
 RESOURCES = ("work-orders", "assets", "parts", "requests", "users")
 
 
@@ -256,8 +315,11 @@ async def test_a_requester_sees_only_what_they_asked_for(
     assert len(everything.json()["items"]) == 2
 
 
-async def test_users_are_shown_without_their_secrets(web: httpx.AsyncClient, people: People) -> None:
+async def test_users_are_shown_without_their_secrets(
+    web: httpx.AsyncClient, people: People, store: Database[Any]
+) -> None:
     admin = people.add()
+    store["users"].update_one({"_id": admin.document["_id"]}, {"$set": {"recovery_codes": ["secret"]}})
 
     answers = [await web.get(path, headers=admin.auth) for path in ("/api/users", f"/api/users/{admin.id}")]
 
@@ -265,6 +327,7 @@ async def test_users_are_shown_without_their_secrets(web: httpx.AsyncClient, peo
         assert admin.document["email"] in answer.text
         assert "password_hash" not in answer.text
         assert "token_version" not in answer.text
+        assert "secret" not in answer.text
 
 
 async def test_an_export_begins_with_the_promised_columns_and_runs_no_formula(
@@ -381,7 +444,8 @@ async def test_the_timeline_tells_refused_commands_follow_ups_and_purged_ones(
     assert told["items"][0]["purged"] is True
     assert told["items"][1]["error"]["code"] == "not_assigned"
     assert told["items"][1]["origin"]["request_id"] == "call-17"
-    assert "traceback" not in str(told)
+    assert told["items"][1]["error"]["diff"] == []
+    assert "secret" not in str(told)
     assert [event["type"] for event in told["items"][2]["events"]] == ["work_order.part_consumed"]
     assert [one["events"][0]["type"] for one in told["items"][2]["follow_ups"]] == ["part.issued"]
     pages = await walk(web, planner, path, limit="1")
@@ -393,7 +457,8 @@ def _settled(
 ) -> dict[str, Any]:
     key = {"scope": "test", "key": id, "fingerprint": ""}
     known = {"_id": id, "type": type, "state": state, "origin": origin, "idempotency": key, "events": 1}
-    told = {"code": code, "message": code, "traceback": "secret"}
+    told: dict[str, Any] = {"code": code, "message": code, "traceback": "secret"}
+    told |= {"detail": "secret", "diff": []}
     return known | {"history": [{"state": state, "at": START}]} | ({"error": told} if code else {})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from dataclasses import replace
@@ -16,6 +17,8 @@ from pymongo.database import Database
 from adapters.settings import Settings
 from adapters.tokens import AUDIENCE, ISSUER, BadToken, Tokens
 from api.app import create_app
+from api.problem import Problem
+from api.session import MOST_ADDRESSES, MOST_WAITING, Failures
 from tests.api.asking import running
 from tests.api.people import PASSWORD, People
 
@@ -82,6 +85,51 @@ async def test_many_failed_logins_from_one_address_are_refused_for_a_while(setti
 
     assert [answer.status_code for answer in answers] == [401, 401, 429]
     assert int(answers[2].headers["retry-after"]) > 0
+
+
+async def test_failed_logins_at_the_same_time_cannot_pass_the_brake_together(settings: Settings) -> None:
+    wrong = {"email": "nobody@example.test", "password": "wrong"}
+    async with running(create_app(replace(settings, rate_limit_max=2))) as web:
+        answers = await asyncio.gather(*(web.post("/api/auth/login", json=wrong) for _ in range(8)))
+
+    assert sorted(answer.status_code for answer in answers) == [401] * 2 + [429] * 6
+
+
+async def test_more_logins_than_we_hold_are_told_to_come_back(settings: Settings) -> None:
+    wrong = {"email": "nobody@example.test", "password": "wrong"}
+    async with running(create_app(settings)) as web:
+        answers = await asyncio.gather(
+            *(web.post("/api/auth/login", json=wrong) for _ in range(MOST_WAITING + 5))
+        )
+
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert {answer.json()["code"] for answer in refused} == {"overloaded"}
+    assert len(refused) == 5
+    assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
+
+
+def test_a_flood_of_addresses_pushes_out_the_oldest_only() -> None:
+    failures = Failures(most=1, window=timedelta(minutes=15), monotonic=lambda: 100.0)
+    failures.begin("first")
+    failures.begin("second")
+    for n in range(MOST_ADDRESSES - 1):
+        failures.begin(f"10.0.{n}")
+
+    with pytest.raises(Problem):
+        failures.begin("second")
+    failures.begin("first")
+
+
+def test_a_successful_login_counts_for_nothing() -> None:
+    failures = Failures(most=1, window=timedelta(minutes=15), monotonic=lambda: 100.0)
+
+    for _ in range(3):
+        failures.begin("here")
+        failures.succeeded("here")
+
+    failures.begin("here")
+    with pytest.raises(Problem):
+        failures.begin("here")
 
 
 async def test_roles_are_those_of_now_not_those_of_the_login(

@@ -51,7 +51,7 @@ async def test_a_receipt_tells_state_history_and_events_but_no_traceback(
     planner = people.add("planner")
     command_id = await accepted(web, planner)
     told_client = {"code": "internal_error", "message": "a fault of ours"}
-    error = told_client | {"class": "KeyError", "traceback": "secret"}
+    error = told_client | {"class": "KeyError", "traceback": "secret", "detail": "secret", "fingerprint": "f"}
     settle(store, command_id, "dead", error)
 
     answer = await web.get(f"/api/commands/{command_id}", headers=planner.auth)
@@ -160,9 +160,44 @@ async def test_only_its_sender_or_an_operator_cancels(web: httpx.AsyncClient, pe
 
     other = await web.post(path, headers=people.add("planner").auth)
     stranger = await web.post(path, headers=people.stranger().auth)
-    operator = await web.post(path, headers=people.add("operator").auth)
+    operator = await web.post(path, json={"reason": "sent twice"}, headers=people.add("operator").auth)
 
     assert [other.status_code, stranger.status_code, operator.status_code] == [404, 404, 200]
+
+
+async def test_cancelling_somebody_elses_command_needs_a_reason_and_is_audited(
+    web: httpx.AsyncClient, people: People, store: Database[Any]
+) -> None:
+    planner, operator = people.add("planner"), people.add("operator")
+    mine, theirs = await accepted(web, operator_who_writes := people.add()), await accepted(web, planner)
+    path = f"/api/commands/{theirs}/cancel"
+
+    silent = await web.post(path, headers=operator.auth)
+    blank = await web.post(path, json={"reason": " "}, headers=operator.auth)
+    said = await web.post(path, json={"reason": "sent twice"}, headers=operator.auth)
+    own = await web.post(f"/api/commands/{mine}/cancel", headers=operator_who_writes.auth)
+
+    assert (silent.status_code, silent.json()["errors"][0]["path"]) == (422, "/reason")
+    assert (blank.status_code, said.status_code, own.status_code) == (422, 200, 200)
+    (act,) = store["operator_actions"].find({"tenant_id": planner.tenant_id})
+    assert (act["act"], act["subject"], act["reason"]) == ("command.cancel", theirs, "sent twice")
+    assert act["actor"] == {"via": "api", "user_id": operator.id}
+    assert (act["before"]["state"], act["after"]["state"]) == ("accepted", "cancelled")
+
+
+async def test_a_command_cancelled_between_attempts_answers_as_cancelled(
+    web: httpx.AsyncClient, people: People, store: Database[Any]
+) -> None:
+    planner = people.add("planner")
+    headers = planner.sends()
+    command_id = (await web.post(ROUTE, json=ORDER, headers=headers)).json()["command_id"]
+    error = {"code": "internal_error", "message": "a fault of ours"}
+    store["commands"].update_one({"_id": command_id}, {"$set": {"state": "retrying", "error": error}})
+
+    await web.post(f"/api/commands/{command_id}/cancel", headers=planner.auth)
+    answer = await web.post(ROUTE, json=ORDER, headers=headers | {"Prefer": "wait=5"})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "cancelled")
 
 
 async def test_waiting_gives_the_receipt_of_what_was_applied(

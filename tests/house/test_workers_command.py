@@ -28,7 +28,7 @@ def run(
 
 
 def add(database: Database[Document], id: str, *, host: str, pid: int) -> None:
-    worker = {"_id": id, "host": host, "pid": pid, "threads": 8, "heartbeat_at": SystemClock().now()}
+    worker = {"_id": id, "host": host, "pid": pid, "slots": 2, "heartbeat_at": SystemClock().now()}
     database.workers.insert_one(worker)
 
 

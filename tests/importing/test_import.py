@@ -13,6 +13,7 @@ from pymongo.database import Database
 from adapters import imports
 from adapters.clock import SystemClock
 from adapters.commands import RUNNABLE
+from adapters.telemetry import Metrics
 from cli import history
 from domain.importing.table import BadFile
 from tasks.catalogue import catalogue
@@ -228,6 +229,8 @@ def test_a_fault_of_ours_ends_the_import_instead_of_trying_for_ever(
         now=SystemClock().now,
         new_id=new_id,
         monotonic=SystemClock().monotonic,
+        metrics=Metrics(),
+        worker="w1",
     )
 
     for _ in range(MOST_FAILURES):

@@ -209,7 +209,8 @@ def test_two_checks_that_depend_on_each_other_cannot_both_commit(seed: Seeds, dr
 
 
 def test_two_moves_that_together_close_a_cycle_do_not_both_commit(seed: Seeds, drains: Drains) -> None:
-    assets = [seed.accept("asset.create", name=name)["target"].removeprefix("asset:") for name in "ab"]
+    made = [seed.accept("asset.create", name=name, criticality="low") for name in "ab"]
+    assets = [create["target"].removeprefix("asset:") for create in made]
     lines = [(seed.tenant_id, f"asset:{id}") for id in assets]
     drains.until_dry(lines)
     a, b = assets
@@ -317,7 +318,7 @@ def test_a_value_no_decimal_of_the_store_can_hold_is_a_bug_of_one_command(
 
 def test_a_unique_value_that_is_taken_is_a_refusal_of_that_command_alone(seed: Seeds, drains: Drains) -> None:
     commands = [
-        seed.accept("asset.create", name=name, tag=tag)
+        seed.accept("asset.create", name=name, tag=tag, criticality="low")
         for name, tag in [("a", "T1"), ("b", "T1"), ("c", "T2")]
     ]
 

@@ -14,6 +14,7 @@ from pymongo.database import Database
 from adapters import hints, indexes, mongo
 from adapters.clock import SystemClock
 from adapters.hints import HintBroker
+from adapters.telemetry import Metrics
 from tests.support import seeds
 from tests.support.drains import Drains
 from tests.support.patience import eventually
@@ -65,7 +66,7 @@ def crew(db: Database[Any], mongo_uri: str, redis_url: str, tmp_path: Path) -> I
 
 def attentive(client: MongoClient[Any], db: Database[Any], broker: HintBroker, *, gone: timedelta) -> Reaper:
     """A reaper that has looked long enough, and takes whoever is silent for so long for dead."""
-    made = Reaper(client, db.name, broker, gone=gone, grace=timedelta())
+    made = Reaper(client, db.name, broker, Metrics(), gone=gone, grace=timedelta())
     made.tick()
     return made
 

@@ -148,8 +148,8 @@ def test_behind_a_dead_create_a_command_is_parked_and_lines_pass_it(seed: Seeds,
 
 def test_two_creates_that_name_each_other_do_not_wait_for_ever(seed: Seeds, drains: Drains) -> None:
     one, other = new_id(), new_id()
-    first = seed.accept("asset.create", id=one, name="one", parent_id=other)
-    second = seed.accept("asset.create", id=other, name="other", parent_id=one)
+    first = seed.accept("asset.create", id=one, name="one", criticality="low", parent_id=other)
+    second = seed.accept("asset.create", id=other, name="other", criticality="low", parent_id=one)
 
     drains.until_dry([(seed.tenant_id, command["target"]) for command in (first, second)])
 

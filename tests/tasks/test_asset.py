@@ -53,21 +53,23 @@ def test_an_id_is_taken_once() -> None:
     plant(world, a1=None)
 
     with pytest.raises(Rejected) as refused:
-        world.run(create, Create(id=ident(1), name="Again"), actor=PLANNER)
+        world.run(create, Create(id=ident(1), name="Again", criticality="low"), actor=PLANNER)
 
     assert code_of(refused) == ("already_exists", "id")
 
 
 def test_a_parent_must_exist() -> None:
     with pytest.raises(Missing) as refused:
-        World().run(create, Create(name="Pump", parent_id=ident(9)), actor=PLANNER)
+        World().run(create, Create(name="Pump", parent_id=ident(9), criticality="low"), actor=PLANNER)
 
     assert code_of(refused) == ("unknown_asset", "parent_id")
 
 
 def test_an_asset_cannot_be_created_inside_itself() -> None:
     with pytest.raises(Rejected) as refused:
-        World().run(create, Create(id=ident(1), name="Pump", parent_id=ident(1)), actor=PLANNER)
+        World().run(
+            create, Create(id=ident(1), name="Pump", parent_id=ident(1), criticality="low"), actor=PLANNER
+        )
 
     assert code_of(refused) == ("asset_cycle", "parent_id")
 
@@ -76,9 +78,15 @@ def test_the_tree_has_a_bottom() -> None:
     world = World()
     plant(world, a1=None, **{f"a{n}": n - 1 for n in range(2, MOST_LEVELS + 1)})
 
-    world.run(create, Create(name="On the last level", parent_id=ident(MOST_LEVELS - 1)), actor=PLANNER)
+    world.run(
+        create,
+        Create(name="On the last level", parent_id=ident(MOST_LEVELS - 1), criticality="low"),
+        actor=PLANNER,
+    )
     with pytest.raises(Rejected) as refused:
-        world.run(create, Create(name="Below it", parent_id=ident(MOST_LEVELS)), actor=PLANNER)
+        world.run(
+            create, Create(name="Below it", parent_id=ident(MOST_LEVELS), criticality="low"), actor=PLANNER
+        )
 
     assert code_of(refused) == ("asset_too_deep", "parent_id")
 
@@ -146,7 +154,7 @@ def test_a_decommissioned_asset_is_left_alone() -> None:
         ("again", decommission, Decommission(asset_id=ident(1), reason="scrapped")),
         ("renamed", update, Update(asset_id=ident(1), name="Other")),
         ("moved into", update, Update(asset_id=ident(2), parent_id=ident(1))),
-        ("built into", create, Create(name="New", parent_id=ident(1))),
+        ("built into", create, Create(name="New", parent_id=ident(1), criticality="low")),
     ]
     for name, handler, cmd in attempts:
         with pytest.raises(Rejected) as refused:

@@ -17,6 +17,7 @@ from pymongo.database import Database
 from adapters.clock import SystemClock
 from adapters.hints import HintBroker
 from adapters.mongo import Document
+from adapters.telemetry import Metrics
 from tests.workers.lines import command, heard, insert, line, long_ago, server_now, stored
 from workers.primary import Primary
 from workers.reaper import GONE, GRACE, Attention, Reaper
@@ -27,7 +28,7 @@ NO_TIME = timedelta()
 @pytest.fixture
 def reaper(mongo_client: MongoClient[Any], db: Database[Any], broker: HintBroker) -> Reaper:
     """One that has paid attention for long."""
-    return Reaper(mongo_client, db.name, broker, grace=NO_TIME)
+    return Reaper(mongo_client, db.name, broker, Metrics(), grace=NO_TIME)
 
 
 def worker(db: Database[Any], *batches: list[Document], silent: timedelta = GONE * 2) -> str:
@@ -167,7 +168,7 @@ def test_a_new_reaper_first_waits_for_everyone_to_speak_up(
 ) -> None:
     worker(db)
 
-    assert Reaper(mongo_client, db.name, broker).tick() == []
+    assert Reaper(mongo_client, db.name, broker, Metrics()).tick() == []
 
 
 def told(second: int, *, term: str = "first") -> Primary:
