@@ -128,7 +128,7 @@ class House:
             window=self.settings.rate_limit_window,
             monotonic=self.clock.monotonic,
         )
-        by_hand = (self.identity, self.hints, self.catalogue)
+        by_hand = (self.identity, self.hints, self.catalogue, self.metrics)
         kept = self.settings.idempotency_ttl
         return [
             openapi.route(),

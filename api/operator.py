@@ -30,6 +30,7 @@ from adapters.dead_letters import (
 )
 from adapters.mongo import Document, document_id
 from adapters.storable import Unstorable
+from adapters.telemetry import Metrics
 from api import body
 from api.encoding import encode
 from api.hinting import HintSender
@@ -64,6 +65,7 @@ class Operators:
         identity: Identity,
         hints: HintSender,
         catalogue: Catalogue,
+        metrics: Metrics,
         *,
         keys_kept: timedelta,
         now: Callable[[], datetime],
@@ -73,6 +75,7 @@ class Operators:
         self._identity = identity
         self._hints = hints
         self._catalogue = catalogue
+        self._metrics = metrics
         self._keys_kept = keys_kept
         self._now = now
         self._new_id = new_id
@@ -106,6 +109,8 @@ class Operators:
             outcome = await _threaded(
                 lambda: dead_letters.replay_edited(self._db, id, act, edit, keys_kept=self._keys_kept)
             )
+            self._metrics.commands_accepted.labels(edit.spec.type).inc()
+            self._metrics.commands_final.labels(edit.spec.type, "superseded").inc()
         return self._done(outcome, status=202)
 
     async def discard(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
@@ -113,6 +118,7 @@ class Operators:
         wanted = await self._body(request, Discard)
         act = self._act(request, actor, wanted.reason)
         outcome = await _threaded(lambda: dead_letters.discard(self._db, id, act, keys_kept=self._keys_kept))
+        self._metrics.commands_final.labels(outcome.command["type"], "discarded").inc()
         return self._done(outcome, status=200)
 
     async def audit(self, request: Request[Any, Any, Any]) -> ASGIResponse:

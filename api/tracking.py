@@ -21,6 +21,7 @@ from adapters.acts import Act
 from adapters.commands import State
 from adapters.hints import Line
 from adapters.mongo import Document
+from adapters.telemetry import Metrics
 from api import body
 from api.encoding import encode
 from api.hinting import HintSender
@@ -75,6 +76,7 @@ class Tracking:
         identity: Identity,
         hints: HintSender,
         catalogue: Catalogue,
+        metrics: Metrics,
         *,
         keys_kept: timedelta,
         now: Callable[[], datetime],
@@ -85,6 +87,7 @@ class Tracking:
         self._identity = identity
         self._hints = hints
         self._catalogue = catalogue
+        self._metrics = metrics
         self._keys_kept = keys_kept
         self._now = now
         self._new_id = new_id
@@ -133,6 +136,7 @@ class Tracking:
             raise Problem(409, "too_late", str(late), command_id=id, state=state) from None
         except endings.ReasonNeeded as error:
             raise invalid(Fault("/reason", "missing_field", str(error))) from None
+        self._metrics.commands_final.labels(document["type"], "cancelled").inc()
         for line in lines:
             self._hints.hint(document["queue"], line)
         return ASGIResponse(body=encode(await receipt(self._db, document)))

@@ -12,9 +12,8 @@ from typing import Any
 
 from adapters import guard, logs, mongo, settings
 from adapters.clock import SystemClock
-from adapters.mongo import TRANSACTION_LIFETIME
 from adapters.guard import DemoInProduction
-from adapters.mongo import Unavailable
+from adapters.mongo import TRANSACTION_LIFETIME, Unavailable
 from adapters.settings import MILLISECOND, Settings
 from adapters.telemetry import Metrics
 from workers.app import WorkerProcess, run

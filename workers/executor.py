@@ -47,7 +47,7 @@ class Drained(msgspec.Struct):
 
     verdicts: list[Verdict] = []
     again: list[Line] = []
-    accepted: Counter[str] = Counter()
+    accepted: Counter[str] = msgspec.field(default_factory=Counter)
     """Follow-ups by type."""
 
     @property

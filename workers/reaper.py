@@ -81,7 +81,7 @@ class Reaper:
         self._mongo = mongo
         self._db = mongo.get_database(database, codec_options=CODEC)
         self._broker = broker
-        self._metrics = metrics
+        self.metrics = metrics
         self._gone = gone
         self._attention = Attention(gone=gone, grace=grace)
 
@@ -133,7 +133,7 @@ class Reaper:
             self._db.batches.delete_many({"worker": worker["_id"]}, session=session)
         for command in lost:
             if command["state"] == "dead":
-                self._metrics.commands_final.labels(command["type"], "dead").inc()
+                self.metrics.commands_final.labels(command["type"], "dead").inc()
         self._tell(worker, lost)
 
     def _lose(self, ids: Sequence[str], now: datetime, session: ClientSession) -> list[Document]:

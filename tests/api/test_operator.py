@@ -122,6 +122,22 @@ async def test_an_edited_replay_is_a_new_command_by_the_operator(
     assert audited(store, command_id)[0]["after"]["superseded_by"] == new["_id"]
 
 
+async def test_an_edited_replay_and_a_discard_are_counted(
+    web: httpx.AsyncClient, people: People, store: Database[Any]
+) -> None:
+    planner, admin = people.add("planner"), people.add("admin")
+    first, second = await died(web, store, planner), await died(web, store, planner)
+    body = {"reason": "the title was wrong", "payload": ORDER}
+
+    await web.post(f"{ROOT}/{first}/replay", json=body, headers=admin.auth)
+    await web.post(f"{ROOT}/{second}/discard", json={"reason": "nobody needs it"}, headers=admin.auth)
+
+    told = (await web.get("/metrics")).text
+    assert 'commands_accepted_total{type="work_order.create"} 3.0' in told
+    assert 'commands_final_total{state="superseded",type="work_order.create"} 1.0' in told
+    assert 'commands_final_total{state="discarded",type="work_order.create"} 1.0' in told
+
+
 async def test_an_edited_replay_needs_the_commands_own_permission_too(
     web: httpx.AsyncClient, people: People, store: Database[Any]
 ) -> None:

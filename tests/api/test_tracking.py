@@ -127,6 +127,15 @@ async def test_a_cancelled_command_is_final_and_wakes_who_waited_for_it(
     assert "next_at" in waiter
 
 
+async def test_a_cancel_is_counted_as_an_ending(web: httpx.AsyncClient, people: People) -> None:
+    planner = people.add("planner")
+
+    await web.post(f"/api/commands/{await accepted(web, planner)}/cancel", headers=planner.auth)
+
+    told = (await web.get("/metrics")).text
+    assert 'commands_final_total{state="cancelled",type="work_order.create"} 1.0' in told
+
+
 async def test_what_is_final_cannot_be_cancelled(
     web: httpx.AsyncClient, people: People, store: Database[Any]
 ) -> None:

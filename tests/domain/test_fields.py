@@ -28,10 +28,10 @@ def fits(kind: Any, value: object) -> bool:
         (fields.Text, ["two\nlines"], ["\n ", "a\0", "x" * 10_001]),
         (
             fields.Quantity,
-            [1, 0.5, "2.25"],
-            [0, -1, "0", "0.00", "-1", "NaN", "1e3", 1e300, True, "1\n", 10**30],
+            [1, 0.5, "2.25", 999_999_999.9999],
+            [999_999_999.99999, 0, -1, "0", "0.00", "-1", "NaN", "1e3", 1e300, True, "1\n", 10**30],
         ),
-        (fields.SignedQuantity, [-1, "-2.5", 3], ["0", "-0.0", "--1", "NaN"]),
+        (fields.SignedQuantity, [-1, "-2.5", 3], [-999_999_999.99999, "0", "-0.0", "--1", "NaN"]),
         (fields.Amount, ["0", "12.3456", "9" * 15], ["-1", "1.23456", "9" * 16, "NaN", "Infinity", "1 ", 1]),
         (fields.SignedAmount, ["-1.5", "0"], ["--1", "-", "+1", "NaN", "-Infinity", 1]),
         (fields.Currency, ["EUR"], ["eur", "EURO", "EUR\n"]),

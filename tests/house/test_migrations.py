@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from rich.console import Console
 import migrations
 from adapters.clock import SystemClock
 from adapters.indexes import INDEXES
-from cli.commands.migrate import migrate
+from cli.commands.migrate import LEASE, migrate
+from cli.stop import Stop
+from locks.lease import Leases
 from migrations import runner
 from migrations.steps import Step, discover
 
@@ -113,6 +116,21 @@ def test_a_dry_run_says_and_changes_nothing(database: Database[Document]) -> Non
 
     assert "would go up 0001 indexes" in said.getvalue()
     assert database.list_collection_names() == []
+
+
+def test_two_do_not_migrate_one_database_at_once(database: Database[Document]) -> None:
+    clock = SystemClock()
+    leases = Leases(database["leases"], monotonic=clock.monotonic, new_owner=lambda: "another")
+    lease = leases.acquire(LEASE, ttl=timedelta(seconds=30))
+    assert lease is not None
+
+    with pytest.raises(Stop, match="Another one migrates"):
+        migrate(database, clock, Console(file=io.StringIO()))
+    assert runner.recorded(database) == {}
+
+    leases.release(lease)
+    migrate(database, clock, Console(file=io.StringIO()))
+    assert 1 in runner.recorded(database)
 
 
 def _indexes(db: Database[Document]) -> list[tuple[str, Any, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +21,8 @@ from tasks.catalogue import catalogue
 from tests.importing.conftest import COLUMNS, TENANT, Imports, a_worker
 from tests.support.patience import eventually
 from tests.support.seeds import new_id, user
-from workers.imports import MOST_FAILURES, Importer
+from workers import import_run
+from workers.imports import MOST_FAILURES, MOST_SENDING, Importer
 
 HEAD = "No,Text,Machine,Day,Cost\n"
 THREE = (
@@ -217,24 +219,123 @@ def test_an_unusable_file_is_refused_and_nothing_of_it_is_kept(
     assert store.imports.count_documents({}) == 0
 
 
-def test_a_fault_of_ours_ends_the_import_instead_of_trying_for_ever(
-    files: Imports, store: Database[Any]
-) -> None:
-    id = files.make(THREE)
-    store.imports.update_one({"_id": id}, {"$set": {"mapping": "{}"}})
-    importer = Importer(
+def an_importer(store: Database[Any], *, worker: str = "w1", **more: Any) -> Importer:
+    return Importer(
         store,
         catalogue(),
         send=lambda _queue, _lines: None,
         now=SystemClock().now,
         new_id=new_id,
         monotonic=SystemClock().monotonic,
-        metrics=Metrics(),
-        worker="w1",
+        metrics=more.pop("metrics", Metrics()),
+        worker=worker,
+        **more,
     )
+
+
+def test_a_fault_of_ours_ends_the_import_instead_of_trying_for_ever(
+    files: Imports, store: Database[Any]
+) -> None:
+    id = files.make(THREE)
+    store.imports.update_one({"_id": id}, {"$set": {"mapping": "{}"}})
+    importer = an_importer(store)
 
     for _ in range(MOST_FAILURES):
         importer.tick()
 
     assert files.found(id)["state"] == "failed"
     assert files.found(id)["error"]["code"] == "internal_error"
+
+
+def test_an_import_that_ends_every_process_that_takes_it_up_is_given_up(
+    files: Imports, store: Database[Any]
+) -> None:
+    id = files.make(THREE)
+    # Their marks are all that killed processes leave.
+    marks = [f"killed-{n}" for n in range(MOST_FAILURES)]
+    store.imports.update_one({"_id": id}, {"$set": {"tried_by": marks[1:]}})
+    careful = an_importer(store, most_active=0)
+    careful.tick()
+    assert files.found(id)["state"] == "running"
+
+    id = files.make(THREE, name="deadly")
+    store.imports.update_one({"_id": id}, {"$set": {"tried_by": marks}})
+    careful.tick()
+    careful.stop()
+
+    assert files.found(id)["error"]["code"] == "internal_error"
+
+
+def test_a_process_that_leaves_alive_takes_its_mark_off_and_a_row_wipes_them_all(
+    files: Imports, store: Database[Any]
+) -> None:
+    id = files.make(THREE)
+    store.commands.insert_one({"tenant_id": TENANT, "import": {"id": id}, "state": "parked"})
+    full = an_importer(store, most_active=1)
+    full.tick()
+    assert files.found(id)["tried_by"] == ["w1"]
+    assert files.found(id)["cursor"] == 0, "what is parked counts as on its way"
+
+    full.stop()
+
+    assert files.found(id)["tried_by"] == []
+    store.imports.update_one({"_id": id}, {"$set": {"tried_by": ["killed"]}})
+    free = an_importer(store, worker="w2")
+    free.tick()
+    free.stop()
+    assert (files.found(id)["cursor"], files.found(id)["tried_by"]) == (3, [])
+
+
+def test_reading_up_to_the_cursor_may_take_longer_than_the_lease(
+    files: Imports, store: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = files.make(THREE)
+    read = import_run.Run._judge
+    lease = {"_id": f"import:{TENANT}/history"}
+
+    def slowly(run: import_run.Run) -> Any:
+        """Two extensions long."""
+        for _ in range(2):
+            before = store.leases.find_one(lease)
+            eventually(lambda was=before: store.leases.find_one(lease) != was, within_s=5)  # type: ignore[misc]
+        return read(run)
+
+    monkeypatch.setattr(import_run.Run, "_judge", slowly)
+    importer = an_importer(store, lease_ttl=timedelta(milliseconds=400))
+
+    importer.tick()
+
+    assert files.found(id)["cursor"] == 3
+    importer.stop()
+
+
+def test_many_imports_of_one_tenant_take_turns_and_another_tenants_does_not_wait_for_them(
+    files: Imports, store: Database[Any]
+) -> None:
+    ids = [files.make(THREE, name=f"file {n}") for n in range(MOST_SENDING + 1)]
+    other = files.make(THREE, name="other")
+    store.imports.update_one({"_id": other}, {"$set": {"tenant_id": "other"}})
+    importer = an_importer(store)
+
+    importer.tick()
+
+    states = [store.imports.find_one({"_id": id})["state"] for id in [*ids, other]]  # type: ignore[index]
+    assert states == ["running"] * MOST_SENDING + ["pending", "running"]
+    importer.stop()
+
+
+def test_an_importer_counts_what_it_makes_durable_and_no_repeat(files: Imports, store: Database[Any]) -> None:
+    metrics = Metrics()
+    id = files.make(THREE)
+    importer = an_importer(store, metrics=metrics)
+    importer.tick()
+    importer.stop()
+    store.imports.update_one({"_id": id}, {"$set": {"cursor": 0, "counts": imports.NO_COUNTS}})
+    store.import_keys.delete_many({})
+
+    again = an_importer(store, metrics=metrics)
+    again.tick()
+    again.stop()
+
+    told = metrics.registry.get_sample_value("commands_accepted_total", {"type": "work_order.create"})
+    assert told == store.commands.count_documents({"type": "work_order.create"}) == 3

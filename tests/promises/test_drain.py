@@ -239,6 +239,7 @@ def test_other_targets_change_by_follow_ups_accepted_in_the_same_commit(seed: Se
     )
     assert "user_id" not in follow_up["origin"], "follow-ups run as system"
     assert drained.again == [seed.line(taker)]
+    assert drained.accepted == {"part.adjust": 1}, "counted where it is written"
     assert seed.entity(taker)["version"] == 1
     drains.until_dry(drained.again)
     assert seed.entity(taker)["stock"] == 7
@@ -441,8 +442,10 @@ def test_a_follow_up_that_exists_already_is_looked_up_not_collided_with(seed: Se
     earlier["idempotency"] = msgspec.to_builtins(Key("follow_up", f"{command['_id']}:give", "f" * 64))
     seed.accept_all([earlier, command])
 
-    drains.until_dry([seed.line(giver), seed.line(taker)])
+    drained = drains.drain(seed.line(giver), seed.line(taker))
+    drains.until_dry(drained.again)
 
+    assert not drained.accepted
     assert seed.state(command) == "applied"
     assert seed.entity(taker)["stock"] == 7
     assert seed.db.commands.count_documents({"tenant_id": seed.tenant_id}) == 2

@@ -167,3 +167,8 @@ def test_a_decommissioned_asset_is_left_alone() -> None:
         "moved into": "asset_decommissioned",
         "built into": "asset_decommissioned",
     }
+
+
+def test_how_critical_an_asset_is_must_be_said() -> None:
+    with pytest.raises(msgspec.ValidationError, match="criticality"):
+        msgspec.convert({"name": "Pump"}, Create)

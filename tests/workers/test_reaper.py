@@ -126,6 +126,12 @@ def test_a_death_is_a_verdict_like_any_other(reaper: Reaper, db: Database[Any], 
     event = db["events"].find_one({"command_id": poison["_id"]})
     assert event is not None
     assert (event["type"], event["data"]["code"]) == ("command.dead", "worker_lost")
+    assert (
+        reaper.metrics.registry.get_sample_value(
+            "commands_final_total", {"type": "part.adjust", "state": "dead"}
+        )
+        == 1
+    )
     assert stored(db, waiting)["after"] == [poison["_id"]], "dead releases nobody"
     assert line(next_in_line) in heard(redis_url), "its line moves on"
 
