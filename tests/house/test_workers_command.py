@@ -49,7 +49,7 @@ def test_each_worker_is_shown_with_what_it_runs(
 
     shown = runner.invoke(app, ["workers"]).output.splitlines()[-1].split()
 
-    assert shown == ["w1", "here", "11", "8", "0", "s", "ago", "3", "commands"]
+    assert shown == ["w1", "here", "11", "2", "0", "s", "ago", "3", "commands"]
 
 
 def test_process_ids_are_those_of_this_machine(
