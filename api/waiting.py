@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from adapters.mongo import Document
 from adapters.supervision import Supervised
 
-QUICKEST = timedelta(milliseconds=5)
+QUICKEST = timedelta(milliseconds=3)
 SLOWEST = timedelta(milliseconds=100)
 GROWTH = 1.3
 CAPACITY = 2_000
