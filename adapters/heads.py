@@ -33,24 +33,24 @@ class Heads(msgspec.Struct, frozen=True):
 def read_heads(db: Database[Any], session: ClientSession, lines: Sequence[Line]) -> Heads:
     """At most PER_BATCH commands and BYTES of payload, and of one line among many at most PER_LINE.
 
-    Lines are read in index order; one query takes whole lines until the budget is spent, and goes on behind a
-    line that has more than its share: a plain sorted and limited find lets one hot line starve all that sort
-    after it.
+    Lines are read in index order, tenant by tenant; one query takes whole lines until the budget is spent,
+    and goes on behind a line that has more than its share: a plain sorted and limited find lets one hot line
+    starve all that sort after it.
     """
     budget = _Budget(share=max(PER_LINE, PER_BATCH // len(lines)))
     left = sorted(lines)
     while left and not budget.spent():
         limit = PER_BATCH - budget.count + 1
-        seen, last, wanted = 0, left[0], set(left)
-        with _page(db, session, left, limit) as page:
+        tenant_id, seen, last = left[0][0], 0, left[0]
+        own = [target for tenant, target in left if tenant == tenant_id]
+        with _page(db, session, tenant_id, own, limit) as page:
             for command in page:
-                seen, last = seen + 1, (command["tenant_id"], command["target"])
-                if last in wanted:
-                    budget.offer(last, command)
+                seen, last = seen + 1, (tenant_id, command["target"])
+                budget.offer(last, command)
                 if budget.spent():
                     break
         if seen < limit and not budget.spent():
-            left = []
+            left = left[len(own) :]
         else:
             budget.more.add(last)
             left = [line for line in left if line > last]
@@ -58,14 +58,17 @@ def read_heads(db: Database[Any], session: ClientSession, lines: Sequence[Line])
     return Heads(budget.taken, sorted(budget.more & taken), sorted({*left, *budget.more} - taken))
 
 
-def _page(db: Database[Any], session: ClientSession, lines: Sequence[Line], limit: int) -> Cursor[Document]:
+def _page(
+    db: Database[Any], session: ClientSession, tenant_id: str, targets: Sequence[str], limit: int
+) -> Cursor[Document]:
+    # One tenant a query: two tenants may have entities of one id, and must not meet each other's lines.
     query = {
-        "tenant_id": {"$in": list({tenant for tenant, _ in lines})},
-        "target": {"$in": [target for _, target in lines]},
+        "tenant_id": tenant_id,
+        "target": {"$in": targets},
         "active": True,
         "state": {"$in": RUNNABLE},
     }
-    order = [("tenant_id", 1), ("target", 1), ("seq", 1)]
+    order = [("target", 1), ("seq", 1)]
     commands = db.get_collection("commands", codec_options=PLAIN)
     # One round trip: the default first batch holds 101 documents.
     return commands.find(query, session=session).sort(order).limit(limit).batch_size(limit)

@@ -40,8 +40,8 @@ TRY_FOR = timedelta(seconds=6)
 waits stay below the watchdog's limit."""
 
 COMMIT_TRIES = 3
-DIFF_EVENTS = 50
-"""A conflict is told by the first of them; a person reads no more."""
+EVENTS_READ = 500
+"""Who saw a version more than so many events ago is told to look again."""
 
 
 class UnitOfWork:
@@ -127,17 +127,16 @@ class UnitOfWork:
         return found
 
     @translated()
-    def changed_since(self, line: Line, version: int, fields: Iterable[str]) -> list[Document]:
-        """The line's first events above this version that changed one of these fields, oldest first."""
+    def changed_since(self, line: Line, version: int) -> list[Document]:
+        """The line's latest events above this version, oldest first; never more than EVENTS_READ."""
         query = {
             "tenant_id": line[0],
             "target": line[1],
             "version": {"$gt": version},
-            "paths": {"$in": list(fields)},
         }
         wanted = ["paths", "actor", "at", "version"]
-        found = self.db.events.find(query, wanted, session=self._session).sort("version", 1)
-        return list(found.limit(DIFF_EVENTS))
+        found = self.db.events.find(query, wanted, session=self._session).sort("version", -1)
+        return list(found.limit(EVENTS_READ).batch_size(EVENTS_READ))[::-1]
 
     @translated()
     def find_creates(self, catalogue: Catalogue, tenant_id: str, target: str) -> list[Document]:
@@ -225,10 +224,10 @@ class UnitOfWork:
 
     def _tell_waiters(self, verdicts: list[Verdict], now: datetime) -> list[Line]:
         awaited = [verdict for verdict in verdicts if "awaited" in verdict.command]
-        dead = [verdict.command for verdict in awaited if verdict.state == "dead"]
+        stuck = [verdict.command for verdict in awaited if verdict.state in ("dead", "parked")]
         ended = [v.command for v in awaited if is_ending(v.state) and v.state != "dead"]
         released = waiters.release(self.db, self._session, ended) if ended else []
-        return released + (waiters.strand(self.db, self._session, dead, now) if dead else [])
+        return released + (waiters.strand(self.db, self._session, stuck, now) if stuck else [])
 
     # -- the wire: one server command per collection and kind of write; the driver's bulk classes cost more
     # -- per operation than the server does.

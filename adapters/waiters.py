@@ -50,8 +50,12 @@ def release(db: Database[Any], session: ClientSession, ended: Iterable[Document]
 
 
 def strand(db: Database[Any], session: ClientSession, dead: Iterable[Document], now: datetime) -> list[Line]:
-    """Park whoever waits for these dead commands, with an event each. Returns lines that may now pass it."""
+    """Park whoever waits for these dead or parked commands, with an event each.
+
+    Returns the lines that may now pass them.
+    """
     passing: list[Line] = []
+    parked: list[Document] = []
     statements: list[Document] = []
     events: list[Document] = []
     for command in _waiters(db, session, list(dead)):
@@ -62,10 +66,13 @@ def strand(db: Database[Any], session: ClientSession, dead: Iterable[Document], 
             change = {"$set": {"state": "parked"}, "$inc": {"events": 1}, "$push": {"history": entry}}
             statements.append({"q": {"_id": command["_id"]}, "u": change})
             passing.append((command["tenant_id"], command["target"]))
+            parked.append(command)
     _update(db, session, statements)
-    if events:
-        db.events.insert_many(events, session=session)
-    return passing
+    if not parked:
+        return []
+    db.events.insert_many(events, session=session)
+    # Who waited for one of these would wait for as long, and its line behind it.
+    return passing + strand(db, session, parked, now)
 
 
 def _waiters(db: Database[Any], session: ClientSession, awaited: list[Document]) -> list[Document]:

@@ -139,11 +139,16 @@ class Session:
             async with self._checks:
                 # Only now: what came before us in the line may have used up the attempts.
                 self._failures.begin(address)
-                user = await self._user(wanted.email.strip().lower())
-                if not await self._is_password(wanted.password, user) or user is None:
+                failed = False
+                try:
+                    user = await self._user(wanted.email.strip().lower())
+                    failed = not await self._is_password(wanted.password, user) or user is None
+                finally:
+                    if not failed:  # the right password, or no answer from the store: no attempt at all
+                        self._failures.succeeded(address)
+                if failed or user is None:
                     detail = "this address and password do not belong together"
                     raise Problem(401, "invalid_credentials", detail)
-                self._failures.succeeded(address)
                 return user
         finally:
             self._waiting -= 1

@@ -118,9 +118,9 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """Finish what runs, hand back what waits, sign off."""
-        self.importer.stop()
         self.pool.close()
         self._dramatiq.stop(timeout=int(SHUTDOWN / timedelta(milliseconds=1)))
+        self.importer.stop()
         for queue, lines in self.pool.left().items():
             self._pass_on(queue, lines)
         self.presence.stop(finished=not self.pool.oldest_batch_age())

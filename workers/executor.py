@@ -16,7 +16,7 @@ import msgspec
 from loguru import logger
 
 from adapters.commands import KEYS_KEPT, State
-from adapters.heads import Heads
+from adapters.heads import PER_BATCH, Heads
 from adapters.hints import Line
 from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome, document_id
 from adapters.unit_of_work import UnitOfWork
@@ -47,6 +47,8 @@ class Drained(msgspec.Struct):
 
     verdicts: list[Verdict] = []
     again: list[Line] = []
+    failure: Exception | None = None
+    """What ended it early. Nothing is lost: the relay hints again."""
     accepted: Counter[str] = msgspec.field(default_factory=Counter)
     """Follow-ups by type."""
 
@@ -79,9 +81,11 @@ class Executor:
         self._keys_kept = keys_kept
         self._announced = False
         self._tried: list[str] = []
+        self._at_most = PER_BATCH
+        """Commands of a batch: halved when one ran out of time, doubled when one commits."""
 
     def drain(self, lines: Sequence[Line]) -> Drained:
-        """Apply what is due at the heads of these lines. Raises: Unavailable: nothing is lost, hint again."""
+        """Apply what is due at the heads of these lines; a failure ends it and is told in the result."""
         done = Drained()
         left = deque([list(lines)])
         began = self._now()
@@ -94,6 +98,9 @@ class Executor:
                 left.extendleft(reversed(self._persist(batch, done)))
             except (Contention, UnknownOutcome):
                 done.again += batch
+            except Exception as error:  # noqa: BLE001 - what is committed must be told, whatever came after
+                done.failure = error
+                break
         return done
 
     def rest(self) -> None:
@@ -105,13 +112,18 @@ class Executor:
     def _persist(self, lines: list[Line], done: Drained) -> list[list[Line]]:
         """One batch, repeated under contention. Returns the lines still to drain, in batches."""
         numbers: Numbers = {}
+        began = self._now()
         for contentions in range(PATIENCE):
             try:
                 return self._once(lines, done, numbers)
             except (Contention, UnknownOutcome) as error:
                 logger.debug("contended", lines=len(lines), reason=str(error))
+                if self._now() - began > DRAIN_LIMIT:  # commits that time out: no majority, and no use
+                    raise Unavailable(str(error)) from error
                 self._sleep((1 + self._chance.random()) / 2 * JITTER.total_seconds() * 2**contentions)
             except Unavailable:
+                if self._tried:
+                    self._at_most = max(1, len(self._tried) // 2)
                 raise
             except Exception as error:  # noqa: BLE001 - a fault of ours outside the fold has a culprit too
                 return self._isolate(lines, error, done, numbers)
@@ -157,7 +169,7 @@ class Executor:
         with self._uow.transaction():
             heads = self._uow.heads(lines)
             choice = choose(heads.lines, catalogue=self._catalogue, now=now)
-            commands = choice.commands[:at_most]
+            commands = choice.commands[: at_most or self._at_most]
             if not commands:
                 return split(heads, choice.alone)
             self._tried = [command["_id"] for command in commands]
@@ -168,12 +180,14 @@ class Executor:
             snapshot = self._snapshot([c for c in commands if c["_id"] not in forced], now, numbers)
             verdicts, held = fold(commands, snapshot, chance=self._chance, forced=forced)
             begun = self._uow.write(snapshot.changes, now=now, keys_kept=self._keys_kept)
+        self._at_most = min(2 * self._at_most, PER_BATCH)
         done.verdicts += verdicts
         done.accepted.update(follow_up["type"] for follow_up in snapshot.changes.follow_ups)
         # Who lost one of our lines has dropped its hint, perhaps for a command newer than our snapshot.
-        ours = heads.lines if self._now() - now >= LOSERS_PATIENCE else heads.more
+        is_cut = len(commands) < len(choice.commands)
+        ours = heads.lines if is_cut or self._now() - now >= LOSERS_PATIENCE else heads.more
         done.again += begun + [line for line in ours if line not in held]
-        return split(heads, choice.alone)
+        return split(heads, [line for line in choice.alone if line not in held])
 
     def _snapshot(self, commands: list[Document], now: datetime, numbers: Numbers) -> Snapshot:
         snapshot = Snapshot(

@@ -11,12 +11,16 @@ import msgspec
 from adapters.commands import RUNNABLE, event
 from adapters.hints import Line
 from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome
+from adapters.unit_of_work import EVENTS_READ
 from adapters.verdicts import Verdict, is_ending
 from domain.errors import Conflict, Missing, Rejected
 from tasks.command import Spec
 from workers.fate import APPLIED, Fate, Newer, fate_of
 from workers.overlay import Overlay
 from workers.snapshot import Snapshot
+
+DIFF = 50
+"""Rows of a conflict's diff: a person reads no more."""
 
 Forced = Mapping[str, Exception]
 """Commands whose write the store refused, with the refusal: they are not run again, only judged."""
@@ -114,6 +118,7 @@ def _moved(command: Document, touched: frozenset[str], snapshot: Snapshot) -> Co
     if base is None or not touched:
         return None
     device = command["origin"].get("device_id")
+    since = snapshot.changed_since((command["tenant_id"], command["target"]), base)
     diff = [
         {
             "path": f"/{path}",
@@ -122,11 +127,15 @@ def _moved(command: Document, touched: frozenset[str], snapshot: Snapshot) -> Co
             "at": event["at"],
             "version": event["version"],
         }
-        for event in snapshot.changed_since((command["tenant_id"], command["target"]), base, touched)
+        for event in since
         if device is None or event["actor"].get("device_id") != device
         for path in sorted(touched.intersection(event["paths"]))
     ]
-    return Conflict("base_moved", f"changed since version {base}", diff=diff) if diff else None
+    if diff:
+        return Conflict("base_moved", f"changed since version {base}", diff=diff[:DIFF])
+    if len(since) >= EVENTS_READ:
+        return Conflict("base_too_old", f"version {base} is more than {EVENTS_READ} events ago")
+    return None
 
 
 def _behind_create(command: Document, missing: Missing, snapshot: Snapshot) -> Verdict | None:

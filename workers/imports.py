@@ -35,6 +35,7 @@ from workers.import_run import CHUNK_ROWS, MOST_ACTIVE, Hint, Lost, Run
 
 LEASE = timedelta(seconds=10)
 IDLE = timedelta(seconds=1)
+LEAVE_WITHIN = timedelta(seconds=5)
 WAITING = timedelta(milliseconds=50)
 """Between looks at an import whose commands must first be applied."""
 
@@ -102,7 +103,7 @@ class Importer:
         """Ends after the chunk in hand; others go on from there at once."""
         self._stopped.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(LEAVE_WITHIN.total_seconds())
         for id in list(self._held):
             self._leave(id)
 
@@ -115,7 +116,7 @@ class Importer:
             open_ones = list(_in_turn(self._db.imports.find({"active": True}).sort("_id")))
         for id in self._held.keys() - {found["_id"] for found in open_ones}:
             self._drop(id)
-        rests = [self._attend(found) for found in open_ones]
+        rests = [self._attend(found) for found in open_ones if not self._stopped.is_set()]
         return min(rests, default=IDLE)
 
     def _work(self) -> None:
@@ -123,8 +124,9 @@ class Importer:
         while not self._stopped.wait(rest.total_seconds()):
             try:
                 rest = self.tick()
-            except (Unavailable, Contention, UnknownOutcome) as error:
-                logger.warning("imports wait for the store", reason=str(error))
+            except Exception as error:  # noqa: BLE001 - the drains of this process must not pay for it
+                known = isinstance(error, Unavailable | Contention | UnknownOutcome)
+                logger.opt(exception=not known).warning("imports wait", reason=str(error))
                 rest = IDLE
 
     def _attend(self, found: Document) -> timedelta:

@@ -119,20 +119,17 @@ class Pool:
 
     def _run(self, executor: Executor, queue: str, lines: list[Line]) -> Drained:
         began = self._monotonic()
-        try:
-            drained = executor.drain(lines)
-            if not drained.again and not any(self._waiting.values()):
-                executor.rest()
-        except Unavailable as error:
-            # The commands stand; the relay hints again when the store is back.
-            logger.warning("store unavailable", lines=len(lines), reason=str(error))
-            return Drained()
-        except Exception:  # noqa: BLE001 - the commands stand, the thread must too
-            logger.exception("a drain failed", lines=len(lines))
-            return Drained()
+        drained = executor.drain(lines)
+        if drained.failure:
+            _tell(drained.failure, len(lines))
         seconds = self._monotonic() - began
         self._learn(len(drained.verdicts), seconds)
         self._report(queue, drained, seconds)
+        if not drained.again and not any(self._waiting.values()):
+            try:
+                executor.rest()
+            except Exception as error:  # noqa: BLE001 - the commands stand, the thread must too
+                _tell(error, 0)
         return drained
 
     def _learn(self, commands: int, seconds: float) -> None:
@@ -141,3 +138,11 @@ class Pool:
         with self._changed:
             known = seconds / commands if self._mean is None else self._mean
             self._mean = known + MEMORY * (seconds / commands - known)
+
+
+def _tell(error: Exception, lines: int) -> None:
+    """The commands stand; the relay hints again."""
+    if isinstance(error, Unavailable):
+        logger.warning("store unavailable", lines=lines, reason=str(error))
+    else:
+        logger.opt(exception=error).error("a drain failed", lines=lines)

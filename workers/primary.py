@@ -12,10 +12,12 @@ from adapters.mongo import CODEC
 
 
 class Primary(msgspec.Struct, frozen=True):
-    """`now` is the server's time; `term` differs after every election."""
+    """`now` is the server's time; `term` differs after every election. `logical` is the time that it gives
+    to inserts: never behind an earlier primary's, whose clock may have been ahead."""
 
     now: datetime
     term: str
+    logical: datetime
 
 
 def ask(db: Database[Any]) -> Primary:
@@ -23,4 +25,6 @@ def ask(db: Database[Any]) -> Primary:
     told = db.command("hello", codec_options=CODEC)
     # A router has no election of its own; its process stands for it.
     term = told.get("electionId") or told.get("topologyVersion", {}).get("processId")
-    return Primary(told["localTime"], str(term))
+    now: datetime = told["localTime"]
+    logical = told.get("$clusterTime", {}).get("clusterTime")
+    return Primary(now, str(term), max(now, logical.as_datetime()) if logical else now)

@@ -70,6 +70,7 @@ class Relay:
         self._page_size = page
         self._stopped_after = dict.fromkeys(QUEUES, "")
         self._lost_at = AT_ONCE
+        self._logical = AT_ONCE
 
     def tick(self) -> int:
         """Hints what is due; returns how many commands.
@@ -78,7 +79,8 @@ class Relay:
         """
         # Before anything is marked: with the broker away the marks would have to be undone.
         lost = self._has_lost_hints()
-        now = primary.ask(self._db).now
+        told = primary.ask(self._db)
+        now, self._logical = told.now, told.logical
         if lost:
             self._lost_at = now
         return sum(self._serve(queue, now) for queue in QUEUES)
@@ -121,7 +123,7 @@ class Relay:
             "active": True,
             "state": {"$in": RUNNABLE},
         }
-        trusted_until = Timestamp(int((now - ACCEPTERS_TURN).timestamp()), 0)
+        trusted_until = Timestamp(int((self._logical - ACCEPTERS_TURN).timestamp()), 0)
         never_hinted = {"hint_at": AT_ONCE, "seq": {"$lte": trusted_until}}
         coming_back = {"hint_at": {"$gt": AT_ONCE, "$lte": self._horizon(now)}}
         found = (

@@ -89,14 +89,10 @@ class Snapshot:
         self.changes.entities[ref] = (is_new, document)
         self._slots[ref] = Slot(document, entity)
 
-    def changed_since(self, line: Line, version: int, fields: frozenset[str]) -> list[Document]:
-        """The first events after this version that changed one of these fields, this batch's included."""
-        news = [
-            event
-            for event in self.news.get(line, ())
-            if (event["version"] or 0) > version and not fields.isdisjoint(event["paths"])
-        ]
-        return self._uow.changed_since(line, version, fields) + news
+    def changed_since(self, line: Line, version: int) -> list[Document]:
+        """The latest events after this version, oldest first, this batch's included."""
+        news = [event for event in self.news.get(line, ()) if (event["version"] or 0) > version]
+        return self._uow.changed_since(line, version) + news
 
     def version(self, command: Document) -> int | None:
         """The version of the command's entity as the batch has it; None: there is no such entity."""

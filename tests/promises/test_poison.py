@@ -18,8 +18,8 @@ from domain.part import Part
 from tasks.command import handles
 from tasks.work import Work
 from tests.support.drains import Drains
-from tests.support.seeds import Seeds, new_id
-from tests.support.trial import OnPart, append
+from tests.support.seeds import Seeds, new_id, user
+from tests.support.trial import Make, OnPart, append
 from workers.executor import Executor
 from workers.fate import BUG_ATTEMPTS
 
@@ -202,6 +202,82 @@ def test_a_conflict_reads_the_first_changes_only_however_long_the_history(
     stored = seed.found(late)
     assert stored["state"] == "conflict"
     assert len(stored["error"]["diff"]) == 50
+
+
+def test_two_tenants_with_entities_of_one_id_do_not_meet_in_a_batch(seed: Seeds, drains: Drains) -> None:
+    other = Seeds(seed.db, seed.catalogue, f"a{seed.tenant_id}")  # sorts first
+    seed.db.users.insert_one(user(other.tenant_id))
+    low, high = sorted(seed.parts(2))
+    other.db.parts.insert_many(
+        document | {"_id": f"{other.tenant_id}/{document['id']}", "tenant_id": other.tenant_id}
+        for document in list(seed.db.parts.find({"tenant_id": seed.tenant_id}))
+    )
+    crowd = [other.document("part.append", {"part_id": low, "text": "x"}) for _ in range(250)]
+    other.accept_all(crowd)
+    mine = seed.accept("part.append", part_id=low, text="m")
+    theirs = other.accept("part.append", part_id=high, text="t")
+
+    drained = drains.drain(other.line(high), seed.line(low))
+
+    assert (seed.state(mine), other.state(theirs)) == ("applied", "applied")
+    assert {other.state(command) for command in crowd} == {"accepted"}, "their line was not asked for"
+    assert drained.again == []
+
+
+def test_who_waits_for_one_that_is_parked_is_parked_too_and_its_line_goes_on(
+    seed: Seeds, drains: Drains
+) -> None:
+    root, branch = new_id(), new_id()
+    first = seed.accept("asset.create", id=root, name="root", criticality="low")
+    second = seed.accept("asset.create", id=branch, name="branch", criticality="low", parent_id=root)
+    leaf = seed.accept("asset.create", name="leaf", criticality="low")
+    drains.until_dry([(seed.tenant_id, leaf["target"])])
+    leaf_id = leaf["target"].removeprefix("asset:")
+    moved = seed.accept("asset.update", asset_id=leaf_id, parent_id=branch)
+    renamed = seed.accept("asset.update", asset_id=leaf_id, name="leaves")
+    drains.until_dry([(seed.tenant_id, second["target"])])
+    drains.until_dry([(seed.tenant_id, leaf["target"])])
+    assert [seed.state(command) for command in (second, moved, renamed)] == ["accepted"] * 3
+    seed.db.commands.update_one({"_id": first["_id"]}, {"$set": {"attempts": BUG_ATTEMPTS - 1}})
+
+    @handles("asset.create", permission=None)
+    def buggy(cmd: Make, work: Work) -> None:
+        raise RuntimeError(f"a bug of ours {cmd} {work.now}")
+
+    buggy.__dict__["spec"] = msgspec.structs.replace(
+        seed.catalogue["asset.create"], handler=buggy.__dict__["spec"].handler
+    )
+    drained = drains.executor(buggy).drain([(seed.tenant_id, first["target"])])
+    drains.until_dry(drained.again)
+
+    states = [seed.state(command) for command in (first, second, moved, renamed)]
+    assert states == ["dead", "parked", "parked", "applied"]
+
+    replay(seed, first)
+    drains.until_dry([(seed.tenant_id, first["target"])])
+    assert [seed.state(command) for command in (first, second, moved)] == ["applied"] * 3
+
+
+def test_what_committed_is_told_though_a_later_batch_of_the_drain_failed(
+    seed: Seeds, drains: Drains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = sorted(seed.parts(2))
+    commands = [seed.accept("part.append", part_id=part_id, text="x") for part_id in (one, other)]
+    seed.db.commands.update_one({"_id": commands[1]["_id"]}, {"$set": {"suspect": True}})
+    honest = Executor._snapshot
+
+    def away(self: Executor, tried: list[Document], *rest: Any) -> Any:
+        if tried[0]["_id"] == commands[1]["_id"]:
+            raise Unavailable("gone")
+        return honest(self, tried, *rest)
+
+    monkeypatch.setattr(Executor, "_snapshot", away)
+
+    drained = drains.drain(seed.line(one), seed.line(other))
+
+    assert [verdict.command["_id"] for verdict in drained.verdicts] == [commands[0]["_id"]]
+    assert isinstance(drained.failure, Unavailable)
+    assert seed.state(commands[1]) == "accepted"
 
 
 def test_an_outage_is_no_contention() -> None:

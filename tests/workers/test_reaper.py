@@ -178,7 +178,8 @@ def test_a_new_reaper_first_waits_for_everyone_to_speak_up(
 
 
 def told(second: int, *, term: str = "first") -> Primary:
-    return Primary(datetime(2026, 3, 29, 1, tzinfo=UTC) + timedelta(seconds=second), term)
+    now = datetime(2026, 3, 29, 1, tzinfo=UTC) + timedelta(seconds=second)
+    return Primary(now, term, now)
 
 
 def attentive() -> Attention:
