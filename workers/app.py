@@ -77,6 +77,7 @@ class WorkerProcess:
             end_process=end_process,
         )
         now = self.presence.clock.now
+        solo = threading.Lock()
         executors = [
             Executor(
                 UnitOfWork(mongo, database, worker=self.id, slot=slot),
@@ -86,6 +87,7 @@ class WorkerProcess:
                 new_id=self._new_id,
                 chance=chance,
                 keys_kept=keys_kept,
+                solo=solo,
             )
             for slot in range(SLOTS)
         ]

@@ -7,8 +7,10 @@ is halved down to the one command that is to blame.
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -71,7 +73,11 @@ class Executor:
         new_id: Callable[[], str],
         chance: random.Random,
         keys_kept: timedelta = KEYS_KEPT,
+        solo: threading.Lock | None = None,
     ) -> None:
+        """`solo` is one for all slots of a process: who may be poison runs while no other suspect does, or
+        that one would be blamed for the death."""
+        self._solo = solo or threading.Lock()
         self._uow = uow
         self._catalogue = catalogue
         self._now = now
@@ -173,12 +179,13 @@ class Executor:
             if not commands:
                 return split(heads, choice.alone)
             self._tried = [command["_id"] for command in commands]
-            self._uow.announce(self._tried, now)
-            self._announced = True
-            self._reserve(commands, numbers)
-            # Who is only judged needs nothing read beforehand, which may be what failed.
-            snapshot = self._snapshot([c for c in commands if c["_id"] not in forced], now, numbers)
-            verdicts, held = fold(commands, snapshot, chance=self._chance, forced=forced)
+            with self._solo if "suspect" in commands[0] else nullcontext():
+                self._uow.announce(self._tried, now)
+                self._announced = True
+                self._reserve(commands, numbers)
+                # Who is only judged needs nothing read beforehand, which may be what failed.
+                snapshot = self._snapshot([c for c in commands if c["_id"] not in forced], now, numbers)
+                verdicts, held = fold(commands, snapshot, chance=self._chance, forced=forced)
             begun = self._uow.write(snapshot.changes, now=now, keys_kept=self._keys_kept)
         self._at_most = min(2 * self._at_most, PER_BATCH)
         done.verdicts += verdicts
