@@ -16,13 +16,21 @@ GRACE_S = 10.0
 
 def main(arguments: list[str]) -> int:
     parent, command = int(arguments[0]), arguments[1:]
-    child = subprocess.Popen(command)
+    child: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        child.send_signal(number)
+        if child is None:
+            early.append(number)
+        else:
+            child.send_signal(number)
 
+    # Before there is a child: a signal in between would end the guardian alone and orphan the command.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, forward)
+    child = subprocess.Popen(command)
+    for number in early:
+        child.send_signal(number)
     return _watch(child, parent)
 
 
