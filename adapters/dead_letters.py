@@ -142,7 +142,7 @@ def replay_edited(
 
     def work(session: ClientSession) -> Outcome:
         command = _dead(db, session, act, command_id)
-        entity_id = edit.spec.target_id(edit.typed)
+        entity_id = edit.spec.target_id(edit.typed, command["origin"].get("user_id"))
         if entity_id is not None and f"{edit.spec.kind}:{entity_id}" != command["target"]:
             raise OtherTarget(command["target"])
         new = _edited(command, act, edit)

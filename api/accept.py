@@ -102,7 +102,7 @@ class Door:
             id=self._new_id(),
             tenant_id=actor.tenant_id,
             # An id made here is no part of what was received, so a repeat has the same fingerprint.
-            target=target_of(spec, spec.target_id(typed) or self._new_id()),
+            target=target_of(spec, spec.target_id(typed, actor.user_id) or self._new_id()),
             payload=plain,
             origin=Origin(
                 via="api",

@@ -52,7 +52,7 @@ async def bare(request: Request[Any, Any, Any]) -> ASGIResponse:
     answer = {
         "command_id": id,
         "type": _SPEC.type,
-        "target": f"{_SPEC.kind}:{_SPEC.target_id(typed)}",
+        "target": f"{_SPEC.kind}:{_SPEC.target_id(typed, None)}",
         "state": "accepted",
         "accepted_at": house.clock.now(),
     }

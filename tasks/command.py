@@ -7,7 +7,8 @@
     def start(cmd: Start, work: Work) -> None: ...
 
 The target is what the payload names by `<kind>_id`; a create may bring its own `id`. The kind is the name's
-first word, or `target=` where the name begins with another.
+first word, or `target=` where the name begins with another. `of="actor"` is for what everybody has one of
+(preferences), `of="tenant"` for what a tenant has one of (policies): no payload names those.
 
 From that line follow the API's route, its OpenAPI entry, both permission checks and the worker's dispatch.
 """
@@ -15,7 +16,7 @@ From that line follow the API's route, its OpenAPI entry, both permission checks
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 
@@ -32,6 +33,12 @@ PayloadType = type[Payload]
 Handler = Callable[[P, Work], None]
 Reads = Callable[[Any], Iterable[tuple[type[Entity], str]]]
 
+Of = Literal["payload", "actor", "tenant"]
+"""Who names the target: the payload, by an id; the actor, whose own it is; or the tenant, which has one."""
+
+THE_TENANTS = "tenant"
+"""The id of what a tenant has one of."""
+
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of one command type."""
@@ -45,6 +52,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """Top-level fields of the entity whose change since `base_version` is a conflict; none for appends."""
     kind: str
     """The target's: `work_order` of `work_order.parts.consume`."""
+    of: Of
     creates: bool
     """Whether the payload names its target by an optional `id` rather than by `<kind>_id`."""
     numbered: bool
@@ -55,8 +63,12 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int
     summary: str
 
-    def target_id(self, payload: Payload) -> str | None:
-        """The id of the entity meant; None when a create leaves it to us."""
+    def target_id(self, payload: Payload, user_id: str | None) -> str | None:
+        """The id of the entity meant by this user; None when a create leaves it to us."""
+        if self.of == "tenant":
+            return THE_TENANTS
+        if self.of == "actor":
+            return user_id
         id: str | None = getattr(payload, "id" if self.creates else f"{self.kind}_id")
         return id
 
@@ -66,6 +78,7 @@ def handles(
     *,
     permission: str | None,
     target: str | None = None,
+    of: Of = "payload",
     touches: tuple[str, ...] = (),
     numbered: bool = False,
     internal: bool = False,
@@ -81,7 +94,7 @@ def handles(
     def bind(handler: Handler[P]) -> Handler[P]:
         payload = get_type_hints(handler)["cmd"]
         names = payload.__struct_fields__
-        if not {"id", f"{kind}_id"}.intersection(names):
+        if of == "payload" and not {"id", f"{kind}_id"}.intersection(names):
             raise TypeError(f"{type}: its payload has neither `{kind}_id` nor, to create one, `id`")
         spec = Spec(
             type=type,
@@ -90,6 +103,7 @@ def handles(
             permission=permission,
             touches=touches,
             kind=kind,
+            of=of,
             creates=f"{kind}_id" not in names,
             numbered=numbered,
             internal=internal,

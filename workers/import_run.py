@@ -156,7 +156,7 @@ class Run:
 
     def _command(self, line: int, step: Step) -> Document:
         spec = self._catalogue[step.type]
-        id = spec.target_id(msgspec.convert(step.payload, spec.payload))
+        id = spec.target_id(msgspec.convert(step.payload, spec.payload), None)
         assert id is not None, "an import names what it creates"
         command = fresh(
             spec,

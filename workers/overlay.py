@@ -141,7 +141,7 @@ class Overlay:
                 spec,
                 id=self.new_id(),
                 tenant_id=self._tenant,
-                target=target_of(spec, spec.target_id(parsed) or self.new_id()),
+                target=target_of(spec, spec.target_id(parsed, None) or self.new_id()),
                 payload=body,
                 origin=self._descend(origin),
                 key=Key("follow_up", f"{self.command_id}:{step}", fingerprint(type, body, None)),

@@ -56,7 +56,7 @@ class Seeds:
     ) -> Document:
         """A fresh command that nobody has accepted yet."""
         spec = self.catalogue[type]
-        entity_id = spec.target_id(msgspec.convert(payload, spec.payload)) or new_id()
+        entity_id = spec.target_id(msgspec.convert(payload, spec.payload), user_id) or new_id()
         return fresh(
             spec,
             id=new_id(),
