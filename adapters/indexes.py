@@ -77,6 +77,43 @@ INDEXES: list[Index] = [
     ("assets", [("tenant_id", 1), ("parent_id", 1), ("_id", -1)], {"name": "by_parent"}),
     ("parts", [("tenant_id", 1), ("_id", -1)], {"name": "recent"}),
     ("requests", [("tenant_id", 1), ("status", 1), ("_id", -1)], {"name": "by_status"}),
+    # Time. What is due is found whatever its tenant, and the index alone answers.
+    (
+        "work_orders",
+        [("look_at", 1), ("_id", 1)],
+        {"name": "looks", "partialFilterExpression": {"look_at": {"$type": "date"}}},
+    ),
+    (
+        "work_orders",
+        [("tenant_id", 1), ("plan.id", 1), ("plan.lane", 1), ("plan.occurrence", 1)],
+        {"name": "occurrence", "unique": True, "partialFilterExpression": {"plan.id": {"$exists": True}}},
+    ),
+    (
+        "plans",
+        [("shard", 1), ("generate_at", 1), ("_id", 1)],
+        {"name": "due", "partialFilterExpression": {"generate_at": {"$type": "date"}}},
+    ),
+    ("plans", [("tenant_id", 1), ("state", 1), ("_id", -1)], {"name": "by_state"}),
+    ("plans", [("tenant_id", 1), ("name", 1)], {"name": "by_name"}),
+    ("plans", [("tenant_id", 1), ("targets.asset_id", 1), ("_id", -1)], {"name": "by_asset"}),
+    (
+        "plans",
+        [("tenant_id", 1), ("calendar_id", 1), ("calendar_version", 1)],
+        {"name": "of_calendar", "partialFilterExpression": {"calendar_id": {"$type": "string"}}},
+    ),
+    (
+        "work_orders",
+        [("tenant_id", 1), ("watch.policies_version", 1)],
+        {"name": "of_policies", "partialFilterExpression": {"look_at": {"$type": "date"}}},
+    ),
+    ("calendars", [("fresh", 1)], {"name": "fresh", "partialFilterExpression": {"fresh": True}}),
+    ("policies", [("fresh", 1)], {"name": "fresh", "partialFilterExpression": {"fresh": True}}),
+    ("meters", [("tenant_id", 1), ("asset_id", 1), ("_id", -1)], {"name": "by_asset"}),
+    (
+        "notices",
+        [("spread_at", 1), ("_id", 1)],
+        {"name": "unspread", "partialFilterExpression": {"spread_at": None}},
+    ),
     ("operator_actions", [("tenant_id", 1), ("subject", 1)], {"name": "of_subject"}),
     ("users", [("tenant_id", 1), ("_id", 1)], {"name": "of_tenant"}),
 ]

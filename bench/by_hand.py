@@ -88,7 +88,7 @@ def _created(command: Document, payload: Document, now: datetime) -> Document:
 _HEAD = ("_id", "tenant_id", "schema_version")
 _ITEM = (
     "item_id", "text", "kind", "required", "unit", "min", "max",
-    "value", "answered_by", "answered_at", "evidence_sha256",
+    "value", "answered_by", "answered_at", "evidence_sha256", "asset_id",
 )  # fmt: skip
 
 

@@ -51,6 +51,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     answered_by: str | None = None
     answered_at: datetime | None = None
     evidence_sha256: str | None = None
+    asset_id: str | None = None
+    """The asset it is about, where one order goes round several."""
 
     @property
     def satisfied(self) -> bool:

@@ -12,6 +12,7 @@ from domain.actor import Actor
 from domain.checklist import Item, Value, answered, missing
 from domain.entity import Entity
 from domain.errors import Rejected
+from domain.watch import Watch
 from domain.work_order.transitions import Action, Status, step
 
 Type = Literal["corrective", "preventive", "inspection", "calibration", "safety"]
@@ -45,6 +46,18 @@ class ApprovalStep(msgspec.Struct, frozen=True, kw_only=True):
     by: str | None = None
     at: datetime | None = None
     note: str | None = None
+
+
+class FromPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Which occurrence of which plan an order is: its identity, for ever. `occurrence` is the nominal local
+    time in `time_zone`, wherever a holiday or a person has moved the due date."""
+
+    id: str
+    revision: int
+    lane: str
+    occurrence: str
+    time_zone: str
+    window_until: datetime | None = None
 
 
 class WorkOrder(Entity, frozen=True, kw_only=True):
@@ -86,6 +99,12 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
     attachment_count: int = 0
     signature_count: int = 0
     request_id: str | None = None
+    plan: FromPlan | None = None
+    route: tuple[str, ...] = ()
+    """The assets of one round, where one order serves several."""
+    watch: Watch | None = None
+    look_at: datetime | None = None
+    """When its clocks are to be looked at next; None: nothing of it runs."""
     created_by: str | None = None
     created_at: datetime
     moved: Move | None = None
