@@ -89,6 +89,29 @@ Instant = Annotated[
     ),
 ]
 
+LocalTime = Annotated[
+    str,
+    Meta(
+        pattern=rf"^{_DAY}T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?{_END}",
+        description="what the clock on the wall shows: 2026-03-29T08:00, its zone stands beside it",
+    ),
+]
+TimeZone = Annotated[
+    str,
+    Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+/-]+" + _END, description="an IANA time zone"),
+]
+ClockTime = Annotated[
+    str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)" + _END, description="HH:MM")
+]
+MonthDay = Annotated[
+    str,
+    Meta(
+        pattern=r"^((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))"
+        + _END,
+        description="a day of any year: MM-DD",
+    ),
+]
+
 _FOUR_PLACES = Decimal("0.0001")
 
 

@@ -1,0 +1,185 @@
+"""What people and orders do to a plan. Each gives a new plan whose next occurrence is worked out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Literal
+
+from msgspec.structs import replace
+
+from domain.errors import Rejected
+from domain.local_time import format_local, parse_local, to_instant, to_local
+from domain.plan.generate import with_lane
+from domain.plan.model import OpenOrder, Override, Plan, Progress, Quarantine, Upcoming, shard_of
+from domain.plan.rules import Rules, check_rules
+from domain.plan.schedule import LOOK_AHEAD, scheduled
+from domain.plan.unfold import Occurrence, unfold
+from domain.recurrence.times import occurrences
+from domain.working_calendar import Calendar
+
+MOST_OVERRIDES = 400
+MOST_PAST = 20_000
+"""Occurrences between a trigger's start and today: a plan that begins further back says so by its start."""
+
+_MOMENT = timedelta(seconds=1)
+
+
+def begun(id: str, rules: Rules, calendar: Calendar | None, *, at: datetime, now: datetime) -> Plan:
+    """A new plan, from `at` on: what its trigger names before is none of its business. Raises: Rejected."""
+    check_rules(rules)
+    plan = Plan(id=id, rules=rules, shard=shard_of(id), begins_at=at, created_at=at)
+    return _to_come(replace(plan, lanes=_from(rules, at)), calendar, now)
+
+
+def _to_come(plan: Plan, calendar: Calendar | None, now: datetime) -> Plan:
+    after = scheduled(plan, calendar, now=now)
+    if after.state == "ended":
+        raise Rejected("nothing_to_come", "no occurrence of it lies ahead", path="trigger")
+    return after
+
+
+def _from(rules: Rules, at: datetime) -> tuple[Progress, ...]:
+    """Every lane just before its first occurrence at or after that instant; numbering begins at the start."""
+    trigger = rules.trigger
+    until = to_local(at, trigger.time_zone)
+    cursor: str | None = None
+    index = 0
+    for nominal in islice(occurrences(trigger), MOST_PAST + 1):
+        if nominal.local >= until:
+            break
+        cursor, index = format_local(nominal.local), nominal.index
+    else:
+        if index > MOST_PAST:
+            raise Rejected("starts_too_early", "its start is too far in the past", path="start_local")
+    return tuple(Progress(lane=lane, cursor=cursor, index=index) for lane in rules.lanes)
+
+
+def revised(
+    plan: Plan, rules: Rules, calendar: Calendar | None, *, effective_from: str | None, now: datetime
+) -> Plan:
+    """By other rules, at once or from a local time on. Orders that were issued stay as they are.
+
+    Numbering goes on, unless the trigger is another one. Raises: Rejected.
+    """
+    _must_live(plan)
+    check_rules(rules)
+    zone = rules.trigger.time_zone
+    if effective_from and to_instant(parse_local(effective_from), zone) > now:
+        return scheduled(
+            replace(plan, upcoming=Upcoming(effective_from=effective_from, rules=rules)), calendar, now=now
+        )
+    same = rules.trigger == plan.rules.trigger
+    lanes = _kept(plan, rules, now) if same else _from(rules, now)
+    after = replace(plan, rules=rules, revision=plan.revision + 1, upcoming=None, lanes=lanes)
+    return _to_come(after, calendar, now)
+
+
+def _kept(plan: Plan, rules: Rules, now: datetime) -> tuple[Progress, ...]:
+    known = {one.lane: one for one in plan.lanes}
+    fresh = {one.lane: one for one in _from(rules, now)}
+    return tuple(known.get(lane, fresh[lane]) for lane in rules.lanes)
+
+
+def paused(plan: Plan) -> Plan:
+    """Nothing comes of it until it is resumed."""
+    _must_live(plan)
+    return replace(plan, state="paused", generate_at=None)
+
+
+def resumed(plan: Plan, calendar: Calendar | None, *, now: datetime) -> Plan:
+    """Active again, also from quarantine. What was missed meanwhile is as `catch_up` says."""
+    if plan.state == "ended":
+        _must_live(plan)
+    return scheduled(replace(plan, state="active", quarantine=None), calendar, now=now)
+
+
+def ended(plan: Plan, reason: str) -> Plan:
+    return replace(plan, state="ended", ended_reason=reason, generate_at=None, upcoming=None)
+
+
+def quarantined(plan: Plan, *, code: str, message: str, at: datetime) -> Plan:
+    """Out of the way of the others until a person resumes or revises it."""
+    if plan.state != "active":
+        return plan
+    why = Quarantine(code=code, message=message, at=at)
+    return replace(plan, state="quarantined", quarantine=why, generate_at=None)
+
+
+def overridden(plan: Plan, override: Override, calendar: Calendar | None, *, now: datetime) -> Plan:
+    """One occurrence to come is left out or moved, between the one before it and the one behind it.
+
+    Raises: Rejected: no_such_occurrence, move_out_of_order, too_many_overrides.
+    """
+    _must_live(plan)
+    others = tuple(one for one in plan.overrides if one.occurrence != override.occurrence)
+    if len(others) >= MOST_OVERRIDES:
+        raise Rejected("too_many_overrides", f"a plan has at most {MOST_OVERRIDES} overrides to come")
+    bare = replace(plan, overrides=others)
+    before, behind = _neighbours(bare, calendar, override.occurrence)
+    if override.to_local is not None:
+        due_at = to_instant(parse_local(override.to_local), plan.rules.trigger.time_zone)
+        if (before and due_at <= before) or (behind and due_at >= behind.due_at):
+            raise Rejected(
+                "move_out_of_order", "an occurrence is moved between its neighbours", path="to_local"
+            )
+    return scheduled(replace(bare, overrides=(*others, override)), calendar, now=now)
+
+
+def _neighbours(
+    plan: Plan, calendar: Calendar | None, occurrence: str
+) -> tuple[datetime | None, Occurrence | None]:
+    for name in plan.rules.lanes:
+        progress = plan.lane(name)
+        before = progress.last_due_at
+        ahead = unfold(plan, calendar, progress)
+        for found in islice(ahead, LOOK_AHEAD):
+            if found.occurrence == occurrence:
+                return before, next(ahead, None)
+            before = found.due_at
+    raise Rejected("no_such_occurrence", f"{occurrence} is not to come", path="occurrence")
+
+
+def refreshed(plan: Plan, calendar: Calendar | None, *, now: datetime) -> Plan:
+    """By the calendar of now."""
+    return scheduled(plan, calendar, now=now) if plan.state == "active" else plan
+
+
+Outcome = Literal["completed", "cancelled"]
+
+
+def order_ended(
+    plan: Plan, order: OpenOrder, calendar: Calendar | None, *, at: datetime, now: datetime
+) -> Plan:
+    """An order of it was completed or cancelled at that time: a floating lane counts from there.
+
+    A second completion after a reopening counts as long as nothing was issued on the first.
+    """
+    left = tuple(one for one in plan.open_orders if one.work_order_id != order.work_order_id)
+    after = replace(plan, open_orders=left)
+    progress = next(
+        (one for one in plan.lanes if order.work_order_id in (one.waiting_for, one.base_order)), None
+    )
+    if progress is None or (progress.waiting_for or order.work_order_id) != order.work_order_id:
+        return after
+    going_on = replace(progress, waiting_for=None, base_at=at, base_order=order.work_order_id)
+    return _going_on(with_lane(after, going_on), calendar, now)
+
+
+def order_reopened(plan: Plan, order: OpenOrder, calendar: Calendar | None, *, now: datetime) -> Plan:
+    """It is open again; a floating lane that has issued nothing since waits for it again."""
+    known = any(one.work_order_id == order.work_order_id for one in plan.open_orders)
+    after = plan if known else replace(plan, open_orders=(*plan.open_orders, order))
+    progress = next((one for one in plan.lanes if one.base_order == order.work_order_id), None)
+    if progress is None or progress.waiting_for is not None:
+        return after
+    return _going_on(with_lane(after, replace(progress, waiting_for=order.work_order_id)), calendar, now)
+
+
+def _going_on(plan: Plan, calendar: Calendar | None, now: datetime) -> Plan:
+    return scheduled(plan, calendar, now=now) if plan.state == "active" else plan
+
+
+def _must_live(plan: Plan) -> None:
+    if plan.state == "ended":
+        raise Rejected("plan_ended", f"the plan has ended: {plan.ended_reason}")

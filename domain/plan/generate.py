@@ -1,0 +1,210 @@
+"""What a plan brings when it is looked at: orders to open, occurrences left out, and how far it then is.
+
+Pure: the same plan at the same time gives the same answer; looked at twice it gives nothing the second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+
+import msgspec
+from msgspec.structs import replace
+
+from domain.durations import duration
+from domain.local_time import format_local, parse_local
+from domain.plan.identity import order_id
+from domain.plan.model import KEPT, Generated, OpenOrder, Plan, Progress, Skipped
+from domain.plan.rules import Rules
+from domain.plan.schedule import LOOK_AHEAD, scheduled
+from domain.plan.unfold import Occurrence, Skip, unfold
+from domain.working_calendar import Calendar
+
+LIMIT = 50
+"""Occurrences dealt with at one look; what is left is due at once again."""
+
+MOST_OPEN = 500
+LATE = timedelta(hours=1)
+"""Later than this an occurrence without a due window is missed, for a plan that does not catch up."""
+
+InService = Callable[[str], bool]
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """An order to open, or lines to add to the open order `merged_into`."""
+
+    work_order_id: str
+    lane: str
+    asset_ids: tuple[str, ...]
+    occurrence: Occurrence
+    window_until: datetime | None
+    merged_into: str | None = None
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True):
+    plan: Plan
+    opened: tuple[Opened, ...]
+    superseded: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+
+
+class _Look:
+    """One look in the making."""
+
+    def __init__(self, plan: Plan, now: datetime, in_service: InService) -> None:
+        self.plan = plan
+        self.now = now
+        self.in_service = in_service
+        self.opened: list[Opened] = []
+        self.superseded: list[str] = []
+        self.skipped: list[Skipped] = []
+
+    def skip(self, occurrence: str, lane: str, why: Skip) -> None:
+        left_out = Skipped(occurrence=occurrence, lane=lane, code=why.code, reason=why.reason, at=self.now)
+        self.skipped.append(left_out)
+
+    def issue(self, found: Occurrence, progress: Progress) -> Progress:
+        """The orders of one occurrence, on every order lane that goes with this one."""
+        rules = self.plan.rules
+        lanes = (progress.lane,) if rules.is_floating else rules.order_lanes
+        first: str | None = None
+        for lane in lanes:
+            first = self._issue(rules, found, lane) or first
+        generated = Generated(occurrence=found.occurrence, at=self.now)
+        self.plan = replace(self.plan, last_generated=generated) if first else self.plan
+        if not rules.is_floating:
+            return progress
+        return replace(progress, waiting_for=first, base_at=None if first else found.due_at)
+
+    def _issue(self, rules: Rules, found: Occurrence, lane: str) -> str | None:
+        """The id of the order that is now open for this occurrence, if any."""
+        assets = tuple(asset for asset in rules.assets(lane) if self.in_service(asset))
+        if not assets:
+            self.skip(found.occurrence, lane, Skip("asset_decommissioned", "no asset of it is in service"))
+            return None
+        open_now = [one.work_order_id for one in self.plan.open_orders if one.lane == lane]
+        if open_now and rules.open_policy == "skip":
+            self.skip(found.occurrence, lane, Skip("open_order", f"order {open_now[-1]} is still open"))
+            return None
+        merged = open_now[-1] if open_now and rules.open_policy == "merge" else None
+        kept = self.plan.open_orders
+        if open_now and rules.open_policy == "supersede":
+            self.superseded += open_now
+            kept = tuple(one for one in kept if one.work_order_id not in open_now)
+        id = merged or order_id(self.plan.id, lane, found.occurrence, found.due_at)
+        window = duration(rules.due_window) if rules.due_window else None
+        self.opened.append(
+            Opened(
+                work_order_id=id,
+                lane=lane,
+                asset_ids=assets,
+                occurrence=found,
+                window_until=found.due_at + window if window else None,
+                merged_into=merged,
+            )
+        )
+        if merged is None:
+            added = OpenOrder(work_order_id=id, lane=lane, occurrence=found.occurrence)
+            kept = (*kept, added)[-MOST_OPEN:]
+        self.plan = replace(self.plan, open_orders=kept)
+        return id
+
+
+def generate(
+    plan: Plan,
+    calendar: Calendar | None,
+    *,
+    now: datetime,
+    in_service: InService,
+    limit: int = LIMIT,
+) -> Generation:
+    """Everything due by `now`, at most `limit` occurrences of each lane. Raises: Rejected: see the rules."""
+    look = _Look(plan, now, in_service)
+    if plan.state == "active":
+        for name in plan.rules.lanes:
+            if name in look.plan.rules.lanes:  # not after a revision that took it away
+                _advance(look, calendar, name, limit)
+        look.plan = scheduled(_tidy(look), calendar, now=now)
+    return Generation(
+        plan=look.plan,
+        opened=tuple(look.opened),
+        superseded=tuple(look.superseded),
+        skipped=tuple(look.skipped),
+    )
+
+
+def _advance(look: _Look, calendar: Calendar | None, lane: str, limit: int) -> None:
+    progress = look.plan.lane(lane)
+    if progress.waiting_for is not None:
+        return
+    for found, follower in islice(_due(look, calendar, progress), limit):
+        if found.revision != look.plan.revision:
+            look.plan = turned(look.plan)
+        progress = replace(progress, cursor=found.occurrence, index=found.index)
+        if why := found.skipped or _missed(look.plan.rules, found, follower, look.now):
+            look.skip(found.occurrence, lane, why)
+            # A floating lane that leaves one out goes on as if it had been done when due.
+            progress = replace(progress, base_at=found.due_at if look.plan.rules.is_floating else None)
+            continue
+        progress = look.issue(found, replace(progress, last_due_at=found.due_at))
+        if progress.waiting_for is not None:
+            break
+    look.plan = with_lane(look.plan, progress)
+
+
+def _due(
+    look: _Look, calendar: Calendar | None, progress: Progress
+) -> Iterator[tuple[Occurrence, Occurrence | None]]:
+    """What is to be dealt with now, each with the one behind it that is not left out.
+
+    Left-out ones count with the first after them that is due: until then they may still change.
+    """
+    left_out: list[Occurrence] = []
+    kept: Occurrence | None = None
+    for found in islice(unfold(look.plan, calendar, progress), LOOK_AHEAD):
+        if found.skipped is not None:
+            left_out.append(found)
+            continue
+        if kept is not None:
+            yield kept, found
+        if found.generate_at > look.now:
+            return
+        yield from ((skipped, None) for skipped in left_out)
+        left_out, kept = [], found
+    if kept is not None:
+        yield kept, None
+
+
+def _missed(rules: Rules, found: Occurrence, follower: Occurrence | None, now: datetime) -> Skip | None:
+    if rules.catch_up == "latest" and follower is not None and follower.due_at <= now:
+        return Skip("missed", f"the one of {follower.occurrence} is due already")
+    if rules.catch_up == "none":
+        window = duration(rules.due_window) if rules.due_window else LATE
+        if now > found.due_at + window:
+            return Skip("missed", f"its time was over at {found.due_at + window:%Y-%m-%dT%H:%MZ}")
+    return None
+
+
+def turned(plan: Plan) -> Plan:
+    """By the rules that were to come."""
+    if plan.upcoming is None:
+        return plan
+    return replace(plan, rules=plan.upcoming.rules, revision=plan.revision + 1, upcoming=None)
+
+
+def with_lane(plan: Plan, progress: Progress) -> Plan:
+    others = tuple(one for one in plan.lanes if one.lane != progress.lane)
+    return replace(plan, lanes=(*others, progress))
+
+
+def _tidy(look: _Look) -> Plan:
+    """Without overrides of what is past, and with the latest of what was left out."""
+    plan = look.plan
+    begun = [parse_local(one.cursor) for one in plan.lanes if one.cursor]
+    behind = format_local(min(begun)) if begun else ""
+    return replace(
+        plan,
+        overrides=tuple(one for one in plan.overrides if one.occurrence > behind),
+        skipped=(*plan.skipped, *look.skipped)[-KEPT:],
+    )

@@ -1,0 +1,111 @@
+"""What a plan asks for: when, of which assets, and what each order is to look like."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from domain.checklist import NewItems
+from domain.durations import Duration, duration
+from domain.errors import Rejected
+from domain.fields import Description, MonthDay, Name, Quantity, Title
+from domain.ids import Id
+from domain.recurrence.times import check_trigger
+from domain.recurrence.trigger import Trigger
+from domain.work_order.model import Priority, Type
+
+PerTarget = Literal["one_order", "route"]
+OnHoliday = Literal["keep", "skip", "before", "after"]
+OpenPolicy = Literal["skip", "stack", "merge", "supersede"]
+CatchUp = Literal["all", "latest", "none"]
+
+MOST_LEAD = duration("P366D")
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    asset_id: Id
+
+
+class PlannedPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    part_id: Id
+    quantity: Quantity
+
+
+class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What each order begins as. On a route the checklist is asked once for each asset."""
+
+    title: Title
+    description: Description | None = None
+    type: Type = "preventive"
+    priority: Priority = "medium"
+    checklist: NewItems = ()
+    parts: Annotated[tuple[PlannedPart, ...], Meta(max_length=50)] = ()
+    assignee_ids: Annotated[tuple[Id, ...], Meta(max_length=50)] = ()
+    team_id: Id | None = None
+
+
+class Season(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"first": "from"}):
+    """Days of any year, both ends included; it may run over New Year."""
+
+    first: MonthDay
+    to: MonthDay
+
+    def holds(self, day: str) -> bool:
+        """Whether MM-DD lies in it."""
+        if self.first <= self.to:
+            return self.first <= day <= self.to
+        return day >= self.first or day <= self.to
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that may be revised. Orders that were issued keep the revision they were issued by."""
+
+    name: Name
+    trigger: Trigger
+    targets: Annotated[tuple[Target, ...], Meta(min_length=1, max_length=200)]
+    per_target: PerTarget = "one_order"
+    template: Template
+    lead_time: Duration | None = None
+    due_window: Duration | None = None
+    seasons: Annotated[tuple[Season, ...], Meta(max_length=12)] = ()
+    calendar_id: Id | None = None
+    on_holiday: OnHoliday = "keep"
+    skip_every: Annotated[int, Meta(ge=2, le=1_000)] | None = None
+    open_policy: OpenPolicy = "stack"
+    catch_up: CatchUp = "all"
+
+    @property
+    def is_floating(self) -> bool:
+        return self.trigger.basis == "floating"
+
+    @property
+    def order_lanes(self) -> tuple[str, ...]:
+        """One order each per occurrence: an asset's id, or the whole round."""
+        if self.per_target == "route":
+            return (ROUTE,)
+        return tuple(target.asset_id for target in self.targets)
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """What goes on at its own pace: floating orders each wait for their own completion."""
+        return self.order_lanes if self.is_floating else (TOGETHER,)
+
+    def assets(self, lane: str) -> tuple[str, ...]:
+        return tuple(target.asset_id for target in self.targets if lane in (ROUTE, target.asset_id))
+
+
+ROUTE = "route"
+TOGETHER = "*"
+
+
+def check_rules(rules: Rules) -> None:
+    """What types alone cannot say. Raises: Rejected, naming the field."""
+    check_trigger(rules.trigger)
+    if len({target.asset_id for target in rules.targets}) < len(rules.targets):
+        raise Rejected("duplicate_target", "an asset is named twice", path="targets")
+    if rules.lead_time and duration(rules.lead_time) > MOST_LEAD:
+        raise Rejected("lead_too_long", "lead_time is at most a year", path="lead_time")
+    if rules.on_holiday != "keep" and rules.calendar_id is None:
+        raise Rejected("calendar_missing", "on_holiday needs calendar_id", path="calendar_id")

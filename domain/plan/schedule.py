@@ -1,0 +1,56 @@
+"""When a plan is to be looked at next. Every change of a plan ends here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+
+from msgspec.structs import replace
+
+from domain.plan.model import Plan, Progress
+from domain.plan.unfold import Occurrence, unfold
+from domain.working_calendar import Calendar
+
+LOOK_AHEAD = 2_000
+"""Occurrences in a row that may be left out: a plan whose next is further away has none."""
+
+
+def scheduled(plan: Plan, calendar: Calendar | None, *, now: datetime) -> Plan:
+    """With the next occurrence of each lane, and of the plan, worked out.
+
+    What is due already is due now: `generate_at` is never an instant that was asked for before.
+    """
+    names = plan.rules.lanes
+    lanes = tuple(_with_next(plan, calendar, plan.lane(name)) for name in names)
+    coming = [one for one in lanes if one.generate_at is not None and one.next_due_at is not None]
+    state = plan.state
+    if state == "active" and not coming and not any(one.waiting_for for one in lanes):
+        state = "ended"
+    first = min(coming, key=lambda one: (one.next_due_at, one.lane), default=None)
+    looked_at = min((one.generate_at for one in coming if one.generate_at is not None), default=None)
+    return replace(
+        plan,
+        state=state,
+        ended_reason="nothing of it is to come" if state == "ended" else None,
+        lanes=lanes,
+        next_occurrence=first.next_occurrence if first else None,
+        next_due_at=first.next_due_at if first else None,
+        generate_at=max(looked_at, now) if looked_at and state == "active" else None,
+        calendar_version=calendar.version if calendar else None,
+    )
+
+
+def unseen(plan: Plan, calendar: Calendar | None, progress: Progress) -> Occurrence | None:
+    """The next occurrence of a lane that is not left out."""
+    ahead = islice(unfold(plan, calendar, progress), LOOK_AHEAD)
+    return next((one for one in ahead if one.skipped is None), None)
+
+
+def _with_next(plan: Plan, calendar: Calendar | None, progress: Progress) -> Progress:
+    found = None if progress.waiting_for else unseen(plan, calendar, progress)
+    return replace(
+        progress,
+        next_occurrence=found.occurrence if found else None,
+        next_due_at=found.due_at if found else None,
+        generate_at=found.generate_at if found else None,
+    )

@@ -1,0 +1,137 @@
+"""What a plan names, occurrence by occurrence. Preview and generation are this one function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from domain.durations import duration
+from domain.local_time import format_local, parse_local, to_instant, to_local
+from domain.plan.model import Override, Plan, Progress
+from domain.plan.rules import Rules
+from domain.recurrence.times import Nominal, following, occurrences
+from domain.working_calendar import Calendar
+
+_MOMENT = timedelta(seconds=1)
+
+
+class Skip(msgspec.Struct, frozen=True):
+    code: str
+    reason: str
+
+
+class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
+    """One occurrence. `occurrence` is its nominal local time: its identity, wherever `due_at` was moved."""
+
+    occurrence: str
+    time_zone: str
+    index: int
+    due_at: datetime
+    generate_at: datetime
+    revision: int
+    skipped: Skip | None = None
+
+
+def unfold(plan: Plan, calendar: Calendar | None, progress: Progress) -> Iterator[Occurrence]:
+    """What comes after `progress`, oldest first, skipped ones too, across an upcoming revision.
+
+    A floating lane is told as if each order were done when it is due: nobody can know better.
+    """
+    turn = parse_local(plan.upcoming.effective_from) if plan.upcoming else None
+    last = progress.last_due_at
+    for nominal in _nominal(plan.rules, progress):
+        if turn is not None and nominal.local >= turn:
+            break
+        found = _judged(plan, plan.rules, plan.revision, nominal, calendar, last)
+        last = found.due_at if found.skipped is None else last
+        yield found
+    if plan.upcoming and turn:
+        new = plan.upcoming.rules
+        start = Progress(lane=progress.lane, cursor=format_local(turn - _MOMENT))
+        if new.trigger == plan.rules.trigger:
+            start = msgspec.structs.replace(start, index=_index_at(plan.rules, progress, turn))
+        for nominal in _nominal(new, start):
+            found = _judged(plan, new, plan.revision + 1, nominal, calendar, last)
+            last = found.due_at if found.skipped is None else last
+            yield found
+
+
+def _nominal(rules: Rules, progress: Progress) -> Iterator[Nominal]:
+    after = parse_local(progress.cursor) if progress.cursor else None
+    if not rules.is_floating:
+        yield from occurrences(rules.trigger, after=after, index=progress.index)
+        return
+    base = _base(rules, progress, after)
+    found = (
+        next(occurrences(rules.trigger), None)
+        if base is None
+        else following(rules.trigger, base, index=progress.index)
+    )
+    while found is not None:
+        yield found
+        found = following(rules.trigger, found.local, index=found.index)
+
+
+def _base(rules: Rules, progress: Progress, after: datetime | None) -> datetime | None:
+    """From where a floating lane counts: when its last order was done; until then, when that is due."""
+    if progress.waiting_for is None and progress.base_at is not None:
+        return to_local(progress.base_at, rules.trigger.time_zone)
+    return after
+
+
+def _index_at(rules: Rules, progress: Progress, turn: datetime) -> int:
+    """How many occurrences there are before `turn`, so that numbering goes on over a revision."""
+    index = progress.index
+    for nominal in _nominal(rules, progress):
+        if nominal.local >= turn:
+            break
+        index = nominal.index
+    return index
+
+
+def _judged(
+    plan: Plan,
+    rules: Rules,
+    revision: int,
+    nominal: Nominal,
+    calendar: Calendar | None,
+    last_due_at: datetime | None,
+) -> Occurrence:
+    """Where it falls in the end, or why it falls out."""
+    identity = format_local(nominal.local)
+    override = next((one for one in plan.overrides if one.occurrence == identity), None)
+    local, skip = _placed(rules, nominal, calendar, override)
+    due_at = to_instant(local, rules.trigger.time_zone)
+    if skip is None and due_at == last_due_at:
+        skip = Skip("coincides", "the occurrence before it was moved to the same time")
+    return Occurrence(
+        occurrence=identity,
+        time_zone=rules.trigger.time_zone,
+        index=nominal.index,
+        due_at=due_at,
+        generate_at=due_at - duration(rules.lead_time) if rules.lead_time else due_at,
+        revision=revision,
+        skipped=skip,
+    )
+
+
+def _placed(
+    rules: Rules, nominal: Nominal, calendar: Calendar | None, override: Override | None
+) -> tuple[datetime, Skip | None]:
+    local = nominal.local
+    if override is not None:
+        if override.action == "skip" or override.to_local is None:
+            return local, Skip("override", override.reason)
+        return parse_local(override.to_local), None
+    if rules.seasons and not any(season.holds(f"{local:%m-%d}") for season in rules.seasons):
+        return local, Skip("out_of_season", f"{local:%m-%d} is in none of its seasons")
+    if rules.skip_every and nominal.index % rules.skip_every == 0:
+        return local, Skip("skip_every", f"number {nominal.index}: each {rules.skip_every}th is left out")
+    if calendar is None or rules.on_holiday == "keep" or not calendar.is_holiday(local.date()):
+        return local, None
+    if rules.on_holiday == "skip":
+        return local, Skip("holiday", f"{local.date()} is a holiday of {calendar.name}")
+    day = calendar.working_day(local.date(), step=-1 if rules.on_holiday == "before" else 1)
+    return datetime.combine(day, local.time()), None

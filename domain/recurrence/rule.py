@@ -1,0 +1,163 @@
+"""RFC 5545 recurrence rules over naive local times, by python-dateutil.
+
+python-dateutil walks a rule from its start. For a plan that is years old the start is moved forward by whole
+periods first, with everything that the rule takes from its start written out; a property test holds both
+equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from dateutil.rrule import rrulestr
+from msgspec import Meta
+
+from domain.errors import Rejected
+from domain.local_time import to_local
+
+RuleText = Annotated[
+    str,
+    Meta(
+        min_length=10,
+        max_length=512,
+        pattern=r"^[A-Za-z0-9=;,+-]+$(?!\n)",
+        description="RFC 5545 without DTSTART: FREQ=MONTHLY;BYDAY=1MO",
+    ),
+]
+
+Parts = dict[str, str]
+
+FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY")
+MOST_A_DAY = 24
+_KNOWN = {
+    "FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYSETPOS", "BYMONTH", "BYMONTHDAY", "BYYEARDAY",
+    "BYWEEKNO", "BYDAY", "BYHOUR", "BYMINUTE", "BYSECOND",
+}  # fmt: skip
+_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_GREGORIAN_CYCLE = 400
+_LATE = 9_600
+
+
+def parts_of(rule: str) -> Parts:
+    """The rule's parts by upper-case name. Raises: Rejected: invalid_rule."""
+    parts: Parts = {}
+    for part in rule.upper().removeprefix("RRULE:").strip(";").split(";"):
+        name, equals, value = part.partition("=")
+        if not equals or not value or name not in _KNOWN or name in parts:
+            raise Rejected(
+                "invalid_rule", f"{part[:40]!r} is no part of a rule, or is there twice", path="rrule"
+            )
+        parts[name] = value
+    return parts
+
+
+def check_rule(rule: str, start: datetime, time_zone: str) -> None:
+    """Raises: Rejected: invalid_rule, rule_too_frequent, rule_exhausted (it never comes)."""
+    parts = parts_of(rule)
+    if parts.get("FREQ") not in FREQUENCIES:
+        raise Rejected("rule_too_frequent", f"FREQ is one of {', '.join(FREQUENCIES)}", path="rrule")
+    if "COUNT" in parts and "UNTIL" in parts:
+        raise Rejected("invalid_rule", "COUNT and UNTIL exclude each other", path="rrule")
+    if "BYSECOND" in parts or len(_times_of_day(parts)) > MOST_A_DAY:
+        raise Rejected("rule_too_frequent", f"at most {MOST_A_DAY} times a day, on the minute", path="rrule")
+    if not parts.get("COUNT", "1").isdecimal() or int(parts.get("COUNT", "1")) > 10_000:
+        raise Rejected("invalid_rule", "COUNT is at most 10000", path="rrule")
+    try:
+        rrulestr(_text(_until_local(parts, time_zone)), dtstart=start)
+        # The calendar repeats every 400 years, to the weekday: near the end of time a search that finds
+        # nothing is soon over.
+        late = start.replace(year=start.year + (_LATE - start.year) // _GREGORIAN_CYCLE * _GREGORIAN_CYCLE)
+        ever = next(iter(rrulestr(_text({**parts, "COUNT": "1"}, without="UNTIL"), dtstart=late)), None)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Rejected("invalid_rule", f"this is no rule of RFC 5545: {error}", path="rrule") from None
+    if ever is None:
+        raise Rejected("rule_exhausted", "no day ever fits this rule", path="rrule")
+
+
+def rule_times(rule: str, start: datetime, time_zone: str, *, after: datetime | None) -> Iterator[datetime]:
+    """Local times of the rule later than `after`, in order; without it from the start on."""
+    parts = _until_local(parts_of(rule), time_zone)
+    if after is not None and "COUNT" not in parts:
+        parts, start = _nearer(parts, start, after)
+    found = rrulestr(_text(parts), dtstart=start)
+    return iter(found) if after is None else iter(found.xafter(after, inc=False))
+
+
+def _times_of_day(parts: Parts) -> list[str]:
+    minutes = parts.get("BYMINUTE", "0").split(",")
+    return [f"{hour}:{minute}" for hour in parts.get("BYHOUR", "0").split(",") for minute in minutes]
+
+
+def _text(parts: Parts, *, without: str = "") -> str:
+    return ";".join(f"{name}={value}" for name, value in parts.items() if name != without)
+
+
+def _until_local(parts: Parts, time_zone: str) -> Parts:
+    """UNTIL as a local time: in UTC it is an instant, a bare day lasts to its end."""
+    until = parts.get("UNTIL", "")
+    if until.endswith("Z"):
+        instant = datetime.strptime(f"{until}+0000", "%Y%m%dT%H%M%SZ%z")
+        return {**parts, "UNTIL": f"{to_local(instant, time_zone):%Y%m%dT%H%M%S}"}
+    if until and "T" not in until:
+        return {**parts, "UNTIL": f"{until}T235959"}
+    return parts
+
+
+def _nearer(parts: Parts, start: datetime, after: datetime) -> tuple[Parts, datetime]:
+    """The same rule from a start at most two periods before `after`."""
+    interval, freq = int(parts.get("INTERVAL", "1")), parts["FREQ"]
+    jumped = _jumped(freq, interval, parts.get("WKST", "MO"), start, after)
+    return (parts, start) if jumped is None else (_spelled_out(parts, start), jumped)
+
+
+def _jumped(freq: str, interval: int, wkst: str, start: datetime, after: datetime) -> datetime | None:
+    """The beginning of a period that the rule visits, before `after`; None: not worth it."""
+    midnight = start.replace(hour=0, minute=0, second=0)
+    if freq == "YEARLY":
+        years = _whole(after.year - start.year, interval)
+        return midnight.replace(year=start.year + years, month=1, day=1) if years else None
+    if freq == "MONTHLY":
+        months = _whole((after.year - start.year) * 12 + after.month - start.month, interval)
+        return month_later(midnight.replace(day=1), months) if months else None
+    if freq == "WEEKLY":
+        first = midnight - timedelta(days=(start.weekday() - _WEEKDAYS.index(wkst)) % 7)
+        weeks = _whole((after - first).days // 7, interval)
+        return first + timedelta(weeks=weeks) if weeks else None
+    if freq == "DAILY":
+        days = _whole((after - midnight).days, interval)
+        return midnight + timedelta(days=days) if days else None
+    return None
+
+
+def _whole(passed: int, interval: int) -> int:
+    """Whole visits before the last one, in periods."""
+    return max(passed // interval - 1, 0) * interval
+
+
+def _spelled_out(parts: Parts, start: datetime) -> Parts:
+    """With what a rule takes from its start, as RFC 5545 (3.3.10) says it does."""
+    out = {"BYHOUR": str(start.hour), "BYMINUTE": str(start.minute), "BYSECOND": str(start.second)} | parts
+    days = {"BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY"}
+    if days & parts.keys():
+        return out
+    if parts["FREQ"] == "YEARLY":
+        return {"BYMONTH": str(start.month), "BYMONTHDAY": str(start.day)} | out
+    if parts["FREQ"] == "MONTHLY":
+        return {"BYMONTHDAY": str(start.day)} | out
+    if parts["FREQ"] == "WEEKLY":
+        return {"BYDAY": _WEEKDAYS[start.weekday()]} | out
+    return out
+
+
+def month_later(local: datetime, months: int) -> datetime:
+    """The same day so many months later; the last day of a month that is too short."""
+    month = local.year * 12 + local.month - 1 + months
+    year, month = divmod(month, 12)
+    return local.replace(year=year, month=month + 1, day=min(local.day, _length(year, month + 1)))
+
+
+def _length(year: int, month: int) -> int:
+    following = datetime(year + month // 12, month % 12 + 1, 1)  # noqa: DTZ001 - local times have no zone
+    return (following - timedelta(days=1)).day

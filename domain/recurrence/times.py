@@ -1,0 +1,92 @@
+"""A trigger's nominal local times, in order, from anywhere in its life."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from domain.errors import Rejected
+from domain.local_time import parse_local, zone
+from domain.recurrence.rule import check_rule, month_later, rule_times
+from domain.recurrence.trigger import Interval, Rrule, Trigger
+
+_MONTHS = {"month": 1, "year": 12}
+_DAYS = {"day": 1, "week": 7}
+
+
+class Nominal(msgspec.Struct, frozen=True):
+    """One occurrence: its local time by the trigger alone, and its number, counted from 1."""
+
+    local: datetime
+    index: int
+
+
+def check_trigger(trigger: Trigger) -> None:
+    """Raises: Rejected, naming the field."""
+    zone(trigger.time_zone)
+    start = parse_local(trigger.start_local)
+    if isinstance(trigger, Rrule):
+        check_rule(trigger.rrule, start, trigger.time_zone)
+    if trigger.ends_on is not None and date.fromisoformat(trigger.ends_on) < start.date():
+        raise Rejected("ends_before_start", "ends_on is before start_local", path="ends_on")
+
+
+def occurrences(trigger: Trigger, *, after: datetime | None = None, index: int = 0) -> Iterator[Nominal]:
+    """Later than `after` (all of them without it), oldest first; `index` is how many came before.
+
+    Ends where `count` or `ends_on` says, both inclusive.
+    """
+    last = date.fromisoformat(trigger.ends_on) if trigger.ends_on else date.max
+    for number, local in enumerate(_times(trigger, after), start=index + 1):
+        if local.date() > last or (trigger.count is not None and number > trigger.count):
+            return
+        yield Nominal(local, number)
+
+
+def following(trigger: Trigger, base: datetime, *, index: int) -> Nominal | None:
+    """Floating: the next one after something was done at `base` (local), at the start's time of day."""
+    start = parse_local(trigger.start_local)
+    moved = msgspec.structs.replace(
+        trigger,
+        start_local=base.replace(hour=start.hour, minute=start.minute, second=start.second).isoformat(),
+    )
+    anchor = parse_local(moved.start_local)
+    after = max(anchor, base)
+    return next(occurrences(moved, after=after, index=index), None)
+
+
+def _times(trigger: Trigger, after: datetime | None) -> Iterator[datetime]:
+    start = parse_local(trigger.start_local)
+    if isinstance(trigger, Rrule):
+        return rule_times(trigger.rrule, start, trigger.time_zone, after=after)
+    return _stepped(trigger, start, after)
+
+
+def _stepped(trigger: Interval, start: datetime, after: datetime | None) -> Iterator[datetime]:
+    """Each is counted from the anchor, never from the one before: a clamped day does not stay clamped."""
+    step = 0 if after is None else _steps_before(trigger, start, after)
+    while True:
+        try:
+            local = _at(trigger, start, step)
+        except (OverflowError, ValueError):
+            return
+        if after is None or local > after:
+            yield local
+        step += 1
+
+
+def _at(trigger: Interval, start: datetime, step: int) -> datetime:
+    if trigger.unit in _DAYS:
+        return start + timedelta(days=step * trigger.every * _DAYS[trigger.unit])
+    return month_later(start, step * trigger.every * _MONTHS[trigger.unit])
+
+
+def _steps_before(trigger: Interval, start: datetime, after: datetime) -> int:
+    if trigger.unit in _DAYS:
+        passed = (after - start).days // _DAYS[trigger.unit]
+    else:
+        months = (after.year - start.year) * 12 + after.month - start.month
+        passed = months // _MONTHS[trigger.unit]
+    return max(passed // trigger.every - 1, 0)
