@@ -2,7 +2,7 @@
 
 The document is never deleted: deleting it would start the token again.
 
-    {_id: name, owner, token, acquired_at, heartbeat_at, expires_at, min_until}
+    {_id: name, owner, token, acquired_at, heartbeat_at, expires_at, min_until, term}
 
 Only the server's clock (`$$NOW`) decides expiry. A lease saves work; safety is the fence's (`fence.py`).
 """
@@ -64,15 +64,19 @@ class Leases:
         self._trusted = 1 - margin
         self._answer_within = answer_within
 
-    def acquire(self, name: str, *, ttl: timedelta, at_least: timedelta = _NO_TIME) -> Lease | None:
+    def acquire(
+        self, name: str, *, ttl: timedelta, at_least: timedelta = _NO_TIME, term: int | None = None
+    ) -> Lease | None:
         """The lease with a token higher than any before, or None: somebody else holds it.
 
-        Even if released early it stays taken for `at_least`. Raises: Unreachable.
+        Even if released early it stays taken for `at_least`. `term` is the token of the leadership in whose
+        name it is taken: a later leader need not wait for what an earlier one left behind. Raises:
+        Unreachable.
         """
         owner = self._new_owner()
         # Trust runs from when we first asked: the reply may be slow, or lost and asked for again.
         asked = self._monotonic()
-        found = self._ask(name, _acquisition(owner, ttl, at_least))
+        found = self._ask(name, _acquisition(owner, ttl, at_least, term))
         if found["owner"] != owner:
             return None
         return Lease(name=name, owner=owner, token=found["token"], ttl=ttl, deadline=self._until(asked, ttl))
@@ -113,7 +117,7 @@ class Leases:
         return asked + ttl.total_seconds() * self._trusted
 
 
-def _acquisition(owner: str, ttl: timedelta, at_least: timedelta) -> list[dict[str, Any]]:
+def _acquisition(owner: str, ttl: timedelta, at_least: timedelta, term: int | None) -> list[dict[str, Any]]:
     """Takes the lease if it is free: the server refuses `$expr` in an upsert's filter, so this decides."""
     taken = {
         "owner": {"$literal": owner},
@@ -122,9 +126,13 @@ def _acquisition(owner: str, ttl: timedelta, at_least: timedelta) -> list[dict[s
         "heartbeat_at": "$$NOW",
         "expires_at": _from_now(ttl),
         "min_until": _from_now(at_least),
+        "term": term,
     }
+    over: dict[str, Any] = {"$lte": [{"$ifNull": ["$expires_at", _LONG_AGO]}, "$$NOW"]}
+    if term is not None:
+        over = {"$or": [over, {"$lt": [{"$ifNull": ["$term", term]}, term]}]}
     return [
-        {"$set": {"_free": {"$lte": [{"$ifNull": ["$expires_at", _LONG_AGO]}, "$$NOW"]}}},
+        {"$set": {"_free": over}},
         {"$set": {name: {"$cond": ["$_free", value, f"${name}"]} for name, value in taken.items()}},
         {"$unset": "_free"},
     ]

@@ -1,1 +1,1 @@
-"""One file is one schedule: it says when and yields commands."""
+"""When things happen by themselves: one file is one schedule, found by walking this package."""

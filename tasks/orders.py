@@ -22,6 +22,25 @@ def settle(work: Work, before: WorkOrder, after: WorkOrder, event: str, **data: 
     if after is not before:
         work.save(after)
         work.emit(event, **{name: value for name, value in data.items() if value is not None})
+        tell_plan(work, before, after)
+
+
+def tell_plan(work: Work, before: WorkOrder, after: WorkOrder) -> None:
+    """The plan an order is of hears that it has ended, or is open again."""
+    if after.plan is None or after.status == before.status:
+        return
+    named = {
+        "plan_id": after.plan.id,
+        "work_order_id": after.id,
+        "lane": after.plan.lane,
+        "occurrence": after.plan.occurrence,
+    }
+    if after.status in ("completed", "cancelled"):
+        at = after.completed_at if after.status == "completed" else after.cancelled_at
+        ended = {"outcome": after.status, "at": at or work.now}
+        work.follow_up("plan.order_ended", named | ended, step="plan")
+    elif before.status == "completed" and after.status == "in_progress":
+        work.follow_up("plan.order_reopened", named, step="plan")
 
 
 def book(work: Work, order: WorkOrder, entry: Line, event: str, **data: Any) -> None:

@@ -16,18 +16,20 @@ from pymongo.database import Database
 
 from adapters import guard, hints, logs, mongo, settings
 from adapters.clock import Clock, SystemClock
+from adapters.fires import Fires
 from adapters.guard import DemoInProduction
 from adapters.mongo import Unavailable
 from adapters.settings import Settings
 from adapters.telemetry import Metrics
 from locks.keeper import Keeper
 from locks.lease import Lease, Leases, Unreachable
-from workers import gauges, primary, purge, reaper
+from workers import gauges, primary, purge, reaper, schedules
 from workers.duties import Duty, Performance
 from workers.epoch import Epoch
 from workers.probes import Probes
 from workers.reaper import Reaper
 from workers.relay import Relay
+from workers.schedules import Runner
 
 LEASE = "scheduler"
 TTL = timedelta(seconds=10)
@@ -40,7 +42,7 @@ ANSWER_WITHIN = timedelta(seconds=1)
 RELAY_BUSY = timedelta(milliseconds=200)
 RELAY_IDLE = timedelta(seconds=1)
 
-Term = Callable[[], Sequence[Duty]]
+Term = Callable[[Lease], Sequence[Duty]]
 """Makes the duties of one term of leadership, with nothing remembered from an earlier one."""
 
 
@@ -96,7 +98,7 @@ class Scheduler:
 
     def _lead(self, lease: Lease) -> None:
         logger.info("leading", lease=LEASE, fence=lease.token)
-        performance = Performance(self._term(), monotonic=self._clock.monotonic)
+        performance = Performance(self._term(lease), monotonic=self._clock.monotonic)
 
         def lose() -> None:
             self._on_lost()
@@ -144,7 +146,9 @@ def gauges_duty(client: MongoClient[Any], database: str, metrics: Metrics) -> Du
 
 def purge_duty(db: Database[Any], keys_kept: timedelta) -> Duty:
     def tick() -> timedelta:
-        purged = purge.purge(db, primary.ask(db).now, keys_kept)
+        now = primary.ask(db).now
+        Fires(db).purge(now)
+        purged = purge.purge(db, now, keys_kept)
         if purged:
             logger.info("purged", commands=purged)
         return timedelta() if purged == purge.AT_ONCE else purge.EVERY
@@ -152,17 +156,27 @@ def purge_duty(db: Database[Any], keys_kept: timedelta) -> Duty:
     return Duty("purge", tick)
 
 
+def schedule_duty(runner: Runner) -> Duty:
+    def tick() -> timedelta:
+        runner.tick()
+        return schedules.LOOK_EVERY
+
+    return Duty(f"schedule {runner.schedule.name}", tick)
+
+
 def terms(client: MongoClient[Any], told: Settings, metrics: Metrics) -> Term:
-    """What a leader does. Another duty, such as the schedules' ticks, is another line here."""
+    """What a leader does: the duties by name, and each schedule of the table."""
     broker = hints.broker(told.broker, timeout=BROKER_TIMEOUT)
 
-    def duties() -> Sequence[Duty]:
+    def duties(lease: Lease) -> Sequence[Duty]:
+        runners = schedules.runners(client[told.database], broker, told, metrics, term=lease.token)
         epoch = Epoch(broker.client, new=lambda: str(uuid4()))
         return (
             relay_duty(Relay(client[told.database], broker, has_lost_hints=epoch.has_changed)),
             reaper_duty(Reaper(client, told.database, broker, metrics)),
             gauges_duty(client, told.database, metrics),
             purge_duty(client[told.database], told.idempotency_ttl),
+            *map(schedule_duty, runners),
         )
 
     return duties

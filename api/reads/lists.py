@@ -20,7 +20,7 @@ from api.problem import not_found
 from api.reads import names, work_orders
 from api.reads.paging import MOST, page, take_cursor, take_limit, take_order
 from api.reads.query import conditions, parse
-from api.reads.resources import ASSETS, RESOURCES, WORK_ORDERS, Resource, plain
+from api.reads.resources import ASSETS, PLANS, RESOURCES, WORK_ORDERS, Resource, plain, plan
 from domain.actor import Actor
 
 
@@ -31,7 +31,7 @@ class Reader:
         self._db = db
         self._identity = identity
 
-    async def actor(self, request: Request[Any, Any, Any], permission: str) -> Actor:
+    async def actor(self, request: Request[Any, Any, Any], permission: str | None) -> Actor:
         """Raises: Problem 401, 403."""
         actor = await self._identity.actor(request.headers.get("authorization", ""))
         need(actor, permission)
@@ -83,6 +83,8 @@ class Reader:
     async def _shape(self, resource: Resource, actor: Actor, documents: list[Document]) -> list[Document]:
         if resource is WORK_ORDERS:
             return await work_orders.shaped(self._db, actor.tenant_id, documents)
+        if resource is PLANS:
+            return [plan(document) for document in documents]
         if resource is not ASSETS:
             return [plain(document) for document in documents]
         parents = [document.get("parent_id") for document in documents]
@@ -99,6 +101,10 @@ def _etag(resource: Resource, document: Document, content: bytes) -> str:
     if version is not None and not any(document.get(field) for field in resource.named):
         return f'"{version}"'
     return f'"{version or 0}-{blake2b(content, digest_size=8).hexdigest()}"'
+
+
+def _needs(resource: Resource) -> str:
+    return f"Needs `{resource.permission}`." if resource.permission else "One's own."
 
 
 def routes(reader: Reader) -> Iterator[HTTPRouteHandler]:
@@ -127,7 +133,7 @@ def _list_route(resource: Resource, reader: Reader) -> HTTPRouteHandler:
         operation_id=f"{resource.path}.list",
         operation_class=operation(parameters=described, responses=answer),
         summary=f"List {resource.name}s",
-        description=f"Needs `{resource.permission}`. Unknown parameters are refused.",
+        description=f"{_needs(resource)} Unknown parameters are refused.",
         tags=["read"],
         security=BEARER,
     )
@@ -146,7 +152,7 @@ def _one_route(resource: Resource, reader: Reader) -> HTTPRouteHandler:
             parameters=[parameter("If-None-Match", "header", "the ETag the client has")]
         ),
         summary=f"One {resource.name}",
-        description=f"Needs `{resource.permission}`. Its ETag begins with the version; 304 for who has it.",
+        description=f"{_needs(resource)} Its ETag begins with the version; 304 for who has it.",
         tags=["read"],
         security=BEARER,
     )

@@ -1,4 +1,4 @@
-"""GET /api/work-orders/{id}/timeline, /api/exports/{kind}.csv and /api/overview."""
+"""GET /api/work-orders/{id}/timeline, /api/exports/{kind}.csv, /api/overview and /api/policies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from api.encoding import encode
 from api.openapi import BEARER, operation, parameter
 from api.problem import not_found
-from api.reads import exports, overview, timeline
+from api.reads import exports, overview, policies, timeline
 from api.reads.lists import Reader
 from api.reads.paging import take_limit
 from api.reads.query import conditions, parse
@@ -75,4 +75,4 @@ def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) 
         actor = await reader.actor(request, WORK_ORDERS.permission)
         return ASGIResponse(body=encode(await overview.overview(db, actor.tenant_id, now())))
 
-    return [show_timeline, export, show_overview]
+    return [show_timeline, export, show_overview, policies.route(reader, db)]

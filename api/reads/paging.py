@@ -89,7 +89,10 @@ def take_cursor(given: dict[str, str], order: Order) -> Document | None:
 
 
 def cursor_of(order: Order, row: Document) -> str:
-    held = {"s": order.name, "v": row.get(order.field), "i": row["_id"]}
+    value: Any = row
+    for name in order.field.split("."):
+        value = (value or {}).get(name)
+    held = {"s": order.name, "v": value, "i": row["_id"]}
     return base64.urlsafe_b64encode(bson.encode(held, codec_options=CODEC)).rstrip(b"=").decode("ascii")
 
 

@@ -7,10 +7,12 @@ from typing import get_args
 
 import msgspec
 
+from adapters.delivery.ledger import CHANNELS, STATES
 from adapters.mongo import Document
 from api.reads.query import Parameter, flag, ids, moment, text, words
 from domain.actor import Actor
 from domain.asset import Criticality
+from domain.plan.model import State as PlanState
 from domain.request import Status as RequestStatus
 from domain.work_order.model import Priority, Type
 from domain.work_order.transitions import OPEN, STATUSES, Status
@@ -27,13 +29,18 @@ def _own_requests(actor: Actor) -> Document:
     return {} if actor.can("workorders.read") else {"requester": actor.user_id}
 
 
+def _own_notifications(actor: Actor) -> Document:
+    return {"channel": "in_app", "state": "sent", "recipient": actor.user_id}
+
+
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """One list. `sorts` maps names to fields; `visible` narrows it to what this actor may see."""
 
     path: str
     name: str
     collection: str
-    permission: str
+    permission: str | None
+    """None: every signed-in user, who then sees what is their own."""
     filters: Mapping[str, Parameter]
     sorts: Mapping[str, str]
     default_sort: str = "-created_at"
@@ -76,6 +83,7 @@ WORK_ORDERS = Resource(
         "assignee_id": ids("assignee_ids"),
         "team_id": ids("team_id"),
         "number": words("number"),
+        "plan_id": ids("plan.id"),
         "open": flag({"status": {"$nin": FINISHED}}, {"status": {"$in": FINISHED}}),
         "due_after": moment("due_at", "$gte"),
         "due_before": moment("due_at", "$lt"),
@@ -138,6 +146,34 @@ REQUESTS = Resource(
     visible=_own_requests,
 )
 
+PLANS = Resource(
+    path="plans",
+    name="plan",
+    collection="plans",
+    permission="pm.read",
+    filters={
+        "state": words("state", get_args(PlanState)),
+        "asset_id": ids("rules.targets.asset_id"),
+        "calendar_id": ids("rules.calendar_id"),
+        "due_after": moment("next_due_at", "$gte"),
+        "due_before": moment("next_due_at", "$lt"),
+        "q": text("rules.name"),
+        **_TIMES,
+    },
+    sorts=_SORTS | {"name": "rules.name", "next_due_at": "next_due_at"},
+    default_sort="name",
+)
+
+CALENDARS = Resource(
+    path="calendars",
+    name="calendar",
+    collection="calendars",
+    permission="pm.read",
+    filters={"q": text("name"), **_TIMES},
+    sorts=_SORTS | {"name": "name"},
+    default_sort="name",
+)
+
 USERS = Resource(
     path="users",
     name="user",
@@ -153,9 +189,54 @@ USERS = Resource(
     shown=("id", "version", "email", "name", "roles", "active", "created_at", "updated_at"),
 )
 
-RESOURCES: tuple[Resource, ...] = (WORK_ORDERS, ASSETS, PARTS, REQUESTS, USERS)
+NOTIFICATIONS = Resource(
+    path="notifications",
+    name="notification",
+    collection="deliveries",
+    permission=None,
+    filters={
+        "kind": words("kind"),
+        "about": words("about"),
+        "critical": flag({"critical": True}, {"critical": False}),
+        "created_after": _TIMES["created_after"],
+        "created_before": _TIMES["created_before"],
+    },
+    sorts={"created_at": "created_at"},
+    visible=_own_notifications,
+    shown=("id", "about", "step", "kind", "critical", "params", "created_at"),
+)
+
+DELIVERIES = Resource(
+    path="operator/deliveries",
+    name="delivery",
+    collection="deliveries",
+    permission="ops.read",
+    filters={
+        "state": words("state", STATES),
+        "channel": words("channel", CHANNELS),
+        "recipient": words("recipient"),
+        "about": words("about"),
+        "created_after": _TIMES["created_after"],
+        "created_before": _TIMES["created_before"],
+    },
+    sorts={"created_at": "created_at"},
+    shown=(
+        "id", "notice_id", "event_id", "about", "step", "kind", "recipient", "channel", "state", "critical",
+        "digest", "due_at", "attempts", "message_id", "error", "params", "created_at", "sent_at", "ended_at",
+        "history",
+    ),
+)  # fmt: skip
+
+RESOURCES: tuple[Resource, ...] = (WORK_ORDERS, ASSETS, PARTS, REQUESTS, PLANS, CALENDARS, USERS, NOTIFICATIONS, DELIVERIES)
 
 
 def plain(document: Document) -> Document:
     """A document as a client sees it; its own `_id` begins with the tenant and stays inside."""
     return {name: value for name, value in document.items() if name != "_id"}
+
+
+def plan(document: Document) -> Document:
+    """A plan as it was asked for: its rules beside its state."""
+    shown = plain(document)
+    rules: Document = shown.pop("rules", {})
+    return rules | shown

@@ -11,7 +11,7 @@ import pytest
 from pymongo.database import Database
 
 from adapters.clock import SystemClock
-from locks.lease import Leases
+from locks.lease import Lease, Leases
 from tests.support.patience import eventually
 from tests.support.seeds import new_id
 from workers.duties import STUCK, Duty, Performance
@@ -27,7 +27,7 @@ class Terms:
         self.blocked: list[threading.Thread] = []
         self._count = 0
 
-    def __call__(self) -> list[Duty]:
+    def __call__(self, _lease: Lease | None = None) -> list[Duty]:
         self._count += 1
         term = self._count
 
@@ -89,7 +89,7 @@ def test_a_duty_that_hangs_is_no_longer_alive_until_its_term_is_over(terms: Term
 def test_a_scheduler_without_an_answer_about_its_lease_is_not_ready(database: Database[Any]) -> None:
     clock = SystemClock()
     leases = Leases(database["leases"], monotonic=clock.monotonic, new_owner=new_id)
-    scheduler = Scheduler(leases, list, clock=clock, on_lost=lambda: None)
+    scheduler = Scheduler(leases, lambda _: [], clock=clock, on_lost=lambda: None)
 
     assert scheduler.is_alive()
     assert not scheduler.is_ready()

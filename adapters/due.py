@@ -1,0 +1,58 @@
+"""What is due, read by index alone: the cost of looking follows what is due, not what exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
+
+from adapters.mongo import CODEC, Document
+from domain.due import Changed, DueOrder, DuePlan
+from domain.plan.model import SHARDS
+
+PAGE = 1_000
+
+
+class DueReader:
+    """Implements `schedules.declaration.Due`."""
+
+    def __init__(self, db: Database[Any]) -> None:
+        self._db = db.with_options(codec_options=CODEC, read_concern=ReadConcern("majority"))
+
+    def plans(self, now: datetime) -> Iterator[DuePlan]:
+        """Of all shards, the longest due first."""
+        due = {"shard": {"$in": list(range(SHARDS))}, "generate_at": {"$lte": now}}
+        for tenant_id, id, at in self._covered("plans", due, "generate_at", hint="due"):
+            yield DuePlan(tenant_id, id, at)
+
+    def orders(self, now: datetime) -> Iterator[DueOrder]:
+        """The longest due first."""
+        query = {"look_at": {"$lte": now}}
+        for tenant_id, id, at in self._covered("work_orders", query, "look_at", hint="looks"):
+            yield DueOrder(tenant_id, id, at)
+
+    def changed_calendars(self) -> Iterator[Changed]:
+        for found in self._db["calendars"].find({"fresh": True}, {"tenant_id": 1, "id": 1, "version": 1}):
+            yield Changed(found["tenant_id"], found["id"], found["version"])
+
+    def plans_behind(self, calendar: Changed) -> Iterator[str]:
+        query: Document = {
+            "tenant_id": calendar.tenant_id,
+            "rules.calendar_id": calendar.id,
+            "calendar_version": {"$lt": calendar.version},
+            "state": "active",
+        }
+        for found in self._db["plans"].find(query, {"id": 1}).batch_size(PAGE):
+            yield found["id"]
+
+    def _covered(
+        self, collection: str, query: Document, field: str, *, hint: str
+    ) -> Iterator[tuple[str, str, datetime]]:
+        wanted = {"_id": 1, field: 1}
+        found = self._db[collection].find(query, wanted).sort([(field, 1), ("_id", 1)]).hint(hint)
+        for row in found.batch_size(PAGE):
+            tenant_id, _, id = row["_id"].partition("/")
+            yield tenant_id, id, row[field]

@@ -1,0 +1,40 @@
+"""GET /api/policies: what the tenant promises, and whom it reminds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+from pymongo.asynchronous.database import AsyncDatabase
+
+from adapters.mongo import Document, document_id
+from api.encoding import encode
+from api.openapi import BEARER, operation
+from api.reads.lists import Reader
+from api.reads.resources import WORK_ORDERS, plain
+from tasks.command import THE_TENANTS
+
+SHOWN = dict.fromkeys(("id", "version", "sla", "reminders", "updated_at"), 1)
+NONE: Document = {"id": THE_TENANTS, "version": 0, "sla": [], "reminders": []}
+
+
+def route(reader: Reader, db: AsyncDatabase[Any]) -> HTTPRouteHandler:
+    answer = {"200": ("{id, version, sla: [policy], reminders: [policy]}", {"type": "object"})}
+
+    @get(
+        "/api/policies",
+        operation_id="policies",
+        operation_class=operation(responses=answer),
+        tags=["read"],
+        security=BEARER,
+    )
+    async def show(request: Request[Any, Any, Any]) -> ASGIResponse:
+        """The tenant's SLA and reminder policies, all in one document."""
+        actor = await reader.actor(request, WORK_ORDERS.permission)
+        own = {"_id": document_id(actor.tenant_id, THE_TENANTS), "tenant_id": actor.tenant_id}
+        found = await db["policies"].find_one(own, SHOWN)
+        return ASGIResponse(body=encode(plain(found) if found else NONE))
+
+    return show

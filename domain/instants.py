@@ -1,0 +1,10 @@
+"""Instants as text, the way commands and keys carry them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def told(instant: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, which is all the store keeps: 2026-03-29T06:00:00.000Z."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

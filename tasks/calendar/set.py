@@ -1,0 +1,42 @@
+"""calendar.set"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+from msgspec.structs import replace
+
+from domain.fields import Day, Name, TimeZone
+from domain.ids import Id
+from domain.local_time import zone
+from domain.working_calendar import Calendar, Hours, check_hours
+from tasks.command import Payload, handles
+from tasks.work import Work
+
+
+class Set(Payload, frozen=True, kw_only=True):
+    id: Id | None = None
+    name: Name
+    time_zone: TimeZone
+    holidays: Annotated[tuple[Day, ...], Meta(max_length=1_000)] = ()
+    working_hours: Annotated[tuple[Hours, ...], Meta(max_length=50)] = ()
+
+
+@handles("calendar.set", permission="pm.write", touches=("holidays", "working_hours", "time_zone"))
+def set_calendar(cmd: Set, work: Work) -> None:
+    """Say which days are holidays and when people work; plans that go by it are worked out anew."""
+    zone(cmd.time_zone)
+    check_hours(cmd.working_hours)
+    before = work.find(Calendar)
+    after = replace(
+        before or Calendar(id=work.target_id, name=cmd.name, time_zone=cmd.time_zone),
+        name=cmd.name,
+        time_zone=cmd.time_zone,
+        holidays=tuple(sorted(set(cmd.holidays))),
+        working_hours=cmd.working_hours,
+    )
+    if after != before:
+        # A calendar that is new has no plans yet.
+        work.save(replace(after, fresh=before is not None))
+        work.emit("calendar.set", name=cmd.name, holidays=len(after.holidays))

@@ -1,0 +1,22 @@
+"""plan.generate"""
+
+from __future__ import annotations
+
+from domain.fields import Instant
+from domain.ids import Id
+from domain.plan.model import Plan
+from tasks.command import Payload, handles
+from tasks.plans import look
+from tasks.work import Work
+
+
+class Generate(Payload, frozen=True, kw_only=True):
+    plan_id: Id
+    at: Instant
+    """The plan's `generate_at` that was seen; what is due is judged by the time of now."""
+
+
+@handles("plan.generate", permission=None, internal=True)
+def generate(cmd: Generate, work: Work) -> None:
+    """Bring what is due of a plan."""
+    look(work, work.load(Plan))

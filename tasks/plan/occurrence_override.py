@@ -1,0 +1,48 @@
+"""plan.occurrence.override"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from domain.errors import Rejected
+from domain.fields import LocalTime, Reason
+from domain.ids import Id
+from domain.local_time import format_local, parse_local
+from domain.plan.changes import overridden
+from domain.plan.model import Override, Plan
+from tasks.command import Payload, handles
+from tasks.plans import calendar_of, settle
+from tasks.work import Work
+
+
+class OverrideOccurrence(Payload, frozen=True, kw_only=True):
+    plan_id: Id
+    occurrence: LocalTime
+    action: Literal["skip", "move"]
+    to_local: LocalTime | None = None
+    reason: Reason
+
+
+@handles("plan.occurrence.override", permission="pm.run", touches=("overrides",))
+def override(cmd: OverrideOccurrence, work: Work) -> None:
+    """Leave out or move one occurrence that is to come."""
+    plan = work.load(Plan)
+    if (cmd.action == "move") != (cmd.to_local is not None):
+        raise Rejected("invalid_override", "to_local goes with move, and with move only", path="to_local")
+    decided = Override(
+        occurrence=format_local(parse_local(cmd.occurrence)),
+        action=cmd.action,
+        to_local=cmd.to_local,
+        reason=cmd.reason,
+    )
+    after = overridden(plan, decided, calendar_of(work, plan.rules), now=work.now)
+    settle(
+        work,
+        plan,
+        after,
+        "plan.occurrence_overridden",
+        occurrence=decided.occurrence,
+        action=cmd.action,
+        to_local=cmd.to_local,
+        reason=cmd.reason,
+    )

@@ -1,0 +1,31 @@
+"""plan.order_ended"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from domain.fields import Instant, LocalTime, Word, instant
+from domain.ids import Id
+from domain.plan.changes import order_ended
+from domain.plan.model import OpenOrder, Plan
+from tasks.command import Payload, handles
+from tasks.plans import calendar_of, settle
+from tasks.work import Work
+
+
+class OrderEnded(Payload, frozen=True, kw_only=True):
+    plan_id: Id
+    work_order_id: Id
+    lane: Word
+    occurrence: LocalTime
+    outcome: Literal["completed", "cancelled"]
+    at: Instant
+
+
+@handles("plan.order_ended", permission=None, internal=True)
+def ended(cmd: OrderEnded, work: Work) -> None:
+    """An order of the plan was completed or cancelled: a floating plan goes on from there."""
+    plan = work.load(Plan)
+    order = OpenOrder(work_order_id=cmd.work_order_id, lane=cmd.lane, occurrence=cmd.occurrence)
+    after = order_ended(plan, order, calendar_of(work, plan.rules), at=instant(cmd.at), now=work.now)
+    settle(work, plan, after, "plan.order_ended", work_order_id=cmd.work_order_id, outcome=cmd.outcome)

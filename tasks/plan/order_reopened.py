@@ -1,0 +1,27 @@
+"""plan.order_reopened"""
+
+from __future__ import annotations
+
+from domain.fields import LocalTime, Word
+from domain.ids import Id
+from domain.plan.changes import order_reopened
+from domain.plan.model import OpenOrder, Plan
+from tasks.command import Payload, handles
+from tasks.plans import calendar_of, settle
+from tasks.work import Work
+
+
+class OrderReopened(Payload, frozen=True, kw_only=True):
+    plan_id: Id
+    work_order_id: Id
+    lane: Word
+    occurrence: LocalTime
+
+
+@handles("plan.order_reopened", permission=None, internal=True)
+def reopened(cmd: OrderReopened, work: Work) -> None:
+    """An order of the plan is open again: there will be one successor, not two."""
+    plan = work.load(Plan)
+    order = OpenOrder(work_order_id=cmd.work_order_id, lane=cmd.lane, occurrence=cmd.occurrence)
+    after = order_reopened(plan, order, calendar_of(work, plan.rules), now=work.now)
+    settle(work, plan, after, "plan.order_reopened", work_order_id=cmd.work_order_id)

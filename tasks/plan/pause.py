@@ -1,0 +1,21 @@
+"""plan.pause"""
+
+from __future__ import annotations
+
+from domain.ids import Id
+from domain.plan.changes import paused
+from domain.plan.model import Plan
+from tasks.command import Payload, handles
+from tasks.plans import settle
+from tasks.work import Work
+
+
+class Pause(Payload, frozen=True, kw_only=True):
+    plan_id: Id
+
+
+@handles("plan.pause", permission="pm.write", touches=("state",))
+def pause(cmd: Pause, work: Work) -> None:
+    """Bring no orders until the plan is resumed."""
+    plan = work.load(Plan)
+    settle(work, plan, paused(plan), "plan.paused")

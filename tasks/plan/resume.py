@@ -1,0 +1,24 @@
+"""plan.resume"""
+
+from __future__ import annotations
+
+from domain.ids import Id
+from domain.plan.changes import resumed
+from domain.plan.model import Plan
+from tasks.command import Payload, handles
+from tasks.plans import calendar_of, settle
+from tasks.work import Work
+
+
+class Resume(Payload, frozen=True, kw_only=True):
+    plan_id: Id
+
+
+@handles("plan.resume", permission="pm.write", touches=("state",))
+def resume(cmd: Resume, work: Work) -> None:
+    """Bring orders again, after a pause or a quarantine; `catch_up` says what becomes of those missed."""
+    plan = work.load(Plan)
+    if plan.state == "active":
+        return
+    after = resumed(plan, calendar_of(work, plan.rules), now=work.now)
+    settle(work, plan, after, "plan.resumed", next_due_at=after.next_due_at)

@@ -1,0 +1,122 @@
+"""A tenant with an asset, plans on it, schedulers that tick by hand, and drains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from adapters import indexes, mongo
+from adapters.clock import SystemClock
+from adapters.commands import RUNNABLE
+from adapters.hints import Line
+from adapters.settings import Settings
+from adapters.telemetry import Metrics
+from locks.lease import Leases
+from schedules.declaration import Schedule
+from schedules.table import table
+from tasks.catalogue import catalogue
+from tests.servers import Servers
+from tests.support.drains import Drains
+from tests.support.seeds import Seeds, new_id, user
+from workers.schedules import Runner
+
+TENANT = "t1"
+
+
+class House:
+    """One database; `now` is the server's time as everybody here sees it."""
+
+    def __init__(self, client: MongoClient[Any], name: str, told: Settings) -> None:
+        self.db: Database[Any] = client[name]
+        self.drains = Drains(client, name, catalogue())
+        self.seeds = Seeds(self.db, catalogue(), TENANT)
+        self.told = told
+        self.hinted: list[Line] = []
+        # The same hour whenever the tests run.
+        noon = self.now.replace(hour=12, minute=0, second=0) + timedelta(days=1)
+        self.drains.clock.push(noon - self.now)
+
+    @property
+    def now(self) -> datetime:
+        return self.drains.clock.now()
+
+    def push(self, **span: float) -> None:
+        self.drains.clock.push(timedelta(**span))
+
+    def runner(self, schedule: Schedule | str = "plans", *, term: int | None = None) -> Runner:
+        """A scheduler's runner of its own."""
+        clock = SystemClock()
+        return Runner(
+            table()[schedule] if isinstance(schedule, str) else schedule,
+            self.db,
+            Leases(self.db["leases"], monotonic=clock.monotonic, new_owner=new_id),
+            catalogue(),
+            told=self.told,
+            hint=self.hinted.extend,
+            now=lambda: self.now,
+            new_id=new_id,
+            monotonic=clock.monotonic,
+            metrics=Metrics(),
+            term=term,
+        )
+
+    def drain(self) -> None:
+        """Until nothing that may run is left."""
+        query = {"active": True, "state": {"$in": RUNNABLE}}
+        while lines := sorted({(row["tenant_id"], row["target"]) for row in self.db.commands.find(query)}):
+            self.drains.until_dry(lines)
+
+    def do(self, type: str, /, **payload: Any) -> dict[str, Any]:
+        """A command, applied; returns it as it is then stored."""
+        sent = self.seeds.accept(type, **payload)
+        self.drain()
+        return self.seeds.found(sent)
+
+    def asset(self) -> str:
+        id = new_id()
+        assert self.do("asset.create", id=id, name="Pump", criticality="low")["state"] == "applied"
+        return id
+
+    def plan(self, asset_id: str, **rules: Any) -> str:
+        """A plan, due daily at 08:00 from tomorrow on unless the rules say otherwise."""
+        id = new_id()
+        trigger = {
+            "kind": "interval",
+            "every": 1,
+            "unit": "day",
+            "start_local": f"{self.now + timedelta(days=1):%Y-%m-%d}T08:00",
+            "time_zone": "Europe/Berlin",
+        }
+        asked = {
+            "id": id,
+            "name": "Grease",
+            "trigger": trigger,
+            "targets": [{"asset_id": asset_id}],
+            "template": {"title": "Grease it"},
+        }
+        made = self.do("plan.create", **(asked | rules))
+        assert made["state"] == "applied", made
+        return id
+
+    def stored(self, plan_id: str) -> dict[str, Any]:
+        found: dict[str, Any] | None = self.db.plans.find_one({"_id": f"{TENANT}/{plan_id}"})
+        assert found is not None
+        return found
+
+    def orders(self, plan_id: str) -> Sequence[str]:
+        """The occurrences that have an order, one entry for each order."""
+        found = self.db.work_orders.find({"tenant_id": TENANT, "plan.id": plan_id})
+        return sorted(order["plan"]["occurrence"] for order in found)
+
+
+@pytest.fixture
+def house(servers: Servers, database_name: str, tmp_path: Any) -> Any:
+    with mongo.client(servers.mongo_uri) as client:
+        indexes.create(client[database_name])
+        client[database_name].users.insert_one(user(TENANT))
+        yield House(client, database_name, Settings.load({}, tmp_path, servers_needed=False))

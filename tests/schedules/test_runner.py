@@ -1,0 +1,173 @@
+"""Fires on a real store: once, whoever runs them and wherever they die."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from adapters.fires import Fire, Fires
+from locks.lease import Lease
+from schedules.declaration import Asked, Due, Every, Latest, Schedule
+from tests.schedules.conftest import TENANT, House
+
+
+def test_a_plan_that_is_due_becomes_one_order_however_many_schedulers_tick(house: House) -> None:
+    plan = house.plan(house.asset())
+    one, other = house.runner(), house.runner()
+    house.push(days=1.5)
+
+    for runner in (one, other, one, other):
+        runner.tick()
+        house.push(seconds=5)
+    house.drain()
+
+    assert len(house.orders(plan)) == 1
+    assert house.stored(plan)["generate_at"] > house.now
+    fires = list(house.db.fires.find())
+    assert {fire["state"] for fire in fires} == {"done"}
+    assert sum(fire["commands"] for fire in fires) == 1
+
+
+def test_an_outage_of_three_days_brings_each_order_once(house: House) -> None:
+    plan = house.plan(house.asset())
+    house.push(days=4)
+
+    for _ in range(3):
+        house.runner().tick()
+        house.drain()
+        house.push(seconds=5)
+
+    days = [f"{house.now - timedelta(days=back):%Y-%m-%d}T08:00" for back in (3, 2, 1, 0)]
+    assert house.orders(plan) == days
+
+
+def test_a_fire_whose_process_died_is_finished_by_the_next(house: House) -> None:
+    plan = house.plan(house.asset())
+    house.push(days=1.5)
+    dead = Fire(schedule="plans", slot=house.now.replace(second=0, microsecond=0))
+    # It recorded that it began, and was killed before its first command.
+    Fires(house.db).begin(dead, lease(token=1), now=house.now)
+
+    house.runner().tick()
+    house.drain()
+
+    assert len(house.orders(plan)) == 1
+    assert house.db.fires.count_documents({"state": "running"}) == 0
+
+
+def test_a_later_leader_does_not_wait_for_the_lease_of_a_dead_one(house: House) -> None:
+    plan = house.plan(house.asset())
+    house.push(days=1.5)
+    leases = house.runner(term=1)._leases
+    assert leases.acquire("schedule:plans", ttl=timedelta(minutes=10), term=1) is not None
+
+    assert house.runner(term=1).tick() == 0
+    assert house.runner(term=None).tick() == 0
+    assert house.runner(term=2).tick() == 1
+    house.drain()
+
+    assert len(house.orders(plan)) == 1
+
+
+def test_a_paused_schedule_fires_nothing_and_catches_up_when_resumed(house: House) -> None:
+    plan = house.plan(house.asset())
+    runner = house.runner()
+    house.db.schedules.update_one({"_id": "plans"}, {"$set": {"paused": {"by": "p"}}}, upsert=True)
+    house.push(days=2)
+    assert runner.tick() == 0
+
+    house.db.schedules.update_one({"_id": "plans"}, {"$unset": {"paused": 1}})
+    assert runner.tick() == 1
+    house.drain()
+
+    assert house.orders(plan)
+
+
+def test_a_run_asked_for_by_a_person_fires_once_beside_the_rule(house: House) -> None:
+    request = {"id": "r1", "at": house.now, "by": "p"}
+    house.db.schedules.update_one({"_id": "plans"}, {"$push": {"requests": request}}, upsert=True)
+
+    for _ in range(2):
+        house.runner().tick()
+
+    fires = list(house.db.fires.find())
+    assert [(fire["by"], fire["state"]) for fire in fires] == [("person", "done")]
+
+
+def test_a_plan_whose_look_died_is_quarantined_and_stops_no_other(house: House) -> None:
+    asset = house.asset()
+    bad, good = house.plan(asset), house.plan(asset)
+    house.push(days=1.5)
+    house.runner().tick()
+    dead = {"$set": {"state": "dead"}, "$unset": {"active": 1, "next_at": 1}}
+    house.db.commands.update_one({"target": f"plan:{bad}", "type": "plan.generate"}, dead)
+    house.drain()
+
+    house.push(minutes=2)
+    house.runner().tick()
+    house.drain()
+
+    assert house.stored(bad)["state"] == "quarantined"
+    assert "dead letters" in house.stored(bad)["quarantine"]["message"]
+    assert house.orders(good)
+
+
+def test_slots_that_go_by_during_a_fire_are_passed_over_or_make_one_more(house: House) -> None:
+    passed_over = slow(house, "skip")
+    buffered = slow(house, "buffer_one")
+
+    assert passed_over == 1
+    assert buffered == 2
+
+
+def test_a_calendar_that_changed_is_spread_to_its_plans_and_then_settled(house: House) -> None:
+    asset = house.asset()
+    calendar = house.do("calendar.set", name="Holidays", time_zone="Europe/Berlin")["target"].partition(":")[
+        2
+    ]
+    plan = house.plan(asset, calendar_id=calendar, on_holiday="skip")
+    tomorrow = f"{house.now + timedelta(days=1):%Y-%m-%d}"
+    assert house.stored(plan)["next_occurrence"].startswith(tomorrow)
+
+    house.do("calendar.set", id=calendar, name="Holidays", time_zone="Europe/Berlin", holidays=[tomorrow])
+    for _ in range(2):
+        house.runner("calendars").tick()
+        house.drain()
+        house.push(seconds=15)
+
+    assert not house.stored(plan)["next_occurrence"].startswith(tomorrow)
+    found = house.db.calendars.find_one({"_id": f"{TENANT}/{calendar}"})
+    assert found is not None
+    assert found["fresh"] is False
+
+
+def slow(house: House, overlap: Any) -> int:
+    """Fires of a schedule whose first takes three periods, in the three periods after it began."""
+    period = timedelta(hours=1)
+
+    def asks(_due: Due, slot: datetime, _now: datetime) -> Iterator[Asked]:
+        payload = {"id": house.seeds.part(), "name": "x", "unit": "piece"}
+        yield Asked(tenant_id=TENANT, type="part.create", payload=payload, key=f"{overlap}@{slot}" + "x" * 9)
+        if not house.db.fires.count_documents({"schedule": overlap, "state": "done"}):
+            house.push(hours=3)
+
+    runner = house.runner(
+        Schedule(
+            name=overlap,
+            rule=Every(period),
+            lock_ttl="job_lock_ttl",
+            catch_up=Latest(),
+            overlap=overlap,
+            asks=asks,
+            summary="",
+        )
+    )
+    runner.tick()
+    runner.tick()
+    found: int = house.db.fires.count_documents({"schedule": overlap})
+    return found
+
+
+def lease(*, token: int) -> Lease:
+    return Lease(name="schedule:plans", owner="dead", token=token, ttl=timedelta(minutes=10), deadline=0)

@@ -1,0 +1,241 @@
+"""Runs schedules: which slots are due, one fire after another, each under the schedule's lease.
+
+The lease saves work. What makes a fire happen once is that its commands' keys come from their meaning.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain, islice
+from secrets import token_bytes
+from typing import Any
+
+import msgspec
+from loguru import logger
+from pymongo.database import Database
+
+from adapters import hints
+from adapters.clock import SystemClock
+from adapters.commands import FINAL, Key, Origin, fingerprint, fresh, target_of
+from adapters.due import DueReader
+from adapters.fires import Fire, Fires
+from adapters.hints import HintBroker, Line, Unheard
+from adapters.intake import Accepted, accept_many
+from adapters.mongo import Document
+from adapters.settings import Settings
+from adapters.telemetry import Metrics
+from domain.ids import uuid7
+from locks.keeper import Keeper
+from locks.lease import Leases
+from schedules.declaration import Asked, Schedule, due_slots
+from schedules.table import table
+from tasks.catalogue import Catalogue, catalogue
+from workers import primary
+
+PAGE = 1_000
+MOST = 20_000
+"""Commands of one fire; what is left is asked for by the next."""
+
+MOST_TIME = timedelta(seconds=3)
+"""Of one fire: a duty's tick has five."""
+
+LOOK_EVERY = timedelta(seconds=1)
+REMEMBERED = 200_000
+ASK_AGAIN = timedelta(seconds=60)
+"""What was asked for and is still due is on its way: it is asked for again only after so long."""
+
+MOMENT = timedelta(milliseconds=1)
+SCOPE = "schedule"
+
+
+class Runner:
+    """Runs one schedule; `tick` as often as you like. `term` is the leadership's token, None outside one."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        db: Database[Document],
+        leases: Leases,
+        catalogue: Catalogue,
+        *,
+        told: Settings,
+        hint: Callable[[Sequence[Line]], None],
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        monotonic: Callable[[], float],
+        metrics: Metrics,
+        term: int | None = None,
+    ) -> None:
+        self.schedule = schedule
+        self._commands = db["commands"]
+        self._due = DueReader(db)
+        self._fires = Fires(db)
+        self._leases = leases
+        self._catalogue = catalogue
+        self._ttl: timedelta = getattr(told, schedule.lock_ttl)
+        self._hint = hint
+        self._now = now
+        self._new_id = new_id
+        self._monotonic = monotonic
+        self._metrics = metrics
+        self._term = term
+        self._asked: OrderedDict[str, float] = OrderedDict()
+
+    def tick(self) -> int:
+        """Fires what is due; returns how many commands were accepted.
+
+        Raises: Unavailable, Unreachable, PyMongoError: tick again.
+        """
+        state, now = self._fires.state(self.schedule.name), self._now()
+        self._measure(state, now)
+        if "paused" in state:
+            return 0
+        due = due_slots(self.schedule.rule, self.schedule.catch_up, last=state.get("last_slot"), now=now)
+        wanted = [Fire(schedule=self.schedule.name, slot=slot) for slot in due.slots]
+        wanted += [
+            Fire(schedule=self.schedule.name, slot=one["at"], request=one["id"])
+            for one in state.get("requests", ())
+        ]
+        left = self._fires.unfinished(self.schedule.name)
+        if left is not None and left not in wanted:
+            wanted.insert(0, left)
+        if due.skipped:
+            self._fires.passed(self.schedule.name, last=due.before, over=due.skipped)
+        return sum(map(self._fire, wanted))
+
+    def _measure(self, state: Document, now: datetime) -> None:
+        last = state.get("last_slot")
+        late = now - self.schedule.rule.after(last) if last else timedelta()
+        self._metrics.schedule_lag.labels(self.schedule.name).set(max(late, timedelta()).total_seconds())
+
+    def _fire(self, fire: Fire) -> int:
+        """One fire, if there is something to ask for and nobody else is at it."""
+        began = self._now()
+        pages = _pages(self._unasked(self.schedule.asks(self._due, fire.slot, began)))
+        first = next(pages, None)
+        if first is None and fire.request is None:
+            self._pass(fire, began)
+            return 0
+        lease = self._leases.acquire(f"schedule:{self.schedule.name}", ttl=self._ttl, term=self._term)
+        if lease is None:
+            return 0
+        with Keeper(self._leases, lease, monotonic=self._monotonic) as keeper:
+            self._fires.begin(fire, lease, now=began)
+            commands = self._ask(chain([first] if first else [], pages), keeper)
+            self._fires.end(fire, keeper.lease, commands=commands, now=self._now())
+        self._fires.fired(fire, commands=commands, now=began)
+        self._pass(fire, began)
+        logger.info("schedule fired", schedule=self.schedule.name, fire=fire.id, commands=commands)
+        return commands
+
+    def _pass(self, fire: Fire, began: datetime) -> None:
+        """On to the next slot. Those that went by while this ran are passed over, but perhaps the last."""
+        if fire.request is not None:
+            return
+        rule, last = self.schedule.rule, fire.slot
+        newest = rule.last(self._now())
+        if fire.slot == rule.last(began) and newest > fire.slot:
+            last = newest if self.schedule.overlap == "skip" else rule.last(newest - MOMENT)
+        self._fires.passed(self.schedule.name, last=last, over=0)
+
+    def _unasked(self, asked: Iterable[Asked]) -> Iterator[Asked]:
+        horizon = self._monotonic() - ASK_AGAIN.total_seconds()
+        while self._asked and next(iter(self._asked.values())) < horizon:
+            self._asked.popitem(last=False)
+        return (one for one in asked if f"{one.tenant_id}/{one.key}" not in self._asked)
+
+    def _ask(self, pages: Iterator[list[Asked]], keeper: Keeper) -> int:
+        """Page by page, while the lease is held and there is time."""
+        until = self._monotonic() + MOST_TIME.total_seconds()
+        fired = 0
+        for page in islice(pages, MOST // PAGE):
+            if not keeper.held:
+                break
+            fired += self._accept(page)
+            if self._monotonic() > until:
+                break
+        return fired
+
+    def _accept(self, page: list[Asked]) -> int:
+        commands = [self._command(asked) for asked in page]
+        accepted = accept_many(self._commands, commands)
+        new = [one.document for one in accepted if not one.replayed]
+        for document in new:
+            self._metrics.commands_accepted.labels(document["type"]).inc()
+        try:
+            self._hint([(document["tenant_id"], document["target"]) for document in new])
+        except Unheard as error:
+            logger.info("hints left to the relay", lines=len(new), reason=str(error))
+        for asked in page:
+            self._remember(f"{asked.tenant_id}/{asked.key}")
+        instead = list(self._instead(page, accepted))
+        return len(new) + (self._accept(instead) if instead else 0)
+
+    def _remember(self, key: str) -> None:
+        self._asked[key] = self._monotonic()
+        self._asked.move_to_end(key)
+        if len(self._asked) > REMEMBERED:
+            self._asked.popitem(last=False)
+
+    def _instead(self, page: list[Asked], accepted: list[Accepted]) -> Iterator[Asked]:
+        """What to ask for where the command of a key ended otherwise than applied, and is due still."""
+        if self.schedule.on_bad_end is None:
+            return
+        for asked, answer in zip(page, accepted, strict=True):
+            state = answer.document["state"]
+            if answer.replayed and state in FINAL and state != "applied":
+                found = self.schedule.on_bad_end(asked, answer.document["_id"], state)
+                if found is not None:
+                    yield found
+
+    def _command(self, asked: Asked) -> Document:
+        spec = self._catalogue[asked.type]
+        id = spec.target_id(msgspec.convert(asked.payload, spec.payload), None)
+        assert id is not None, f"{asked.type}: a schedule names what it is about"
+        return fresh(
+            spec,
+            id=self._new_id(),
+            tenant_id=asked.tenant_id,
+            target=target_of(spec, id),
+            payload=asked.payload,
+            origin=Origin(via="schedule", request_id=self.schedule.name),
+            key=Key(SCOPE, asked.key, fingerprint(spec.type, asked.payload, None)),
+            accepted_at=self._now(),
+            queue="time",
+        )
+
+
+def runners(
+    db: Database[Any], broker: HintBroker, told: Settings, metrics: Metrics, *, term: int | None
+) -> list[Runner]:
+    """A runner for each schedule of the table, on the server's clock."""
+    clock = SystemClock()
+    leases = Leases(db["leases"], monotonic=clock.monotonic, new_owner=lambda: _new_id(clock))
+    return [
+        Runner(
+            schedule,
+            db,
+            leases,
+            catalogue(),
+            told=told,
+            hint=partial(hints.send, broker, "time"),
+            now=lambda: primary.ask(db).now,
+            new_id=lambda: _new_id(clock),
+            monotonic=clock.monotonic,
+            metrics=metrics,
+            term=term,
+        )
+        for schedule in table().values()
+    ]
+
+
+def _new_id(clock: SystemClock) -> str:
+    return uuid7(clock.now(), token_bytes(10))
+
+
+def _pages(asked: Iterator[Asked]) -> Iterator[list[Asked]]:
+    while page := list(islice(asked, PAGE)):
+        yield page
