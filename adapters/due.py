@@ -35,8 +35,10 @@ class DueReader:
             yield DueOrder(tenant_id, id, at)
 
     def changed_calendars(self) -> Iterator[Changed]:
-        for found in self._db["calendars"].find({"fresh": True}, {"tenant_id": 1, "id": 1, "version": 1}):
-            yield Changed(found["tenant_id"], found["id"], found["version"])
+        return self._fresh("calendars")
+
+    def changed_policies(self) -> Iterator[Changed]:
+        return self._fresh("policies")
 
     def plans_behind(self, calendar: Changed) -> Iterator[str]:
         query: Document = {
@@ -45,7 +47,22 @@ class DueReader:
             "calendar_version": {"$lt": calendar.version},
             "state": "active",
         }
-        for found in self._db["plans"].find(query, {"id": 1}).batch_size(PAGE):
+        return self._ids("plans", query)
+
+    def orders_behind(self, policies: Changed) -> Iterator[str]:
+        query: Document = {
+            "tenant_id": policies.tenant_id,
+            "watch.policies_version": {"$lt": policies.version},
+            "look_at": {"$type": "date"},
+        }
+        return self._ids("work_orders", query)
+
+    def _fresh(self, collection: str) -> Iterator[Changed]:
+        for found in self._db[collection].find({"fresh": True}, {"tenant_id": 1, "id": 1, "version": 1}):
+            yield Changed(found["tenant_id"], found["id"], found["version"])
+
+    def _ids(self, collection: str, query: Document) -> Iterator[str]:
+        for found in self._db[collection].find(query, {"id": 1}).batch_size(PAGE):
             yield found["id"]
 
     def _covered(

@@ -23,13 +23,25 @@ from adapters.intake import Intake
 from adapters.settings import DATABASE, Settings
 from adapters.telemetry import Metrics
 from adapters.tokens import Tokens
-from api import commands, health, imports, openapi, operator, problem, session, tracking
+from api import (
+    commands,
+    deliveries,
+    health,
+    imports,
+    openapi,
+    operator,
+    problem,
+    schedules,
+    session,
+    tracking,
+)
 from api.accept import Door
 from api.envelope import Envelope
 from api.hinting import HintSender
 from api.identity import Identity
-from api.reads import lists, more
+from api.reads import lists, more, plans
 from api.waiting import Waits
+from schedules.table import table
 from tasks.catalogue import Catalogue
 from tasks.catalogue import catalogue as all_commands
 
@@ -141,6 +153,11 @@ class House:
             ),
             *lists.routes(reader),
             *more.routes(reader, self.db, now),
+            *plans.routes(reader, self.db, now),
+            *deliveries.routes(deliveries.Deliveries(self.acts_db, self.identity, now=now, new_id=new_id)),
+            *schedules.routes(
+                schedules.Schedules(self.acts_db, self.identity, table(), now=now, new_id=new_id)
+            ),
             *operator.routes(
                 operator.Operators(self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
             ),

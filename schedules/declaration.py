@@ -109,6 +109,11 @@ class Due(Protocol):
     def plans_behind(self, calendar: Changed) -> Iterator[str]:
         """Ids of plans that go by an older version of this calendar."""
 
+    def changed_policies(self) -> Iterator[Changed]: ...
+
+    def orders_behind(self, policies: Changed) -> Iterator[str]:
+        """Ids of orders that are watched by an older version of their tenant's policies."""
+
 
 Asks = Callable[[Due, datetime, datetime], Iterator[Asked]]
 """(what is due, the slot, server time) -> commands."""

@@ -7,6 +7,7 @@ equal.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -62,8 +63,10 @@ def check_rule(rule: str, start: datetime, time_zone: str) -> None:
         raise Rejected("invalid_rule", "COUNT and UNTIL exclude each other", path="rrule")
     if "BYSECOND" in parts or len(_times_of_day(parts)) > MOST_A_DAY:
         raise Rejected("rule_too_frequent", f"at most {MOST_A_DAY} times a day, on the minute", path="rrule")
-    if not parts.get("COUNT", "1").isdecimal() or int(parts.get("COUNT", "1")) > 10_000:
-        raise Rejected("invalid_rule", "COUNT is at most 10000", path="rrule")
+    for name, most in (("COUNT", 10_000), ("INTERVAL", 1_000)):
+        value = parts.get(name, "1")
+        if not re.fullmatch(r"[1-9][0-9]{0,4}", value) or int(value) > most:
+            raise Rejected("invalid_rule", f"{name} is a whole number from 1 to {most}", path="rrule")
     try:
         rrulestr(_text(_until_local(parts, time_zone)), dtstart=start)
         # The calendar repeats every 400 years, to the weekday: near the end of time a search that finds

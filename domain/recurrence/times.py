@@ -10,7 +10,7 @@ import msgspec
 from domain.errors import Rejected
 from domain.local_time import parse_local, zone
 from domain.recurrence.rule import check_rule, month_later, rule_times
-from domain.recurrence.trigger import Interval, Rrule, Trigger
+from domain.recurrence.trigger import Interval, Rrule, Timed
 
 _MONTHS = {"month": 1, "year": 12}
 _DAYS = {"day": 1, "week": 7}
@@ -23,7 +23,7 @@ class Nominal(msgspec.Struct, frozen=True):
     index: int
 
 
-def check_trigger(trigger: Trigger) -> None:
+def check_trigger(trigger: Timed) -> None:
     """Raises: Rejected, naming the field."""
     zone(trigger.time_zone)
     start = parse_local(trigger.start_local)
@@ -33,7 +33,7 @@ def check_trigger(trigger: Trigger) -> None:
         raise Rejected("ends_before_start", "ends_on is before start_local", path="ends_on")
 
 
-def occurrences(trigger: Trigger, *, after: datetime | None = None, index: int = 0) -> Iterator[Nominal]:
+def occurrences(trigger: Timed, *, after: datetime | None = None, index: int = 0) -> Iterator[Nominal]:
     """Later than `after` (all of them without it), oldest first; `index` is how many came before.
 
     Ends where `count` or `ends_on` says, both inclusive.
@@ -45,7 +45,7 @@ def occurrences(trigger: Trigger, *, after: datetime | None = None, index: int =
         yield Nominal(local, number)
 
 
-def following(trigger: Trigger, base: datetime, *, index: int) -> Nominal | None:
+def following(trigger: Timed, base: datetime, *, index: int) -> Nominal | None:
     """Floating: the next one after something was done at `base` (local), at the start's time of day."""
     start = parse_local(trigger.start_local)
     moved = msgspec.structs.replace(
@@ -57,7 +57,7 @@ def following(trigger: Trigger, base: datetime, *, index: int) -> Nominal | None
     return next(occurrences(moved, after=after, index=index), None)
 
 
-def _times(trigger: Trigger, after: datetime | None) -> Iterator[datetime]:
+def _times(trigger: Timed, after: datetime | None) -> Iterator[datetime]:
     start = parse_local(trigger.start_local)
     if isinstance(trigger, Rrule):
         return rule_times(trigger.rrule, start, trigger.time_zone, after=after)

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from domain.fields import Day, LocalTime, TimeZone
+from domain.fields import Day, Level, LocalTime, Quantity, TimeZone
+from domain.ids import Id
 from domain.recurrence.rule import RuleText
 
 Basis = Literal["fixed", "floating"]
@@ -43,4 +44,63 @@ class Interval(_Timed, frozen=True, kw_only=True, tag_field="kind", tag="interva
     unit: Unit
 
 
-Trigger = Rrule | Interval
+Timed = Rrule | Interval
+
+
+class ByMeter(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="meter",
+):
+    """Each time a meter's total has risen by `every`: at `start_value`, else so much after it is attached.
+
+    After a total that was corrected by more than `hysteresis` below what was reached, it is counted anew.
+    """
+
+    meter_id: Id
+    every: Quantity
+    start_value: Level | None = None
+    hysteresis: Level | None = None
+    ends_on: Day | None = None
+    """The last day, in UTC, of a reading that counts."""
+    count: Count | None = None
+    """How many times the meter makes it due in all."""
+
+
+class FirstOf(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="first_of",
+):
+    """By time or by meter, whichever comes first: one order, from which both count anew."""
+
+    time: Timed
+    meter: ByMeter
+    ends_on: Day | None = None
+    count: Count | None = None
+    """How many times it is due in all, by whichever came first."""
+
+
+Trigger = Rrule | Interval | ByMeter | FirstOf
+
+
+def timing(trigger: Trigger) -> Timed | None:
+    """What of it the calendar decides."""
+    if isinstance(trigger, FirstOf):
+        ends = [day for day in (trigger.time.ends_on, trigger.ends_on) if day]
+        return msgspec.structs.replace(trigger.time, ends_on=min(ends)) if ends else trigger.time
+    return None if isinstance(trigger, ByMeter) else trigger
+
+
+def metering(trigger: Trigger) -> ByMeter | None:
+    """What of it a meter decides."""
+    if isinstance(trigger, FirstOf):
+        ends = [day for day in (trigger.meter.ends_on, trigger.ends_on) if day]
+        return msgspec.structs.replace(trigger.meter, ends_on=min(ends)) if ends else trigger.meter
+    return trigger if isinstance(trigger, ByMeter) else None

@@ -1,0 +1,189 @@
+"""What operators of the platform see and do across tenants: schedules and locks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import anyio.to_thread
+import msgspec
+from litestar import Request, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response.base import ASGIResponse
+from pymongo.database import Database
+
+from adapters import schedules
+from adapters.acts import Act
+from adapters.mongo import Document
+from adapters.schedules import NoSuchLock, NotNow
+from api import body
+from api.encoding import encode
+from api.identity import Identity, need
+from api.openapi import BEARER, operation, schema_of
+from api.problem import Problem, not_found, request_id_of
+from domain.actor import Actor
+from domain.fields import Reason
+from schedules.declaration import Schedule
+
+T = TypeVar("T")
+
+READ = "platform.read"
+MANAGE = "platform.manage"
+
+ACTS: dict[str, Callable[[Database[Any], str, Act], Document]] = {
+    "pause": schedules.pause,
+    "resume": schedules.resume,
+    "run": schedules.run,
+}
+
+
+class Because(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Reason
+
+
+_BECAUSE = msgspec.json.Decoder(Because)
+
+
+class Schedules:
+    """`db` is synchronous and used in threads, as for the command line."""
+
+    def __init__(
+        self,
+        db: Database[Any],
+        identity: Identity,
+        table: dict[str, Schedule],
+        *,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._db = db
+        self._identity = identity
+        self._table = table
+        self._now = now
+        self._new_id = new_id
+
+    async def schedules(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        await self._actor(request, READ)
+        found = await _threaded(lambda: schedules.states(self._db, list(self._table)))
+        now = await _threaded(lambda: schedules.server_time(self._db))
+        items = [told(schedule, found[name], now) for name, schedule in self._table.items()]
+        return ASGIResponse(body=encode({"items": items}))
+
+    async def locks(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        await self._actor(request, READ)
+        return ASGIResponse(body=encode({"items": await _threaded(lambda: schedules.locks(self._db))}))
+
+    async def act(self, request: Request[Any, Any, Any], name: str, what: str) -> ASGIResponse:
+        act = await self._act(request)
+        schedule = self._table.get(name)
+        if schedule is None or what not in ACTS:
+            raise not_found("schedule" if schedule is None else "act", name[:100])
+        state = await _threaded(lambda: ACTS[what](self._db, name, act))
+        return ASGIResponse(body=encode(told(schedule, state, act.at)))
+
+    async def release(self, request: Request[Any, Any, Any], name: str) -> ASGIResponse:
+        act = await self._act(request)
+        await _threaded(lambda: schedules.release(self._db, name, act))
+        found = await _threaded(lambda: schedules.locks(self._db))
+        return ASGIResponse(body=encode(next(lock for lock in found if lock["name"] == name)))
+
+    async def _actor(self, request: Request[Any, Any, Any], permission: str) -> Actor:
+        actor = await self._identity.actor(request.headers.get("authorization", ""))
+        need(actor, permission)
+        return actor
+
+    async def _act(self, request: Request[Any, Any, Any]) -> Act:
+        actor = await self._actor(request, MANAGE)
+        headers: body.Headers = dict(request.scope["headers"])
+        body.check_media_type(headers)
+        because, plain = body.decode(await body.read(headers, request.receive), _BECAUSE)
+        body.refuse_unstorable(plain)
+        return Act(
+            id=self._new_id(),
+            tenant_id=actor.tenant_id,
+            user_id=actor.user_id,
+            via="api",
+            reason=because.reason,
+            at=self._now(),
+            request_id=request_id_of(request.scope),
+        )
+
+
+def told(schedule: Schedule, state: Document, now: datetime) -> Document:
+    """A schedule as it is declared, and how far it has come."""
+    last = state.get("last_slot")
+    following = schedule.rule.after(last) if last else schedule.rule.last(now)
+    return {
+        "name": schedule.name,
+        "summary": schedule.summary,
+        "rule": str(schedule.rule),
+        "catch_up": msgspec.to_builtins(schedule.catch_up),
+        "overlap": schedule.overlap,
+        "paused": state.get("paused"),
+        "last_slot": last,
+        "next_slot": following,
+        "lag_s": max(now - following, timedelta()).total_seconds(),
+        "last_fired_at": state.get("last_fired_at"),
+        "last_commands": state.get("last_commands"),
+        "passed_over": state.get("passed_over", 0),
+        "requests": state.get("requests", []),
+        "lease": state.get("lease"),
+        "fires": [_fire(fire) for fire in state.get("fires", [])],
+    }
+
+
+def _fire(fire: Document) -> Document:
+    names = ("slot", "by", "state", "began_at", "ended_at", "commands")
+    return {"id": fire["_id"]} | {name: fire[name] for name in names if name in fire}
+
+
+async def _threaded(work: Callable[[], T]) -> T:
+    """Runs it in a thread. Raises: Problem."""
+    try:
+        return await anyio.to_thread.run_sync(work)
+    except NoSuchLock as error:
+        raise not_found("lock", str(error)[:100]) from None
+    except NotNow as error:
+        raise Problem(409, "not_now", str(error)) from None
+
+
+def routes(known: Schedules) -> list[HTTPRouteHandler]:
+    root = "/api/operator"
+    shared: dict[str, Any] = {"tags": ["operator"], "security": BEARER}
+    because = operation(request=schema_of(Because))
+
+    @get(f"{root}/schedules", operation_id="schedules.list", **shared)
+    async def listed(request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Every schedule: its rule, what it did last and does next, who holds its lease."""
+        return await known.schedules(request)
+
+    @post(
+        f"{root}/schedules/{{name:str}}/{{act:str}}",
+        status_code=200,
+        operation_id="schedules.act",
+        operation_class=because,
+        **shared,
+    )
+    async def act(request: Request[Any, Any, Any], name: FromPath[str], act: FromPath[str]) -> ASGIResponse:
+        """`pause`, `resume` or `run` it; a run is one fire beside the rule's."""
+        return await known.act(request, name, act)
+
+    @get(f"{root}/locks", operation_id="locks.list", **shared)
+    async def locks(request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Every lease: who holds it, with which token, until when."""
+        return await known.locks(request)
+
+    @post(
+        f"{root}/locks/{{name:str}}/release",
+        status_code=200,
+        operation_id="locks.release",
+        operation_class=because,
+        **shared,
+    )
+    async def release(request: Request[Any, Any, Any], name: FromPath[str]) -> ASGIResponse:
+        """Let the next one in; whoever held it changes nothing more."""
+        return await known.release(request, name)
+
+    return [listed, act, locks, release]

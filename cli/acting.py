@@ -1,0 +1,46 @@
+"""What every act from the command line needs: who does it and why, and one line where it is refused."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+import typer
+
+from adapters.acts import Act
+from adapters.clock import SystemClock
+from adapters.mongo import Contention, Unavailable, UnknownOutcome
+from cli.stop import Stop
+from domain.ids import uuid7
+
+T = TypeVar("T")
+
+Reason = Annotated[str, typer.Option(help="why; it is kept in the audit trail")]
+
+
+def by_hand(tenant_id: str, reason: str, *, user_id: str | None = None) -> Act:
+    """An act by whoever sits here. Raises: Stop: without a reason."""
+    if not reason.strip():
+        raise Stop("A reason is needed: say why with --reason.")
+    now = SystemClock().now()
+    return Act(
+        id=uuid7(now, secrets.token_bytes(10)),
+        tenant_id=tenant_id,
+        user_id=user_id,
+        via="cli",
+        reason=reason.strip(),
+        at=now,
+        name=getpass.getuser(),
+    )
+
+
+def done(act: Callable[[], T]) -> T:
+    """Runs it. Raises: Stop: the store did not answer, so it may or may not have been done."""
+    try:
+        return act()
+    except (Unavailable, UnknownOutcome, Contention) as error:
+        raise Stop(
+            f"MongoDB did not answer as it should; look whether it was done, and repeat: {error}"
+        ) from None

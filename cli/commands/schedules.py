@@ -1,0 +1,101 @@
+"""What happens by itself: list schedules and their fires; pause, resume or run one."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from pymongo.database import Database
+from rich.console import Console
+from rich.table import Column, Table
+
+from adapters import schedules
+from adapters.acts import Act
+from adapters.schedules import NotNow
+from adapters.settings import from_environment
+from cli.acting import Reason, by_hand, done
+from cli.database import opened
+from cli.demo import PLATFORM
+from cli.stop import Stop
+from schedules.table import table
+
+app = typer.Typer(no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="name of the schedule")]
+
+
+@app.command("list")
+def listed() -> None:
+    """Every schedule: its rule, what it did last and does next."""
+    with opened(from_environment()) as db:
+        states = done(lambda: schedules.states(db, list(table())))
+        now = done(lambda: schedules.server_time(db))
+    shown = Table(
+        Column("schedule", no_wrap=True), "rule", "last slot", "next", "asked for", "held by", box=None
+    )
+    for name, schedule in table().items():
+        state = states[name]
+        last, lease = state.get("last_slot"), state["lease"]
+        following = schedule.rule.after(last) if last else schedule.rule.last(now)
+        shown.add_row(
+            name,
+            str(schedule.rule),
+            _time(last),
+            f"paused: {state['paused']['reason']}" if "paused" in state else _time(following),
+            str(state.get("last_commands", 0)),
+            f"{lease['owner']} ({lease['token']})" if lease and lease["held"] else "",
+        )
+    Console(highlight=False).print(shown)
+
+
+@app.command()
+def fires(name: Name, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
+    """Fires that asked for something, newest first."""
+    _known(name)
+    with opened(from_environment()) as db:
+        found = done(lambda: schedules.fires(db, name, limit=limit))
+    shown = Table(Column("slot", no_wrap=True), "by", "state", "began", "ended", "commands", box=None)
+    for fire in found:
+        times = (_time(fire.get("began_at")), _time(fire.get("ended_at")))
+        shown.add_row(_time(fire["slot"]), fire["by"], fire["state"], *times, str(fire["commands"]))
+    Console(highlight=False).print(shown if found else f"{name} has asked for nothing lately.")
+
+
+@app.command()
+def pause(name: Name, reason: Reason) -> None:
+    """No fires until it is resumed."""
+    _act(name, reason, schedules.pause)
+    Console().print(f"{name} is paused.")
+
+
+@app.command()
+def resume(name: Name, reason: Reason) -> None:
+    """Fires again; its `catch_up` says what becomes of those missed."""
+    _act(name, reason, schedules.resume)
+    Console().print(f"{name} goes on.")
+
+
+@app.command()
+def run(name: Name, reason: Reason) -> None:
+    """One fire beside the rule's, as soon as a scheduler looks."""
+    _act(name, reason, schedules.run)
+    Console().print(f"{name} will run once more.")
+
+
+def _act(name: str, reason: str, what: Callable[[Database[dict[str, Any]], str, Act], object]) -> None:
+    _known(name)
+    act = by_hand(PLATFORM, reason)
+    with opened(from_environment()) as db:
+        try:
+            done(lambda: what(db, name, act))
+        except NotNow as error:
+            raise Stop(f"Nothing was done: {error}.") from None
+
+
+def _known(name: str) -> None:
+    if name not in table():
+        raise Stop(f"There is no schedule {name}: it is one of {', '.join(table())}.")
+
+
+def _time(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}" if at else ""
