@@ -29,8 +29,8 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, forward)
     child = subprocess.Popen(command)
-    for number in early:
-        child.send_signal(number)
+    for missed in early:
+        child.send_signal(missed)
     return _watch(child, parent)
 
 

@@ -30,9 +30,10 @@ def listed() -> None:
     with opened(from_environment()) as db:
         states = done(lambda: schedules.states(db, list(table())))
         now = done(lambda: schedules.server_time(db))
-    shown = Table(
-        Column("schedule", no_wrap=True), "rule", "last slot", "next", "asked for", "held by", box=None
-    )
+    columns = [
+        Column(name, no_wrap=True) for name in ("schedule", "rule", "last slot (UTC)", "next", "held by")
+    ]
+    shown = Table(*columns, box=None)
     for name, schedule in table().items():
         state = states[name]
         last, lease = state.get("last_slot"), state["lease"]
@@ -42,8 +43,7 @@ def listed() -> None:
             str(schedule.rule),
             _time(last),
             f"paused: {state['paused']['reason']}" if "paused" in state else _time(following),
-            str(state.get("last_commands", 0)),
-            f"{lease['owner']} ({lease['token']})" if lease and lease["held"] else "",
+            f"token {lease['token']}" if lease and lease["held"] else "",
         )
     Console(highlight=False).print(shown)
 
@@ -54,7 +54,10 @@ def fires(name: Name, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20)
     _known(name)
     with opened(from_environment()) as db:
         found = done(lambda: schedules.fires(db, name, limit=limit))
-    shown = Table(Column("slot", no_wrap=True), "by", "state", "began", "ended", "commands", box=None)
+    columns = [
+        Column(name, no_wrap=True) for name in ("slot (UTC)", "by", "state", "began", "ended", "commands")
+    ]
+    shown = Table(*columns, box=None)
     for fire in found:
         times = (_time(fire.get("began_at")), _time(fire.get("ended_at")))
         shown.add_row(_time(fire["slot"]), fire["by"], fire["state"], *times, str(fire["commands"]))
@@ -98,4 +101,4 @@ def _known(name: str) -> None:
 
 
 def _time(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}" if at else ""
+    return f"{at:%m-%d %H:%M:%S}" if at else ""

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from adapters.clock import SystemClock
 from adapters.settings import EMBEDDED, ROOT, Settings, from_environment, inherited
-from cli import demo, embedded, history, ports, procfile
+from cli import demo, demo_plans, embedded, history, ports, procfile
 from cli.commands.migrate import migrate
 from cli.database import opened
 from cli.output import Output
@@ -48,6 +48,7 @@ def main(
             migrate(db, SystemClock(), out)
             demo.seed(db, settings, SystemClock())
             history.seed(db, SystemClock())
+            demo_plans.seed(db, SystemClock())
         entries = _instances(procfile.read(processes), settings)
         asyncio.run(_supervise(settings, entries, stores.servers.values(), out))
     out.print(f"Stopped. The data stays in {settings.data_dir}.")
