@@ -12,6 +12,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters.commands import event
+from adapters.masking import masked
 from adapters.mongo import TRANSACTION, Document, document_id, translated
 
 T = TypeVar("T")
@@ -54,7 +55,7 @@ _AUDITED = (
 
 def audited(command: Document) -> Document:
     """A command as the audit trail keeps it."""
-    return {name: command[name] for name in _AUDITED if name in command}
+    return masked({name: command[name] for name in _AUDITED if name in command})
 
 
 def in_transaction(db: Database[Any], act: Callable[[ClientSession], T]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 import pymongo
@@ -51,7 +52,7 @@ def refuse_demo(settings: Settings) -> None:
 
 def production_faults(settings: Settings) -> list[str]:
     """One line for each thing that production may not have."""
-    return [*_secrets(settings), *_outside(settings), *_servers(settings)]
+    return [*_secrets(settings), *_outside(settings), *_servers(settings), *_mail(settings)]
 
 
 def _secrets(settings: Settings) -> Iterator[str]:
@@ -92,3 +93,19 @@ def _servers(settings: Settings) -> Iterator[str]:
             yield f"{name}: production needs it; embedded servers are for development"
         elif any(word in value.lower() for word in WEAK_WORDS):
             yield f"{name}: holds a password that everybody guesses"
+
+
+def _mail(settings: Settings) -> Iterator[str]:
+    if settings.smtp_host and settings.smtp_tls == "none" and not _is_loopback(settings.smtp_host):
+        yield "SMTP_TLS: none sends mail and password in the clear; use starttls or tls"
+    if any(word in settings.smtp_password.lower() for word in WEAK_WORDS):
+        yield "SMTP_PASSWORD: holds a word that everybody guesses"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -94,12 +94,12 @@ INDEXES: list[Index] = [
         {"name": "due", "partialFilterExpression": {"generate_at": {"$type": "date"}}},
     ),
     ("plans", [("tenant_id", 1), ("state", 1), ("_id", -1)], {"name": "by_state"}),
-    ("plans", [("tenant_id", 1), ("name", 1)], {"name": "by_name"}),
-    ("plans", [("tenant_id", 1), ("targets.asset_id", 1), ("_id", -1)], {"name": "by_asset"}),
+    ("plans", [("tenant_id", 1), ("rules.name", 1)], {"name": "by_name"}),
+    ("plans", [("tenant_id", 1), ("rules.targets.asset_id", 1), ("_id", -1)], {"name": "by_asset"}),
     (
         "plans",
-        [("tenant_id", 1), ("calendar_id", 1), ("calendar_version", 1)],
-        {"name": "of_calendar", "partialFilterExpression": {"calendar_id": {"$type": "string"}}},
+        [("tenant_id", 1), ("rules.calendar_id", 1), ("calendar_version", 1)],
+        {"name": "of_calendar", "partialFilterExpression": {"rules.calendar_id": {"$type": "string"}}},
     ),
     (
         "work_orders",
@@ -114,6 +114,37 @@ INDEXES: list[Index] = [
         [("spread_at", 1), ("_id", 1)],
         {"name": "unspread", "partialFilterExpression": {"spread_at": None}},
     ),
+    # Couriers take what is due, critical first; then all that is due for the same recipient.
+    (
+        "deliveries",
+        [("channel", 1), ("critical", -1), ("due_at", 1)],
+        {"name": "due", "partialFilterExpression": {"state": "pending"}},
+    ),
+    (
+        "deliveries",
+        [("tenant_id", 1), ("recipient", 1), ("channel", 1), ("due_at", 1)],
+        {"name": "due_to", "partialFilterExpression": {"state": "pending"}},
+    ),
+    (
+        "deliveries",
+        [("claimed_until", 1)],
+        {"name": "begun", "partialFilterExpression": {"state": "sending"}},
+    ),
+    (
+        "deliveries",
+        [("tenant_id", 1), ("recipient", 1), ("channel", 1), ("created_at", -1), ("_id", -1)],
+        {"name": "of_recipient"},
+    ),
+    ("deliveries", [("tenant_id", 1), ("state", 1), ("created_at", -1), ("_id", -1)], {"name": "by_state"}),
+    ("deliveries", [("tenant_id", 1), ("about", 1), ("created_at", -1), ("_id", -1)], {"name": "of_target"}),
+    (
+        "deliveries",
+        [("tenant_id", 1), ("message_id", 1)],
+        {"name": "of_message", "partialFilterExpression": {"message_id": {"$type": "string"}}},
+    ),
+    # All that listen now, whatever their tenant: the feed asks again and again.
+    ("webhooks", [("active", 1), ("_id", 1)], {"name": "active", "partialFilterExpression": ACTIVE}),
+    ("webhooks", [("tenant_id", 1), ("_id", -1)], {"name": "recent"}),
     ("operator_actions", [("tenant_id", 1), ("subject", 1)], {"name": "of_subject"}),
     ("users", [("tenant_id", 1), ("_id", 1)], {"name": "of_tenant"}),
 ]

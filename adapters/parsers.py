@@ -4,10 +4,14 @@ import os
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from email.utils import parseaddr
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 T = TypeVar("T")
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 DURATION = re.compile(r"(\d{1,12})(ms|[smhdw])")
@@ -102,6 +106,23 @@ def origins(value: str) -> tuple[str, ...]:
         if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path):
             raise ValueError("must list origins such as https://cmms.example.com, separated by commas")
     return found
+
+
+def mailbox(value: str) -> str:
+    """An e-mail address, or `Name <address>`."""
+    _, address = parseaddr(value)
+    name, at, host = address.rpartition("@")
+    if not (name and at and host and value.isprintable()) or " " in address:
+        raise ValueError("must be an address, or Name <address>")
+    return value
+
+
+def networks(value: str) -> Networks:
+    """IP networks (`10.1.0.0/16`, `fd00::/8`), separated by commas."""
+    try:
+        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError(f"must list networks such as 10.1.0.0/16, separated by commas: {error}") from None
 
 
 def processes(value: str) -> int:

@@ -105,6 +105,15 @@ class Settings:
     login_lockout_window: timedelta = setting("LOGIN_LOCKOUT_WINDOW_MS", "900000", milliseconds(), "how long a failed login counts" )
     login_lockout_duration: timedelta = setting("LOGIN_LOCKOUT_DURATION_MS", "1800000", milliseconds(), "how long a lock lasts" )
 
+    smtp_host: str = setting("SMTP_HOST", "", text, "mail server; empty: e-mail is not configured, and what was to be mailed is shown as failed", group="Mail")
+    smtp_port: int = setting("SMTP_PORT", "587", parsers.port, "its port; 465 goes with `tls`")
+    smtp_user: str = setting("SMTP_USER", "", text, "login there; empty: none")
+    smtp_password: str = setting("SMTP_PASSWORD", "", text, "password of that login", secret=True)
+    smtp_tls: str = setting("SMTP_TLS", "starttls", one_of("starttls", "tls", "none"), "`starttls` insists on it, `tls` from the first byte; production takes `none` only on this machine")
+    mail_from: str = setting("MAIL_FROM", "Millwright <millwright@localhost>", parsers.mailbox, "sender of mails: an address, or Name <address>")
+
+    webhook_allowed_networks: parsers.Networks = setting("WEBHOOK_ALLOWED_NETWORKS", "", parsers.networks, "networks such as 10.1.0.0/16, separated by commas, to which webhooks may go though they are private, and without https; none if empty", group="Webhooks")
+
     rate_limit_window: timedelta = setting("RATE_LIMIT_WINDOW_MS", "900000", milliseconds(), "window of the rate limit", group="Limits" )
     rate_limit_max: int = setting("RATE_LIMIT_MAX", "100", whole(1, 100_000_000), "requests per window and caller" )
     idempotency_ttl: timedelta = setting("IDEMPOTENCY_TTL_MS", str(NINETY_DAYS_MS), milliseconds(NINETY_DAYS_MS), "how long an idempotency key is remembered after its command ended; an offline device may be that late")

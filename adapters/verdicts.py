@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from adapters.commands import ACTIVE, HISTORY, State
+from adapters.masking import MASK, given_secrets
 from adapters.mongo import Document
 
 Ref = tuple[str, str]
@@ -62,6 +63,8 @@ def verdict_update(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> 
     }
     if verdict.state == "dead" and verdict.entity_version is not None:
         to_set["died_at_version"] = verdict.entity_version
+    if is_ending(verdict.state) and verdict.state != "dead":  # a dead one may be replayed as it was
+        to_set |= {f"payload.{name}": MASK for name in given_secrets(verdict.command)}
     if verdict.events:
         to_set["events"] = verdict.command.get("events", 0) + len(verdict.events)
     entry: Document = {"state": verdict.state, "at": now}

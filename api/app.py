@@ -39,7 +39,7 @@ from api.accept import Door
 from api.envelope import Envelope
 from api.hinting import HintSender
 from api.identity import Identity
-from api.reads import lists, more, plans
+from api.reads import ledgers, lists, more, plans
 from api.waiting import Waits
 from schedules.table import table
 from tasks.catalogue import Catalogue
@@ -152,6 +152,7 @@ class House:
                 session.Session(self.db, self.tokens, self.identity, failures, new_id=self.new_id)
             ),
             *lists.routes(reader),
+            *ledgers.routes(reader, self.db),
             *more.routes(reader, self.db, now),
             *plans.routes(reader, self.db, now),
             *deliveries.routes(deliveries.Deliveries(self.acts_db, self.identity, now=now, new_id=new_id)),

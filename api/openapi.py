@@ -104,6 +104,9 @@ def _inline(value: Any, parts: Mapping[str, Any]) -> Any:
     if isinstance(value, dict):
         if "$ref" in value:
             return _inline(deepcopy(parts[value["$ref"]]), parts)
+        if "anyOf" in value:
+            # It points at parts by name, which are in place now; each has its own tag's word as an enum.
+            value.pop("discriminator", None)
         return {name: _inline(inner, parts) for name, inner in value.items()}
     if isinstance(value, list):
         return [_inline(inner, parts) for inner in value]

@@ -28,6 +28,7 @@ from adapters.dead_letters import (
     OtherTarget,
     Outcome,
 )
+from adapters.masking import masked
 from adapters.mongo import Document, document_id
 from adapters.storable import Unstorable
 from adapters.telemetry import Metrics
@@ -206,10 +207,10 @@ def _page(request: Request[Any, Any, Any]) -> tuple[int, str | None]:
 
 
 def told(command: Document) -> Document:
-    """A command as an operator sees it: all of it, the traceback too, under the receipt's names."""
+    """A command as an operator sees it: all but its secrets, the traceback too, under the receipt's names."""
     hidden = ("_id", "tenant_id", "seq", "idempotency", "hint_at", "next_at", "active", "awaited")
     out: Document = {"command_id": command["_id"]}
-    return out | {name: value for name, value in command.items() if name not in hidden}
+    return out | {name: value for name, value in masked(command).items() if name not in hidden}
 
 
 def _json(value: Any) -> ASGIResponse:

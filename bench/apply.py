@@ -121,12 +121,17 @@ def await_applied(
     db: Database[Document], count: int, processes: Sequence[Process], tenant: str = orders.TENANT
 ) -> None:
     """Returns when none is active. Raises: Stop: one is not applied, or it takes too long."""
-    active = {"tenant_id": tenant, "active": True}
-    _await(lambda: db.commands.find_one(active, {"_id": 1}, hint="line") is None, LONGEST_S, processes)
+    await_idle(db, processes, tenant)
     applied = db.commands.count_documents({"tenant_id": tenant, "state": "applied"})
     if applied != count:
         other = db.commands.find_one({"tenant_id": tenant, "state": {"$ne": "applied"}})
         raise Stop(f"Only {applied} of {count} commands of the bench were applied; one was not: {other}")
+
+
+def await_idle(db: Database[Document], processes: Sequence[Process], tenant: str = orders.TENANT) -> None:
+    """Returns when no command is active. Raises: Stop: it takes too long."""
+    active = {"tenant_id": tenant, "active": True}
+    _await(lambda: db.commands.find_one(active, {"_id": 1}, hint="line") is None, LONGEST_S, processes)
 
 
 def _await(is_so: Callable[[], bool], seconds: float, processes: Sequence[Process]) -> None:

@@ -17,6 +17,9 @@ Name = Literal[
     "idle_latency",
     "backlog_16x",
     "hot_target",
+    "plans_vs_bulk_insert",
+    "plans_tick_growth",
+    "plans_memory_mb",
 ]
 
 
@@ -74,6 +77,24 @@ RATIOS: tuple[Ratio, ...] = (
         beside=("4x",),
     ),
     Ratio(name="hot_target", group="growth", ours="hot", rival="1x", unit="commands/s", least=0.5),
+    Ratio(
+        name="plans_vs_bulk_insert",
+        group="plans",
+        ours="generated",
+        rival="inserted",
+        unit="orders/s",
+        least=0.5,
+        beside=("orders",),
+    ),
+    Ratio(
+        name="plans_tick_growth",
+        group="plans",
+        ours="many",
+        rival="few",
+        unit="ticks/s",
+        least=round(1 / 1.3, 2),
+    ),
+    Ratio(name="plans_memory_mb", group="plans", ours="many_mb", rival="few_mb", unit="MB", ours_most=300),
 )
 
 

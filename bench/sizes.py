@@ -21,6 +21,9 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     backlog_orders: int
     """At depth 1."""
     hot_commands: int
+    due_plans: int
+    idle_plans: tuple[int, int]
+    """Few and many; as many are due among them as a tenth of the few."""
 
 
 FULL = Sizes(
@@ -32,6 +35,8 @@ FULL = Sizes(
     round_trips=300,
     backlog_orders=1_000,
     hot_commands=3_000,
+    due_plans=100_000,
+    idle_plans=(10_000, 1_000_000),
 )
 QUICK = Sizes(
     requests=5_000,
@@ -42,6 +47,8 @@ QUICK = Sizes(
     round_trips=100,
     backlog_orders=300,
     hot_commands=1_000,
+    due_plans=10_000,
+    idle_plans=(5_000, 100_000),
 )
 TINY = Sizes(
     connections=4,
@@ -53,5 +60,7 @@ TINY = Sizes(
     round_trips=5,
     backlog_orders=4,
     hot_commands=12,
+    due_plans=6,
+    idle_plans=(20, 60),
 )
 """For the test that all of it works; its figures mean nothing."""

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from domain.downtime import Spans
 from domain.entity import Entity
 from domain.errors import Rejected
 
@@ -31,6 +32,9 @@ class Asset(Entity, frozen=True, kw_only=True):
     created_at: datetime
     decommissioned_at: datetime | None = None
     decommission_reason: str | None = None
+    down_since: datetime | None = None
+    """Out of order since then; None: it runs."""
+    downtimes: Spans = Spans()
 
     @property
     def in_service(self) -> bool:

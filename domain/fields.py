@@ -29,6 +29,20 @@ MediaType = Annotated[str, Meta(max_length=127, pattern=r"^[a-z0-9.+-]{1,63}/[a-
 FileSize = Annotated[int, Meta(ge=0, le=5_000_000_000, description="bytes")]
 Minutes = Annotated[int, Meta(ge=1, le=1_440)]
 
+Secret = Annotated[
+    str,
+    Meta(
+        min_length=24,
+        max_length=200,
+        pattern=r"^[!-~]+" + _END,
+        description="visible ASCII; is never shown again",
+        extra={"secret": True},
+        extra_json_schema={"writeOnly": True, "format": "password"},
+    ),
+]
+"""A member of a payload itself, not of what is nested in it: no read shows it, and a command that has ended
+does not keep it (`tasks.command.Spec.secrets`)."""
+
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}" + _END, description="ISO 4217, such as EUR")]
 Amount = Annotated[
     str, Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,4})?" + _END, description="money, decimal text, not negative")
@@ -55,6 +69,15 @@ Quantity = (
     | Annotated[str, Meta(pattern=_POSITIVE, description="decimal text, above zero")]
 )
 """More than zero, a number or decimal text, at most 4 decimals (a longer number is rounded)."""
+
+Level = (
+    Annotated[int, Meta(ge=0, lt=_MOST)]
+    | Annotated[float, Meta(ge=0, le=_MOST_FLOAT)]
+    | Annotated[
+        str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?" + _END, description="decimal text, not negative")
+    ]
+)
+"""As a Quantity, and it may be zero."""
 
 SignedQuantity = (
     Annotated[int, Meta(gt=-_MOST, lt=_MOST)]
@@ -96,6 +119,13 @@ LocalTime = Annotated[
         description="what the clock on the wall shows: 2026-03-29T08:00, its zone stands beside it",
     ),
 ]
+OccurrenceName = Annotated[
+    str,
+    Meta(
+        pattern=rf"^({_DAY}T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|meter@[0-9.]{{1,40}}(#[0-9]{{1,9}})?){_END}",
+        description="a LocalTime, or what a meter has reached: meter@1500",
+    ),
+]
 TimeZone = Annotated[
     str,
     Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+/-]+" + _END, description="an IANA time zone"),
@@ -131,3 +161,8 @@ def instant(value: str) -> datetime:
 def day(value: str) -> date:
     """The day a Day names."""
     return date.fromisoformat(value)
+
+
+def rfc3339(moment: datetime) -> str:
+    """A UTC instant as the text that `instant` reads, to the millisecond."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,19 +1,34 @@
 """The kinds of entity and of ledger row there are: a new kind is named here once."""
 
 from domain.asset import Asset
+from domain.downtime import Downtime
 from domain.entity import Entity, Entry
 from domain.ledger import LINES
+from domain.meter import Meter, Reading
+from domain.notice import Notice
 from domain.part import Part, StockMovement
+from domain.plan.model import Plan
+from domain.policies import Policies
+from domain.preferences import Preferences
 from domain.request import Request
+from domain.webhook import Webhook
 from domain.work_order.model import WorkOrder
+from domain.working_calendar import Calendar
 
 _KINDS: tuple[type[Entity], ...] = (
     Asset,
+    Calendar,
+    Meter,
+    Notice,
     Part,
+    Plan,
+    Policies,
+    Preferences,
     Request,
+    Webhook,
     WorkOrder,
 )
 
 ENTITIES: dict[str, type[Entity]] = {cls.kind: cls for cls in _KINDS}
 
-LEDGER: tuple[type[Entry], ...] = (*LINES, StockMovement)
+LEDGER: tuple[type[Entry], ...] = (*LINES, StockMovement, Reading, Downtime)

@@ -1,4 +1,8 @@
-"""The clocks on an order, as they are kept on it. `domain/sla.py` and `domain/reminders.py` move them."""
+"""The clocks on an order, as they are kept on it: what happened to it, and what was told of it.
+
+`domain/sla.py` and `domain/reminders.py` read them, `domain/clocks.py` moves them on. All instants are
+effective ones; every deadline can be worked out again from the policy, the calendar and the spans kept here.
+"""
 
 from __future__ import annotations
 
@@ -6,43 +10,61 @@ from datetime import datetime
 
 import msgspec
 
+from domain.policies import SlaPolicy
 
-class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """A hold that stops the clocks; `until` None: it lasts."""
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """Work waited, for this reason; `until` None: it still does. Whether a clock stops, a policy says."""
 
     since: datetime
     until: datetime | None = None
+    reason: str
+
+
+class Rest(msgspec.Struct, frozen=True, kw_only=True):
+    """It was done, and later taken up again."""
+
+    since: datetime
+    until: datetime
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True):
-    """One promise of an SLA. `told` names the escalation steps that have fired."""
+    """One promise. While a hold stops it, `deadline` is what it would be if the hold ended as it began.
+
+    `breached_at` is the deadline that was missed.
+    """
 
     deadline: datetime
     met_at: datetime | None = None
     breached_at: datetime | None = None
-    told: tuple[str, ...] = ()
 
 
 class Sla(msgspec.Struct, frozen=True, kw_only=True):
-    """The policy that applied when the order was opened, and its two clocks."""
+    """The policy with the terms of the day on which it was chosen; `told`: escalations that have fired."""
 
-    policy_id: str
+    policy: SlaPolicy
     response: Clock | None = None
     resolve: Clock | None = None
-    pauses: tuple[Pause, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):
-    """Which reminders were sent for the due date of now; what stops or delays the rest."""
+    """The reminders about one due date: those sent, those too late to be sent, what stops the rest."""
 
+    due_at: datetime | None = None
     fired: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
     acknowledged_at: datetime | None = None
     snoozed_until: datetime | None = None
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
-    """`policies_version`: of the tenant's policies that this was worked out with."""
+    """`policies_version`: of the policies it was last looked at with. `since`: when its SLA clocks began;
+    None: opened before there were policies, or as history: nothing was promised."""
 
     policies_version: int
+    since: datetime | None = None
+    holds: tuple[Hold, ...] = ()
+    rests: tuple[Rest, ...] = ()
     sla: Sla | None = None
     ladder: Ladder = Ladder()

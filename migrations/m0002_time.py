@@ -6,7 +6,7 @@ from pymongo.database import Database
 
 from adapters import indexes
 
-COLLECTIONS = ("plans", "calendars", "meters", "policies", "notices", "deliveries", "fires")
+COLLECTIONS = ("plans", "calendars", "meters", "policies", "notices", "deliveries", "fires", "webhooks")
 
 
 def up(db: Database[dict[str, Any]]) -> None:

@@ -16,9 +16,11 @@ From that line follow the API's route, its OpenAPI entry, both permission checks
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
+from msgspec import inspect
 
 from domain.entity import Entity
 from tasks.work import Work
@@ -63,6 +65,11 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int
     summary: str
 
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Members of the payload that nobody is ever shown: those of type `domain.fields.Secret`."""
+        return _secrets(self.payload)
+
     def target_id(self, payload: Payload, user_id: str | None) -> str | None:
         """The id of the entity meant by this user; None when a create leaves it to us."""
         if self.of == "tenant":
@@ -71,6 +78,19 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
             return user_id
         id: str | None = getattr(payload, "id" if self.creates else f"{self.kind}_id")
         return id
+
+
+@cache
+def _secrets(payload: PayloadType) -> frozenset[str]:
+    return frozenset(
+        field.name for field in msgspec.structs.fields(payload) if _is_secret(inspect.type_info(field.type))
+    )
+
+
+def _is_secret(kind: inspect.Type) -> bool:
+    if isinstance(kind, inspect.UnionType):
+        return any(map(_is_secret, kind.types))
+    return isinstance(kind, inspect.Metadata) and bool((kind.extra or {}).get("secret"))
 
 
 def handles(

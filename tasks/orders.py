@@ -7,6 +7,7 @@ from typing import Any
 from domain.ledger import Line
 from domain.work_order.books import booked
 from domain.work_order.model import WorkOrder
+from tasks import clocks
 from tasks.work import Work
 
 
@@ -18,10 +19,15 @@ def load_own(work: Work) -> WorkOrder:
 
 
 def settle(work: Work, before: WorkOrder, after: WorkOrder, event: str, **data: Any) -> None:
-    """Save and tell, unless nothing changed: then the command is applied and leaves no trace."""
+    """Save and tell, unless nothing changed: then the command is applied and leaves no trace.
+
+    The clocks move with it: what this change makes of them is told behind it.
+    """
     if after is not before:
-        work.save(after)
+        looked = clocks.moved(work, before, after)
+        work.save(looked.order)
         work.emit(event, **{name: value for name, value in data.items() if value is not None})
+        clocks.tell(work, looked)
         tell_plan(work, before, after)
 
 

@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from domain.asset import Asset
-from domain.checklist import NewItem
+from domain.entity import Entity
 from domain.errors import Missing, Refusal
+from domain.meter import Meter
+from domain.part import Part
 from domain.plan.changes import quarantined
-from domain.plan.generate import Generation, Opened, generate
-from domain.plan.model import Plan, Skipped
-from domain.plan.rules import Rules
+from domain.plan.generate import LIMIT, Generation, generate
+from domain.plan.model import Plan
+from domain.plan.rules import Rules, weight
 from domain.working_calendar import Calendar
 from tasks.assets import check_asset
+from tasks.meters import follow
+from tasks.occurrences import opening
 from tasks.work import Work
 
+MOST_ORDERS = 200
+MOST_BYTES = 2 * 1024 * 1024
+"""What one look may ask for, for its commit's sake; one occurrence it always may."""
 
-def check_names(work: Work, rules: Rules) -> None:
-    """What the rules name exists. Raises: Missing; Rejected: asset_decommissioned."""
-    for target in rules.targets:
-        check_asset(work, target.asset_id)
-    if rules.calendar_id is not None and work.peek(Calendar, rules.calendar_id) is None:
-        raise Missing("calendar", rules.calendar_id, path="calendar_id")
+_MOMENT = timedelta(milliseconds=1)
+_PATHS: dict[type[Entity], str] = {Calendar: "calendar_id", Meter: "trigger"}
+
+
+def names_of(rules: Rules) -> Iterable[tuple[type[Entity], str]]:
+    """What rules name, for a command that is going to check it."""
+    yield from ((Asset, target.asset_id) for target in rules.targets)
+    yield from ((Part, part.part_id) for part in rules.template.parts)
+    if rules.calendar_id is not None:
+        yield Calendar, rules.calendar_id
+    if rules.metering is not None:
+        yield Meter, rules.metering.meter_id
+
+
+def check_names(work: Work, rules: Rules, *, known: Rules | None = None) -> None:
+    """What the rules name exists, unless `known` rules named it before: who revises a plan's title is not to
+    blame for an asset retired since. Raises: Missing; Rejected: asset_decommissioned.
+    """
+    taken = set(names_of(known)) if known else set()
+    for kind, id in names_of(rules):
+        if (kind, id) in taken:
+            continue
+        if kind is Asset:
+            check_asset(work, id)
+        elif work.peek(kind, id) is None:
+            raise Missing(kind.kind, id, path=_PATHS.get(kind, "template"))
 
 
 def calendar_of(work: Work, rules: Rules) -> Calendar | None:
@@ -31,27 +60,48 @@ def calendar_of(work: Work, rules: Rules) -> Calendar | None:
 
 
 def settle(work: Work, before: Plan | None, after: Plan, event: str, **data: Any) -> None:
-    """Save and tell, unless nothing changed."""
-    if after != before:
-        work.save(after)
-        work.emit(event, **{name: value for name, value in data.items() if value is not None})
+    """Save and tell, unless nothing changed; and tell when that was the end of it."""
+    if after == before:
+        return
+    work.save(after)
+    work.emit(event, **{name: value for name, value in data.items() if value is not None})
+    if event != "plan.ended" and before is not None:
+        _tell_end(work, before, after)
+    follow(work, before, after)
 
 
-def look(work: Work, plan: Plan) -> None:
-    """Bring what is due. A plan whose rules no longer make sense is quarantined, and stops nobody else."""
+def look(work: Work, plan: Plan, *, at: datetime) -> None:
+    """Bring what is due. A plan whose rules no longer make sense is quarantined, and stops nobody else.
+
+    `at` is the server time that the plan was found due at. The server's clock may have been set back since;
+    that instant, though, is used up: nobody will ask for it again.
+    """
     try:
         found = generate(
-            plan, calendar_of(work, plan.rules), now=work.now, in_service=lambda id: _in_service(work, id)
+            plan,
+            calendar_of(work, plan.rules),
+            now=max(work.now, at),
+            in_service=lambda id: _in_service(work, id),
+            limit=_room(plan.rules),
         )
     except Refusal as refusal:
         after = quarantined(plan, code=refusal.code, message=refusal.message, at=work.now)
         settle(work, plan, after, "plan.quarantined", code=refusal.code, message=refusal.message)
         return
-    if found.plan == plan:
+    after = found.plan
+    if after.generate_at is not None and after.generate_at <= at:
+        after = replace(after, generate_at=at + _MOMENT)
+    if after == plan:
         return
-    work.save(found.plan)
-    _order(work, found)
+    work.save(after)
+    _order(work, plan, found)
     _tell(work, plan, found)
+    follow(work, plan, after)
+
+
+def _room(rules: Rules) -> int:
+    """Occurrences for one look."""
+    return max(1, min(LIMIT, MOST_ORDERS // len(rules.order_lanes), MOST_BYTES // weight(rules)))
 
 
 def _in_service(work: Work, asset_id: str) -> bool:
@@ -59,89 +109,44 @@ def _in_service(work: Work, asset_id: str) -> bool:
     return asset is not None and asset.in_service
 
 
-def _order(work: Work, found: Generation) -> None:
-    """The follow-ups that open, add to and close orders."""
+def _order(work: Work, before: Plan, found: Generation) -> None:
+    """The follow-ups that close, open and add to orders."""
+    plan_id = before.id
     for id in found.superseded:
-        work.follow_up(
-            "work_order.cancel_superseded",
-            {"work_order_id": id, "plan_id": found.plan.id},
-            step=f"supersede:{id}",
-        )
+        payload = {"work_order_id": id, "plan_id": plan_id}
+        work.follow_up("work_order.cancel_superseded", payload, step=f"supersede:{id}")
     for opened in found.opened:
+        # A revision may have come into force between two occurrences of one look.
+        is_old = opened.occurrence.revision == before.revision
+        asked = opening(plan_id, before.rules if is_old else found.plan.rules, opened)
         step = f"{opened.lane}@{opened.occurrence.occurrence}"
-        if opened.merged_into:
-            work.follow_up("work_order.merge_occurrence", _merge(found.plan, opened), step=step)
+        if opened.merged_into is None:
+            work.follow_up("work_order.open_from_plan", asked, step=step)
         else:
-            work.follow_up("work_order.open_from_plan", _opening(found.plan, opened), step=step)
-
-
-def _merge(plan: Plan, opened: Opened) -> dict[str, Any]:
-    return {
-        "work_order_id": opened.work_order_id,
-        "plan_id": plan.id,
-        "occurrence": opened.occurrence.occurrence,
-        "asset_ids": opened.asset_ids,
-        "checklist": [_item(item) for item in plan.rules.template.checklist],
-    }
-
-
-def _opening(plan: Plan, opened: Opened) -> dict[str, Any]:
-    """The template as it is now: an order keeps the revision by which it was issued."""
-    template, found = plan.rules.template, opened.occurrence
-    return {
-        "id": opened.work_order_id,
-        "plan_id": plan.id,
-        "revision": plan.revision,
-        "lane": opened.lane,
-        "occurrence": found.occurrence,
-        "time_zone": found.time_zone,
-        "due_at": found.due_at,
-        "window_until": opened.window_until,
-        "asset_ids": opened.asset_ids,
-        "title": template.title,
-        "description": template.description,
-        "type": template.type,
-        "priority": template.priority,
-        "checklist": [_item(item) for item in template.checklist],
-        "parts": [{"part_id": part.part_id, "quantity": part.quantity} for part in template.parts],
-        "assignee_ids": template.assignee_ids,
-        "team_id": template.team_id,
-    }
-
-
-def _item(item: NewItem) -> dict[str, Any]:
-    """Without what is not said: a new id is given to each order's items."""
-    fields = msgspec.structs.asdict(item)
-    return {name: value for name, value in fields.items() if value is not None and name != "item_id"}
+            merge = {"work_order_id": opened.merged_into, "instead": asked}
+            work.follow_up("work_order.merge_occurrence", merge, step=step)
 
 
 def _tell(work: Work, before: Plan, found: Generation) -> None:
     for skipped in found.skipped:
-        _tell_skipped(work, skipped)
-    if found.opened:
         work.emit(
-            "plan.generated",
-            orders=[
-                {
-                    "work_order_id": one.work_order_id,
-                    "occurrence": one.occurrence.occurrence,
-                    "lane": one.lane,
-                }
-                for one in found.opened
-            ],
-            revision=found.plan.revision,
+            "plan.occurrence_skipped",
+            occurrence=skipped.occurrence,
+            lane=skipped.lane,
+            code=skipped.code,
+            reason=skipped.reason,
         )
-    if found.plan.state == "ended" != before.state:
-        work.emit("plan.ended", reason=found.plan.ended_reason)
-    if not (found.opened or found.skipped or found.plan.state == "ended"):
-        work.emit("plan.looked_at", generate_at=found.plan.generate_at)
+    if found.opened:
+        orders = [
+            {"work_order_id": one.work_order_id, "occurrence": one.occurrence.occurrence, "lane": one.lane}
+            for one in found.opened
+        ]
+        work.emit("plan.generated", orders=orders, revision=found.plan.revision)
+    if not (found.opened or found.skipped):
+        work.emit("plan.looked_at")
+    _tell_end(work, before, found.plan)
 
 
-def _tell_skipped(work: Work, skipped: Skipped) -> None:
-    work.emit(
-        "plan.occurrence_skipped",
-        occurrence=skipped.occurrence,
-        lane=skipped.lane,
-        code=skipped.code,
-        reason=skipped.reason,
-    )
+def _tell_end(work: Work, before: Plan, after: Plan) -> None:
+    if after.state == "ended" and before.state != "ended":
+        work.emit("plan.ended", reason=after.ended_reason)

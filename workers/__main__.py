@@ -18,6 +18,7 @@ from adapters.settings import MILLISECOND, Settings
 from adapters.telemetry import Metrics
 from workers.app import WorkerProcess, run
 from workers.probes import Probes
+from workers.senders import senders
 
 FIND_PRIMARY = timedelta(seconds=5)
 
@@ -62,16 +63,20 @@ def main() -> int:
 
 def wired(told: Settings, metrics: Metrics) -> WorkerProcess:
     """The process by hand; opens nothing yet."""
+    clock, chance = SystemClock(), random.SystemRandom()
+    client = mongo.client(told.mongo_uri, **(told.mongo_options | patience(told)))
     return WorkerProcess(
-        mongo.client(told.mongo_uri, **(told.mongo_options | patience(told))),
+        client,
         told.database,
         told.broker,
-        clock=SystemClock(),
-        chance=random.SystemRandom(),
+        clock=clock,
+        chance=chance,
         end_process=os._exit,
         threads=told.worker_threads,
         keys_kept=told.idempotency_ttl,
         metrics=metrics,
+        senders=senders(told, client[told.database], clock, chance),
+        mail_configured=bool(told.smtp_host),
     )
 
 

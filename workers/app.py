@@ -19,12 +19,14 @@ from pymongo import MongoClient
 from adapters import hints
 from adapters.clock import Clock
 from adapters.commands import KEYS_KEPT, QUEUES
+from adapters.delivery.sender import Sender
 from adapters.hints import HintBroker, Line, Unheard
 from adapters.mongo import TRANSACTION_LIFETIME, Unavailable, transaction_lifetime
 from adapters.telemetry import Metrics
 from adapters.unit_of_work import UnitOfWork
 from domain.ids import uuid7
 from tasks.catalogue import catalogue
+from workers.courier import Courier
 from workers.executor import Executor
 from workers.imports import Importer
 from workers.middleware import StopFetching
@@ -57,6 +59,8 @@ class WorkerProcess:
         queues: Sequence[str] = QUEUES,
         keys_kept: timedelta = KEYS_KEPT,
         metrics: Metrics | None = None,
+        senders: Sequence[Sender] = (),
+        mail_configured: bool = False,
     ) -> None:
         self._mongo = mongo
         metrics = metrics or Metrics()
@@ -108,6 +112,16 @@ class WorkerProcess:
             metrics=metrics,
             worker=self.id,
         )
+        self.courier = Courier(
+            mongo[database],
+            senders,
+            mail_configured=mail_configured,
+            now=now,
+            new_token=self._new_id,
+            monotonic=clock.monotonic,
+            chance=chance,
+            metrics=metrics,
+        )
 
     def start(self) -> None:
         """Ready for hints when this returns. Raises: Unavailable."""
@@ -115,6 +129,7 @@ class WorkerProcess:
         self._check_server()
         self._dramatiq.start()
         self.importer.start()
+        self.courier.start()
         self._started = True
         logger.info("worker ready", worker=self.id)
 
@@ -123,6 +138,7 @@ class WorkerProcess:
         self.pool.close()
         self._dramatiq.stop(timeout=int(SHUTDOWN / timedelta(milliseconds=1)))
         self.importer.stop()
+        self.courier.stop()
         for queue, lines in self.pool.left().items():
             self._pass_on(queue, lines)
         self.presence.stop(finished=not self.pool.oldest_batch_age())
@@ -133,7 +149,7 @@ class WorkerProcess:
         awaited: a restart would not bring it back."""
         worker = self._dramatiq
         threads = [*worker.consumers.values(), *worker.workers]
-        ours = self.importer.is_alive() and self.presence.is_alive()
+        ours = self.importer.is_alive() and self.courier.is_alive() and self.presence.is_alive()
         return not self._started or (ours and all(thread.is_alive() for thread in threads))
 
     def is_ready(self) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 
 from adapters.commands import RUNNABLE, event
 from adapters.hints import Line
+from adapters.masking import masked
 from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome
 from adapters.unit_of_work import EVENTS_READ
 from adapters.verdicts import Verdict, is_ending
@@ -119,10 +120,11 @@ def _moved(command: Document, touched: frozenset[str], snapshot: Snapshot) -> Co
         return None
     device = command["origin"].get("device_id")
     since = snapshot.changed_since((command["tenant_id"], command["target"]), base)
+    mine = masked(command)["payload"]
     diff = [
         {
             "path": f"/{path}",
-            "mine": command["payload"].get(path),
+            "mine": mine.get(path),
             "by": event["actor"].get("user_id"),
             "at": event["at"],
             "version": event["version"],

@@ -30,6 +30,7 @@ from workers.probes import Probes
 from workers.reaper import Reaper
 from workers.relay import Relay
 from workers.schedules import Runner
+from workers.webhook_feed import WebhookFeed
 
 LEASE = "scheduler"
 TTL = timedelta(seconds=10)
@@ -164,6 +165,10 @@ def schedule_duty(runner: Runner) -> Duty:
     return Duty(f"schedule {runner.schedule.name}", tick)
 
 
+def feed_duty(feed: WebhookFeed) -> Duty:
+    return Duty("webhook feed", feed.tick)
+
+
 def terms(client: MongoClient[Any], told: Settings, metrics: Metrics) -> Term:
     """What a leader does: the duties by name, and each schedule of the table."""
     broker = hints.broker(told.broker, timeout=BROKER_TIMEOUT)
@@ -176,6 +181,7 @@ def terms(client: MongoClient[Any], told: Settings, metrics: Metrics) -> Term:
             reaper_duty(Reaper(client, told.database, broker, metrics)),
             gauges_duty(client, told.database, metrics),
             purge_duty(client[told.database], told.idempotency_ttl),
+            feed_duty(WebhookFeed(client[told.database], lease, monotonic=SystemClock().monotonic)),
             *map(schedule_duty, runners),
         )
 

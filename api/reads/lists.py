@@ -17,10 +17,10 @@ from api.encoding import encode
 from api.identity import Identity, need
 from api.openapi import BEARER, operation, parameter
 from api.problem import not_found
-from api.reads import names, work_orders
+from api.reads import names, webhooks, work_orders
 from api.reads.paging import MOST, page, take_cursor, take_limit, take_order
 from api.reads.query import conditions, parse
-from api.reads.resources import ASSETS, PLANS, RESOURCES, WORK_ORDERS, Resource, plain, plan
+from api.reads.resources import ASSETS, PLANS, RESOURCES, WEBHOOKS, WORK_ORDERS, Resource, plain, plan
 from domain.actor import Actor
 
 
@@ -85,6 +85,8 @@ class Reader:
             return await work_orders.shaped(self._db, actor.tenant_id, documents)
         if resource is PLANS:
             return [plan(document) for document in documents]
+        if resource is WEBHOOKS:
+            return await webhooks.shaped(self._db, documents)
         if resource is not ASSETS:
             return [plain(document) for document in documents]
         parents = [document.get("parent_id") for document in documents]

@@ -1,10 +1,11 @@
-"""Plans as people see them, and GET /api/plans/{id}/preview: the function that generates, asked ahead."""
+"""GET /api/plans/{id}/preview and /api/plans/{id}/timeline: what a plan will bring, and all it has done."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from itertools import islice, takewhile
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -17,113 +18,135 @@ from pymongo.asynchronous.database import AsyncDatabase
 from adapters.mongo import Document, document_id
 from api.encoding import encode
 from api.openapi import BEARER, operation, parameter
+from api.reads import timeline
 from api.reads.lists import Reader
+from api.reads.paging import take_limit
 from api.reads.query import bad, conditions, parse
 from api.reads.resources import PLANS
 from domain.errors import Rejected
-from domain.plan.model import Plan, Progress
-from domain.plan.rules import Rules
-from domain.plan.unfold import Occurrence, unfold
+from domain.local_time import to_instant
+from domain.plan.model import Plan
+from domain.plan.preview import Foreseen, preview
+from domain.plan.rules import ROUTE
+from domain.recurrence.trigger import timing
 from domain.working_calendar import Calendar
 
 MOST = 1_000
 """Occurrences in one answer."""
 
-DAY = len("2026-03-29")
 SPAN = timedelta(days=92)
 FURTHEST = timedelta(days=3_660)
+YEARS = range(1970, 2200)
 
-
-def preview(
-    plan: Plan, calendar: Calendar | None, since: datetime, until: datetime
-) -> Iterator[tuple[str, Occurrence]]:
-    """(asset or lane, occurrence) of what is due in [since, until), in order of each lane."""
-    rules = plan.rules
-    for lane in rules.lanes:
-        seen = takewhile(lambda one: one.due_at < until, unfold(plan, calendar, plan.lane(lane)))
-        for found in seen:
-            if found.due_at >= since:
-                for order_lane in (lane,) if rules.is_floating else rules.order_lanes:
-                    yield order_lane, found
-
-
-def from_the_start(plan: Plan) -> Plan:
-    """As if nothing had come of it yet: for looking back."""
-    lanes = tuple(Progress(lane=lane) for lane in plan.rules.lanes)
-    return msgspec.structs.replace(plan, lanes=lanes)
+Asked = Request[Any, Any, Any]
 
 
 def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) -> list[HTTPRouteHandler]:
-    asked = [
-        parameter("from", "query", "an instant or a day; default now"),
-        parameter("to", "query", "an instant or a day, excluded; default 92 days later, at most ten years"),
+    spans = [
+        parameter("from", "query", "an instant, or a day in the plan's time zone; default now"),
+        parameter("to", "query", "likewise, itself excluded; default 92 days later, at most ten years"),
+    ]
+    paged = [
+        parameter("limit", "query", "commands of a page"),
+        parameter("cursor", "query", "of the page before"),
     ]
 
     @get(
         "/api/plans/{id:str}/preview",
         operation_id="plans.preview",
-        operation_class=operation(parameters=asked),
+        operation_class=operation(parameters=spans),
         tags=["read"],
         security=BEARER,
     )
-    async def show(request: Request[Any, Any, Any], id: FromPath[str]) -> ASGIResponse:
+    async def show_preview(request: Asked, id: FromPath[str]) -> ASGIResponse:
         """What a plan will bring, and what it will leave out and why."""
         actor = await reader.actor(request, PLANS.permission)
         given = parse(request.scope["query_string"])
-        since = _moment(given.pop("from", None), "from") or now()
-        until = _moment(given.pop("to", None), "to") or since + SPAN
+        span = {name: _moment(given.pop(name, None), name) for name in ("from", "to")}
         conditions(given, {})
+        plan = msgspec.convert(await reader.find(PLANS, actor, id), Plan)
+        since = _instant(span["from"], plan) or now()
+        until = _instant(span["to"], plan) or since + SPAN
         if not timedelta() < until - since <= FURTHEST:
             raise bad("to", "out_of_range", "`to` is after `from`, by ten years at most")
-        document = await reader.find(PLANS, actor, id)
-        plan = msgspec.convert(document, Plan)
-        calendar = await _calendar(db, actor.tenant_id, plan.rules)
-        return ASGIResponse(body=encode(_told(plan, calendar, since, until, now())))
+        calendar = await _calendar(db, actor.tenant_id, plan)
+        # In a thread: a decade of a busy plan takes a second, in which others are answered.
+        told = await asyncio.to_thread(_told, plan, calendar, since, until, now())
+        return ASGIResponse(body=encode(told))
 
-    return [show]
+    @get(
+        "/api/plans/{id:str}/timeline",
+        operation_id="plans.timeline",
+        operation_class=operation(parameters=paged),
+        tags=["read"],
+        security=BEARER,
+    )
+    async def show_timeline(request: Asked, id: FromPath[str]) -> ASGIResponse:
+        """Everything that happened to a plan: what it brought, what it left out and why, who changed it."""
+        actor = await reader.actor(request, PLANS.permission)
+        given = parse(request.scope["query_string"])
+        limit = take_limit(given)
+        after = timeline.check_cursor(given.pop("cursor", None))
+        conditions(given, {})
+        found = await timeline.timeline(db, actor.tenant_id, f"plan:{id[:100]}", after=after, limit=limit)
+        if not found["items"] and not after:
+            await reader.find(PLANS, actor, id)
+        return ASGIResponse(body=encode(found))
+
+    return [show_preview, show_timeline]
 
 
-async def _calendar(db: AsyncDatabase[Any], tenant_id: str, rules: Rules) -> Calendar | None:
-    if rules.calendar_id is None:
+async def _calendar(db: AsyncDatabase[Any], tenant_id: str, plan: Plan) -> Calendar | None:
+    if plan.rules.calendar_id is None:
         return None
-    query = {"_id": document_id(tenant_id, rules.calendar_id), "tenant_id": tenant_id}
+    query = {"_id": document_id(tenant_id, plan.rules.calendar_id), "tenant_id": tenant_id}
     found = await db["calendars"].find_one(query)
     return msgspec.convert(found, Calendar) if found else None
 
 
 def _told(plan: Plan, calendar: Calendar | None, since: datetime, until: datetime, now: datetime) -> Document:
-    looked_at = plan if since >= now or plan.rules.is_floating else from_the_start(plan)
+    """`more`: the answer ends before `until`. A plan that cannot be unfolded says why, as its quarantine."""
     try:
-        found = list(islice(preview(looked_at, calendar, since, until), MOST + 1))
+        found = list(islice(preview(plan, calendar, since, until, now=now), MOST + 1))
     except Rejected as refused:
-        return {"occurrences": [], "more": False, "error": {"code": refused.code, "message": refused.message}}
-    rows = [_row(lane, one) for lane, one in found[:MOST]]
-    return {"occurrences": rows, "more": len(found) > MOST}
+        error = {"code": refused.code, "message": refused.message}
+        return {"occurrences": [], "more": False, "error": error}
+    return {"occurrences": [_row(one) for one in found[:MOST]], "more": len(found) > MOST}
 
 
-def _row(lane: str, found: Occurrence) -> Document:
+def _row(foreseen: Foreseen) -> Document:
+    lane, found = foreseen
     row: Document = {
         "occurrence": found.occurrence,
         "time_zone": found.time_zone,
         "due_at": found.due_at,
         "generate_at": found.generate_at,
-        "asset_id": None if lane == "route" else lane,
+        "asset_id": None if lane == ROUTE else lane,
     }
     if found.skipped:
         row["skipped"] = {"code": found.skipped.code, "reason": found.skipped.reason}
     return row
 
 
-def _moment(text: str | None, name: str) -> datetime | None:
-    """An RFC 3339 instant, or a day's beginning in UTC. Raises: Problem 422."""
+def _moment(text: str | None, name: str) -> datetime | date | None:
+    """Raises: Problem 422."""
     if text is None:
         return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is not None and len(text) == DAY:
-        return moment.replace(tzinfo=UTC)
-    if moment is None or moment.tzinfo is None:
-        raise bad(name, "malformed", "an RFC 3339 instant with an offset, or a day")
-    return moment.astimezone(UTC)
+    for read in (date.fromisoformat, datetime.fromisoformat):
+        try:
+            found = read(text)
+        except ValueError:
+            continue
+        if found.year in YEARS and (not isinstance(found, datetime) or found.tzinfo is not None):
+            return found
+    raise bad(name, "malformed", "takes an RFC 3339 time with an offset, or a day, of 1970 to 2199")
+
+
+def _instant(asked: datetime | date | None, plan: Plan) -> datetime | None:
+    """A day is its first instant where the plan is at home."""
+    if asked is None:
+        return None
+    if isinstance(asked, datetime):
+        return asked.astimezone(UTC)
+    timed = timing(plan.rules.trigger)
+    return to_instant(datetime.combine(asked, time()), timed.time_zone if timed else "UTC")

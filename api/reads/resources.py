@@ -47,6 +47,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     visible: Callable[[Actor], Document] = _everything
     shown: tuple[str, ...] = ()
     """The only fields shown; none named: all but the store's own."""
+    hidden: tuple[str, ...] = ()
+    """Fields that are nobody's business but ours; or that have a list of their own."""
     named: tuple[str, ...] = ()
     """Fields that hold ids of others, beside which a document shows their names of now."""
 
@@ -55,7 +57,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
         """What is read of a document; what is not read cannot be shown."""
         if self.shown:
             return dict.fromkeys(self.shown, 1)
-        return dict.fromkeys(("tenant_id", "schema_version", "guards"), 0)
+        return dict.fromkeys(("tenant_id", "schema_version", "guards", *self.hidden), 0)
 
     def selects(self, actor: Actor) -> Document:
         """What every question of this actor is narrowed to: the tenant first, always."""
@@ -106,12 +108,14 @@ ASSETS = Resource(
         "criticality": words("criticality", get_args(Criticality)),
         "tag": words("tag"),
         "location": words("location"),
+        "down": flag({"down_since": {"$type": "date"}}, {"down_since": None}),
         "in_service": flag({"decommissioned_at": None}, {"decommissioned_at": {"$ne": None}}),
         "q": text("name", "tag", "location"),
         **_TIMES,
     },
     sorts=_SORTS | {"name": "name", "tag": "tag"},
     named=("parent_id",),
+    hidden=("downtimes",),
     default_sort="name",
 )
 
@@ -162,6 +166,23 @@ PLANS = Resource(
     },
     sorts=_SORTS | {"name": "rules.name", "next_due_at": "next_due_at"},
     default_sort="name",
+)
+
+METERS = Resource(
+    path="meters",
+    name="meter",
+    collection="meters",
+    permission="pm.read",
+    filters={
+        "asset_id": ids("asset_id"),
+        "plan_id": ids("plans"),
+        "unit": words("unit"),
+        "q": text("name"),
+        **_TIMES,
+    },
+    sorts=_SORTS | {"name": "name", "last_read_at": "last_read_at"},
+    default_sort="name",
+    hidden=("recent",),
 )
 
 CALENDARS = Resource(
@@ -227,7 +248,36 @@ DELIVERIES = Resource(
     ),
 )  # fmt: skip
 
-RESOURCES: tuple[Resource, ...] = (WORK_ORDERS, ASSETS, PARTS, REQUESTS, PLANS, CALENDARS, USERS, NOTIFICATIONS, DELIVERIES)
+WEBHOOKS = Resource(
+    path="webhooks",
+    name="webhook",
+    collection="webhooks",
+    permission="integrations.read",
+    filters={
+        "event": words("events"),
+        "active": flag({"active": True}, {"active": False}),
+        "q": text("url"),
+        **_TIMES,
+    },
+    sorts=_SORTS | {"url": "url"},
+    # Not all but the secret: what is not named here cannot slip out.
+    shown=("id", "version", "url", "events", "active", "active_since", "created_at", "updated_at"),
+    named=("id",),  # its health stands beside it, and changes without it
+)
+
+RESOURCES: tuple[Resource, ...] = (
+    WEBHOOKS,
+    WORK_ORDERS,
+    ASSETS,
+    PARTS,
+    REQUESTS,
+    PLANS,
+    METERS,
+    CALENDARS,
+    USERS,
+    NOTIFICATIONS,
+    DELIVERIES,
+)
 
 
 def plain(document: Document) -> Document:

@@ -26,6 +26,7 @@ from adapters.dead_letters import (
     OtherTarget,
     Outcome,
 )
+from adapters.masking import masked
 from adapters.mongo import Contention, Unavailable, UnknownOutcome, Unwritable, document_id
 from adapters.settings import DATABASE, Settings, from_environment
 from adapters.storable import Unstorable
@@ -72,7 +73,7 @@ def show(command_id: CommandId) -> None:
     out = Console(soft_wrap=True, highlight=False)
     error = command.get("error", {})
     traceback = error.pop("traceback", None)
-    known = {name: value for name, value in command.items() if name not in ("seq", "idempotency")}
+    known = {name: value for name, value in masked(command).items() if name not in ("seq", "idempotency")}
     out.print(
         msgspec.json.format(msgspec.json.encode(known, enc_hook=_plain), indent=2).decode(), markup=False
     )

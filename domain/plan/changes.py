@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from domain.errors import Rejected
 from domain.local_time import format_local, parse_local, to_instant, to_local
+from domain.plan import by_meter, meters
 from domain.plan.generate import with_lane
 from domain.plan.model import OpenOrder, Override, Plan, Progress, Quarantine, Upcoming, shard_of
 from domain.plan.rules import Rules, check_rules
@@ -28,8 +29,9 @@ _MOMENT = timedelta(seconds=1)
 def begun(id: str, rules: Rules, calendar: Calendar | None, *, at: datetime, now: datetime) -> Plan:
     """A new plan, from `at` on: what its trigger names before is none of its business. Raises: Rejected."""
     check_rules(rules)
-    plan = Plan(id=id, rules=rules, shard=shard_of(id), begins_at=at, created_at=at)
-    return _to_come(replace(plan, lanes=_from(rules, at)), calendar, now)
+    meter = meters.begun(rules.metering)
+    plan = Plan(id=id, rules=rules, shard=shard_of(id), begins_at=at, created_at=at, meter=meter)
+    return _to_come(replace(plan, lanes=starting(rules, at)), calendar, now)
 
 
 def _to_come(plan: Plan, calendar: Calendar | None, now: datetime) -> Plan:
@@ -39,9 +41,11 @@ def _to_come(plan: Plan, calendar: Calendar | None, now: datetime) -> Plan:
     return after
 
 
-def _from(rules: Rules, at: datetime) -> tuple[Progress, ...]:
+def starting(rules: Rules, at: datetime) -> tuple[Progress, ...]:
     """Every lane just before its first occurrence at or after that instant; numbering begins at the start."""
-    trigger = rules.trigger
+    trigger = rules.timing
+    if trigger is None:
+        return tuple(Progress(lane=lane) for lane in rules.lanes)
     until = to_local(at, trigger.time_zone)
     cursor: str | None = None
     index = 0
@@ -64,21 +68,35 @@ def revised(
     """
     _must_live(plan)
     check_rules(rules)
-    zone = rules.trigger.time_zone
-    if effective_from and to_instant(parse_local(effective_from), zone) > now:
+    if effective_from and to_instant(parse_local(effective_from), rules.time_zone) > now:
+        if plan.rules.metering or rules.metering:
+            raise Rejected(
+                "revised_at_once", "a plan that goes by a meter is revised at once", path="effective_from"
+            )
         return scheduled(
             replace(plan, upcoming=Upcoming(effective_from=effective_from, rules=rules)), calendar, now=now
         )
-    same = rules.trigger == plan.rules.trigger
-    lanes = _kept(plan, rules, now) if same else _from(rules, now)
+    same = rules.timing == plan.rules.timing
+    lanes = _kept(plan, rules, now) if same else _anew(plan, rules, now)
     after = replace(plan, rules=rules, revision=plan.revision + 1, upcoming=None, lanes=lanes)
+    if rules.metering != plan.rules.metering:
+        after = replace(after, meter=meters.begun(rules.metering, plan.meter))
     return _to_come(after, calendar, now)
 
 
 def _kept(plan: Plan, rules: Rules, now: datetime) -> tuple[Progress, ...]:
     known = {one.lane: one for one in plan.lanes}
-    fresh = {one.lane: one for one in _from(rules, now)}
+    fresh = {one.lane: one for one in starting(rules, now)}
     return tuple(known.get(lane, fresh[lane]) for lane in rules.lanes)
+
+
+def _anew(plan: Plan, rules: Rules, now: datetime) -> tuple[Progress, ...]:
+    """By another trigger, behind what was issued ahead by the old one; a lane that waits for an order still
+    does, and one that counts from a completion counts from that."""
+    known = {one.lane: one for one in plan.lanes}
+    issued = [one.last_due_at + _MOMENT for one in plan.lanes if one.last_due_at is not None]
+    fresh = starting(rules, max([now, *issued]))
+    return tuple(replace(known.get(one.lane, one), cursor=one.cursor, index=one.index) for one in fresh)
 
 
 def paused(plan: Plan) -> Plan:
@@ -95,7 +113,15 @@ def resumed(plan: Plan, calendar: Calendar | None, *, now: datetime) -> Plan:
 
 
 def ended(plan: Plan, reason: str) -> Plan:
-    return replace(plan, state="ended", ended_reason=reason, generate_at=None, upcoming=None)
+    return replace(
+        plan,
+        state="ended",
+        ended_reason=reason,
+        generate_at=None,
+        next_occurrence=None,
+        next_due_at=None,
+        upcoming=None,
+    )
 
 
 def quarantined(plan: Plan, *, code: str, message: str, at: datetime) -> Plan:
@@ -118,7 +144,7 @@ def overridden(plan: Plan, override: Override, calendar: Calendar | None, *, now
     bare = replace(plan, overrides=others)
     before, behind = _neighbours(bare, calendar, override.occurrence)
     if override.to_local is not None:
-        due_at = to_instant(parse_local(override.to_local), plan.rules.trigger.time_zone)
+        due_at = to_instant(parse_local(override.to_local), plan.rules.time_zone)
         if (before and due_at <= before) or (behind and due_at >= behind.due_at):
             raise Rejected(
                 "move_out_of_order", "an occurrence is moved between its neighbours", path="to_local"
@@ -163,7 +189,7 @@ def order_ended(
     if progress is None or (progress.waiting_for or order.work_order_id) != order.work_order_id:
         return after
     going_on = replace(progress, waiting_for=None, base_at=at, base_order=order.work_order_id)
-    return _going_on(with_lane(after, going_on), calendar, now)
+    return _going_on(by_meter.restarted(with_lane(after, going_on)), calendar, now)
 
 
 def order_reopened(plan: Plan, order: OpenOrder, calendar: Calendar | None, *, now: datetime) -> Plan:

@@ -13,7 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.durations import duration
-from domain.local_time import format_local, parse_local
+from domain.local_time import format_local, parse_local, to_local
+from domain.plan import by_meter
 from domain.plan.identity import order_id
 from domain.plan.model import KEPT, Generated, OpenOrder, Plan, Progress, Skipped
 from domain.plan.rules import Rules
@@ -125,6 +126,7 @@ def generate(
         for name in plan.rules.lanes:
             if name in look.plan.rules.lanes:  # not after a revision that took it away
                 _advance(look, calendar, name, limit)
+        _measure(look, calendar)
         look.plan = scheduled(_tidy(look), calendar, now=now)
     return Generation(
         plan=look.plan,
@@ -148,9 +150,41 @@ def _advance(look: _Look, calendar: Calendar | None, lane: str, limit: int) -> N
             progress = replace(progress, base_at=found.due_at if look.plan.rules.is_floating else None)
             continue
         progress = look.issue(found, replace(progress, last_due_at=found.due_at))
+        if look.plan.meter is not None:
+            look.plan = by_meter.restarted(look.plan, issued=1)
+            progress = _begun_anew(look, calendar, progress)
+            break
         if progress.waiting_for is not None:
             break
     look.plan = with_lane(look.plan, progress)
+
+
+def _measure(look: _Look, calendar: Calendar | None) -> None:
+    """What the meter makes due, unless time has just come first: then its count has begun anew."""
+    found = by_meter.due(look.plan)
+    if found is None or by_meter.is_over(look.plan):
+        return
+    (lane,) = look.plan.rules.lanes
+    progress = look.issue(found, look.plan.lane(lane))
+    look.plan, passed = by_meter.fired(look.plan)
+    if passed is not None:
+        look.skip(passed[0], lane, passed[1])
+    look.plan = with_lane(look.plan, _begun_anew(look, calendar, progress))
+
+
+def _begun_anew(look: _Look, calendar: Calendar | None, progress: Progress) -> Progress:
+    """Time goes on with the first occurrence after now; a floating lane does so from its order's end."""
+    rules = look.plan.rules
+    if rules.is_floating:
+        return progress
+    here = to_local(look.now, rules.time_zone)
+    for found in islice(unfold(look.plan, calendar, progress), LOOK_AHEAD):
+        if parse_local(found.occurrence) > here:
+            break
+        why = found.skipped or Skip("restarted", "one order came of time and meter together")
+        look.skip(found.occurrence, progress.lane, why)
+        progress = replace(progress, cursor=found.occurrence, index=found.index)
+    return progress
 
 
 def _due(

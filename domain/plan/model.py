@@ -9,6 +9,7 @@ from zlib import crc32
 import msgspec
 
 from domain.entity import Entity
+from domain.plan.meters import MeterProgress
 from domain.plan.rules import Rules
 
 State = Literal["active", "paused", "ended", "quarantined"]
@@ -93,6 +94,7 @@ class Plan(Entity, frozen=True, kw_only=True):
     overrides: tuple[Override, ...] = ()
     begins_at: datetime
     lanes: tuple[Progress, ...] = ()
+    meter: MeterProgress | None = None
     open_orders: tuple[OpenOrder, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     shard: int

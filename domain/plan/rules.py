@@ -13,7 +13,7 @@ from domain.errors import Rejected
 from domain.fields import Description, MonthDay, Name, Quantity, Title
 from domain.ids import Id
 from domain.recurrence.times import check_trigger
-from domain.recurrence.trigger import Trigger
+from domain.recurrence.trigger import ByMeter, Timed, Trigger, metering, timing
 from domain.work_order.model import Priority, Type
 
 PerTarget = Literal["one_order", "route"]
@@ -22,6 +22,8 @@ OpenPolicy = Literal["skip", "stack", "merge", "supersede"]
 CatchUp = Literal["all", "latest", "none"]
 
 MOST_LEAD = duration("P366D")
+MOST_BYTES = 1024 * 1024
+"""Of the orders that one occurrence asks for: they are opened in one commit."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,7 +80,21 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def is_floating(self) -> bool:
-        return self.trigger.basis == "floating"
+        return self.timing is not None and self.timing.basis == "floating"
+
+    @property
+    def timing(self) -> Timed | None:
+        """What the calendar decides; None: only a meter does."""
+        return timing(self.trigger)
+
+    @property
+    def metering(self) -> ByMeter | None:
+        """What a meter decides, if any does."""
+        return metering(self.trigger)
+
+    @property
+    def time_zone(self) -> str:
+        return self.timing.time_zone if self.timing else "UTC"
 
     @property
     def order_lanes(self) -> tuple[str, ...]:
@@ -100,12 +116,36 @@ ROUTE = "route"
 TOGETHER = "*"
 
 
+def weight(rules: Rules) -> int:
+    """Bytes that one occurrence asks for, about: every asset has the checklist for itself."""
+    return len(msgspec.json.encode(rules.template)) * len(rules.targets)
+
+
 def check_rules(rules: Rules) -> None:
     """What types alone cannot say. Raises: Rejected, naming the field."""
-    check_trigger(rules.trigger)
+    if rules.timing is not None:
+        check_trigger(rules.timing)
+    check_meter(rules)
     if len({target.asset_id for target in rules.targets}) < len(rules.targets):
         raise Rejected("duplicate_target", "an asset is named twice", path="targets")
     if rules.lead_time and duration(rules.lead_time) > MOST_LEAD:
         raise Rejected("lead_too_long", "lead_time is at most a year", path="lead_time")
     if rules.on_holiday != "keep" and rules.calendar_id is None:
         raise Rejected("calendar_missing", "on_holiday needs calendar_id", path="calendar_id")
+    if weight(rules) > MOST_BYTES:
+        raise Rejected("template_too_large", "its template is too large for so many targets", path="template")
+
+
+def check_meter(rules: Rules) -> None:
+    """Raises: Rejected: needs_time, one_lane_only."""
+    if rules.metering is None:
+        return
+    if rules.timing is None:
+        shifts = {"lead_time": rules.lead_time, "seasons": rules.seasons, "skip_every": rules.skip_every}
+        for name, value in (shifts | {"on_holiday": rules.on_holiday != "keep"}).items():
+            if value:
+                raise Rejected("needs_time", "a meter alone names no day that this could move", path=name)
+    if rules.is_floating and len(rules.lanes) > 1:
+        raise Rejected(
+            "one_lane_only", "what counts from the last completion by meter is one order", path="per_target"
+        )

@@ -7,6 +7,7 @@ from itertools import islice
 
 from msgspec.structs import replace
 
+from domain.plan import by_meter
 from domain.plan.model import Plan, Progress
 from domain.plan.unfold import Occurrence, unfold
 from domain.working_calendar import Calendar
@@ -24,10 +25,13 @@ def scheduled(plan: Plan, calendar: Calendar | None, *, now: datetime) -> Plan:
     lanes = tuple(_with_next(plan, calendar, plan.lane(name)) for name in names)
     coming = [one for one in lanes if one.generate_at is not None and one.next_due_at is not None]
     state = plan.state
-    if state == "active" and not coming and not any(one.waiting_for for one in lanes):
+    waits = any(one.waiting_for for one in lanes) or by_meter.lives(plan, now)
+    if state == "active" and (by_meter.is_over(plan) or not (coming or waits)):
         state = "ended"
     first = min(coming, key=lambda one: (one.next_due_at, one.lane), default=None)
     looked_at = min((one.generate_at for one in coming if one.generate_at is not None), default=None)
+    if by_meter.due(replace(plan, lanes=lanes)) is not None:
+        looked_at = now
     return replace(
         plan,
         state=state,

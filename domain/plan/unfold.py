@@ -50,7 +50,7 @@ def unfold(plan: Plan, calendar: Calendar | None, progress: Progress) -> Iterato
     if plan.upcoming and turn:
         new = plan.upcoming.rules
         start = Progress(lane=progress.lane, cursor=format_local(turn - _MOMENT))
-        if new.trigger == plan.rules.trigger:
+        if new.timing == plan.rules.timing:
             start = msgspec.structs.replace(start, index=_index_at(plan.rules, progress, turn))
         for nominal in _nominal(new, start):
             found = _judged(plan, new, plan.revision + 1, nominal, calendar, last)
@@ -59,25 +59,26 @@ def unfold(plan: Plan, calendar: Calendar | None, progress: Progress) -> Iterato
 
 
 def _nominal(rules: Rules, progress: Progress) -> Iterator[Nominal]:
+    trigger = rules.timing
+    if trigger is None:
+        return
     after = parse_local(progress.cursor) if progress.cursor else None
     if not rules.is_floating:
-        yield from occurrences(rules.trigger, after=after, index=progress.index)
+        yield from occurrences(trigger, after=after, index=progress.index)
         return
     base = _base(rules, progress, after)
     found = (
-        next(occurrences(rules.trigger), None)
-        if base is None
-        else following(rules.trigger, base, index=progress.index)
+        next(occurrences(trigger), None) if base is None else following(trigger, base, index=progress.index)
     )
     while found is not None:
         yield found
-        found = following(rules.trigger, found.local, index=found.index)
+        found = following(trigger, found.local, index=found.index)
 
 
 def _base(rules: Rules, progress: Progress, after: datetime | None) -> datetime | None:
     """From where a floating lane counts: when its last order was done; until then, when that is due."""
     if progress.waiting_for is None and progress.base_at is not None:
-        return to_local(progress.base_at, rules.trigger.time_zone)
+        return to_local(progress.base_at, rules.time_zone)
     return after
 
 
@@ -103,12 +104,12 @@ def _judged(
     identity = format_local(nominal.local)
     override = next((one for one in plan.overrides if one.occurrence == identity), None)
     local, skip = _placed(rules, nominal, calendar, override)
-    due_at = to_instant(local, rules.trigger.time_zone)
+    due_at = to_instant(local, rules.time_zone)
     if skip is None and due_at == last_due_at:
         skip = Skip("coincides", "the occurrence before it was moved to the same time")
     return Occurrence(
         occurrence=identity,
-        time_zone=rules.trigger.time_zone,
+        time_zone=rules.time_zone,
         index=nominal.index,
         due_at=due_at,
         generate_at=due_at - duration(rules.lead_time) if rules.lead_time else due_at,

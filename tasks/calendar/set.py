@@ -14,6 +14,9 @@ from domain.working_calendar import Calendar, Hours, check_hours
 from tasks.command import Payload, handles
 from tasks.work import Work
 
+MOVING = ("holidays", "working_hours", "time_zone")
+"""Fields by which plans go."""
+
 
 class Set(Payload, frozen=True, kw_only=True):
     id: Id | None = None
@@ -23,7 +26,7 @@ class Set(Payload, frozen=True, kw_only=True):
     working_hours: Annotated[tuple[Hours, ...], Meta(max_length=50)] = ()
 
 
-@handles("calendar.set", permission="pm.write", touches=("holidays", "working_hours", "time_zone"))
+@handles("calendar.set", permission="pm.write", touches=MOVING)
 def set_calendar(cmd: Set, work: Work) -> None:
     """Say which days are holidays and when people work; plans that go by it are worked out anew."""
     zone(cmd.time_zone)
@@ -37,6 +40,12 @@ def set_calendar(cmd: Set, work: Work) -> None:
         working_hours=cmd.working_hours,
     )
     if after != before:
-        # A calendar that is new has no plans yet.
-        work.save(replace(after, fresh=before is not None))
+        work.save(replace(after, fresh=_is_fresh(before, after)))
         work.emit("calendar.set", name=cmd.name, holidays=len(after.holidays))
+
+
+def _is_fresh(before: Calendar | None, after: Calendar) -> bool:
+    """Whether plans must be told. A calendar that is new has none yet; another name moves nothing."""
+    if before is None:
+        return False
+    return before.fresh or any(getattr(before, name) != getattr(after, name) for name in MOVING)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.fields import Instant
+from domain.fields import Instant, instant
 from domain.ids import Id
 from domain.plan.model import Plan
 from tasks.command import Payload, handles
@@ -13,10 +13,11 @@ from tasks.work import Work
 class Generate(Payload, frozen=True, kw_only=True):
     plan_id: Id
     at: Instant
-    """The plan's `generate_at` that was seen; what is due is judged by the time of now."""
+    """The plan's `generate_at` that was found due by the server's time; what is due is judged by that of now,
+    which is later unless somebody has set the clock back."""
 
 
 @handles("plan.generate", permission=None, internal=True)
 def generate(cmd: Generate, work: Work) -> None:
     """Bring what is due of a plan."""
-    look(work, work.load(Plan))
+    look(work, work.load(Plan), at=instant(cmd.at))

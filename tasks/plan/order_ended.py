@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from domain.fields import Instant, LocalTime, Word, instant
+from domain.fields import Instant, OccurrenceName, Word, instant
 from domain.ids import Id
 from domain.plan.changes import order_ended
 from domain.plan.model import OpenOrder, Plan
@@ -17,7 +17,7 @@ class OrderEnded(Payload, frozen=True, kw_only=True):
     plan_id: Id
     work_order_id: Id
     lane: Word
-    occurrence: LocalTime
+    occurrence: OccurrenceName
     outcome: Literal["completed", "cancelled"]
     at: Instant
 

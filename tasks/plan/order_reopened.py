@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.fields import LocalTime, Word
+from domain.fields import OccurrenceName, Word
 from domain.ids import Id
 from domain.plan.changes import order_reopened
 from domain.plan.model import OpenOrder, Plan
@@ -15,7 +15,7 @@ class OrderReopened(Payload, frozen=True, kw_only=True):
     plan_id: Id
     work_order_id: Id
     lane: Word
-    occurrence: LocalTime
+    occurrence: OccurrenceName
 
 
 @handles("plan.order_reopened", permission=None, internal=True)

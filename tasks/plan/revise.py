@@ -49,6 +49,6 @@ def revise(cmd: Revise, work: Work) -> None:
     if not changes:
         raise Rejected("nothing_to_revise", "the patch is empty", path="patch")
     rules = msgspec.structs.replace(plan.rules, **changes)
-    check_names(work, rules)
+    check_names(work, rules, known=plan.rules)
     after = revised(plan, rules, calendar_of(work, rules), effective_from=cmd.effective_from, now=work.now)
     settle(work, plan, after, "plan.revised", fields=sorted(changes), effective_from=cmd.effective_from)

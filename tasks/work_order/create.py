@@ -17,6 +17,7 @@ from domain.ids import Id
 from domain.part import Part
 from domain.work_order.model import PartLine, Priority, Type, WorkOrder, initial_status, named
 from tasks.assets import asset_read, check_asset
+from tasks.clocks import POLICIES, born
 from tasks.command import Payload, handles
 from tasks.work import Work
 
@@ -42,7 +43,7 @@ class Create(Payload, frozen=True, kw_only=True):
 
 def reads(cmd: Create) -> Iterable[tuple[type[Entity], str]]:
     return chain[tuple[type[Entity], str]](
-        asset_read(cmd.asset_id), ((Part, part.part_id) for part in cmd.parts)
+        (POLICIES,), asset_read(cmd.asset_id), ((Part, part.part_id) for part in cmd.parts)
     )
 
 
@@ -70,7 +71,7 @@ def create(cmd: Create, work: Work) -> None:
         created_by=work.actor.user_id,
         created_at=work.occurred_at,
     )
-    work.save(order)
+    work.save(born(work, order))
     work.emit("work_order.created", number=order.number, title=order.title, status=order.status)
 
 

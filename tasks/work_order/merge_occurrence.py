@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from msgspec import Meta
+from msgspec import to_builtins
 from msgspec.structs import replace
 
-from domain.checklist import NewItems, written
-from domain.fields import LocalTime
+from domain.checklist import Item, written
 from domain.ids import Id
 from domain.work_order.model import WorkOrder
 from domain.work_order.transitions import OPEN
 from tasks.command import Payload, handles
+from tasks.occurrences import Opening
 from tasks.orders import settle
 from tasks.work import Work
 
@@ -22,10 +20,8 @@ MOST_ITEMS = 400
 
 class MergeOccurrence(Payload, frozen=True, kw_only=True):
     work_order_id: Id
-    plan_id: Id
-    occurrence: LocalTime
-    asset_ids: Annotated[tuple[Id, ...], Meta(max_length=200)] = ()
-    checklist: NewItems = ()
+    instead: Opening
+    """The occurrence's own order, should this one be done by now."""
 
 
 @handles("work_order.merge_occurrence", permission=None, internal=True)
@@ -33,14 +29,26 @@ def merge(cmd: MergeOccurrence, work: Work) -> None:
     """Add an occurrence's lines to the order that is still open for the one before."""
     order = work.load(WorkOrder)
     if order.status not in OPEN:
-        work.warn("merged_too_late", f"{order.number} is {order.status}", occurrence=cmd.occurrence)
+        _open_instead(cmd.instead, work)
         return
-    assets = order.route and tuple(id for id in cmd.asset_ids if id in order.route)
-    added = tuple(
-        replace(item, asset_id=asset_id)
-        for asset_id in assets or (None,)
-        for item in written(cmd.checklist, new_id=work.new_id)
-    )
     room = max(MOST_ITEMS - len(order.checklist), 0)
-    after = replace(order, checklist=order.checklist + added[:room])
-    settle(work, order, after, "work_order.occurrence_merged", occurrence=cmd.occurrence)
+    after = replace(order, checklist=order.checklist + _lines(cmd.instead, order, work)[:room])
+    settle(work, order, after, "work_order.occurrence_merged", occurrence=cmd.instead.occurrence)
+
+
+def _lines(asked: Opening, order: WorkOrder, work: Work) -> tuple[Item, ...]:
+    assets = tuple(id for id in asked.asset_ids if id in order.route) or (None,)
+    return tuple(
+        replace(item, asset_id=asset_id)
+        for asset_id in assets
+        for item in written(asked.checklist, new_id=work.new_id)
+    )
+
+
+def _open_instead(asked: Opening, work: Work) -> None:
+    """The order was finished while this was under way: its plan did not know, and is told of the new one."""
+    work.follow_up("work_order.open_from_plan", to_builtins(asked), step="open")
+    known = {"plan_id": asked.plan_id, "work_order_id": asked.id}
+    work.follow_up(
+        "plan.order_reopened", known | {"lane": asked.lane, "occurrence": asked.occurrence}, step="plan"
+    )

@@ -2,58 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator
 
-import msgspec
-from msgspec import Meta
+from msgspec.structs import replace
 
-from domain.checklist import Item, NewItems, written
+from domain.checklist import Item, written
 from domain.entity import Entity
-from domain.fields import Description, Instant, LocalTime, Quantity, Title, Word, decimal, instant
-from domain.ids import Id
+from domain.fields import decimal, instant
 from domain.part import Part
-from domain.work_order.model import FromPlan, PartLine, Priority, Type, WorkOrder, initial_status, named
+from domain.work_order.model import FromPlan, PartLine, WorkOrder, initial_status, named
 from tasks.clocks import POLICIES, born
-from tasks.command import Payload, handles
+from tasks.command import handles
+from tasks.occurrences import Opening
 from tasks.work import Work
 
 
-class PlannedPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    part_id: Id
-    quantity: Quantity
-
-
-class OpenFromPlan(Payload, frozen=True, kw_only=True):
-    id: Id
-    plan_id: Id
-    revision: int
-    lane: Word
-    occurrence: LocalTime
-    time_zone: str
-    due_at: Instant
-    window_until: Instant | None = None
-    asset_ids: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=200)]
-    title: Title
-    description: Description | None = None
-    type: Type
-    priority: Priority
-    checklist: NewItems = ()
-    parts: Annotated[tuple[PlannedPart, ...], Meta(max_length=50)] = ()
-    assignee_ids: tuple[Id, ...] = ()
-    team_id: Id | None = None
-
-
-def reads(cmd: OpenFromPlan) -> Iterable[tuple[type[Entity], str]]:
-    return (POLICIES, *((Part, part.part_id) for part in cmd.parts))
+def reads(cmd: Opening) -> Iterable[tuple[type[Entity], str]]:
+    yield POLICIES
+    yield from ((Part, part.part_id) for part in cmd.parts)
 
 
 @handles("work_order.open_from_plan", permission=None, numbered=True, internal=True, reads=reads)
-def open_from_plan(cmd: OpenFromPlan, work: Work) -> None:
+def open_from_plan(cmd: Opening, work: Work) -> None:
     """Open the order of one occurrence of a plan; its id follows from what it is for, so there is one."""
     if work.find(WorkOrder) is not None:
         return
-    is_route = len(cmd.asset_ids) > 1 or cmd.lane not in cmd.asset_ids
     order = WorkOrder(
         id=work.target_id,
         number=named(work.number()),
@@ -62,39 +35,50 @@ def open_from_plan(cmd: OpenFromPlan, work: Work) -> None:
         status=initial_status(cmd.assignee_ids, cmd.team_id),
         type=cmd.type,
         priority=cmd.priority,
-        asset_id=None if is_route else cmd.asset_ids[0],
-        route=cmd.asset_ids if is_route else (),
+        asset_id=None if cmd.is_route else cmd.lane,
+        route=cmd.asset_ids if cmd.is_route else (),
         due_at=instant(cmd.due_at),
         assignee_ids=cmd.assignee_ids,
         team_id=cmd.team_id,
-        checklist=_checklist(cmd, work.new_id, is_route=is_route),
+        checklist=_checklist(cmd, work),
         parts=tuple(_parts(cmd, work)),
-        plan=FromPlan(
-            id=cmd.plan_id,
-            revision=cmd.revision,
-            lane=cmd.lane,
-            occurrence=cmd.occurrence,
-            time_zone=cmd.time_zone,
-            window_until=instant(cmd.window_until) if cmd.window_until else None,
-        ),
+        plan=_origin(cmd),
         created_at=work.now,
     )
     work.save(born(work, order))
-    data: dict[str, Any] = {"number": order.number, "title": order.title, "status": order.status}
-    work.emit("work_order.created", **data, plan_id=cmd.plan_id, occurrence=cmd.occurrence)
-
-
-def _checklist(cmd: OpenFromPlan, new_id: Callable[[], str], *, is_route: bool) -> tuple[Item, ...]:
-    if not is_route:
-        return written(cmd.checklist, new_id=new_id)
-    return tuple(
-        msgspec.structs.replace(item, asset_id=asset_id)
-        for asset_id in cmd.asset_ids
-        for item in written(cmd.checklist, new_id=new_id)
+    work.emit(
+        "work_order.created",
+        number=order.number,
+        title=order.title,
+        status=order.status,
+        plan_id=cmd.plan_id,
+        occurrence=cmd.occurrence,
     )
 
 
-def _parts(cmd: OpenFromPlan, work: Work) -> Iterable[PartLine]:
+def _origin(cmd: Opening) -> FromPlan:
+    return FromPlan(
+        id=cmd.plan_id,
+        revision=cmd.revision,
+        lane=cmd.lane,
+        occurrence=cmd.occurrence,
+        time_zone=cmd.time_zone,
+        window_until=instant(cmd.window_until) if cmd.window_until else None,
+    )
+
+
+def _checklist(cmd: Opening, work: Work) -> tuple[Item, ...]:
+    """On a route once for each asset, in the order of the round."""
+    if not cmd.is_route:
+        return written(cmd.checklist, new_id=work.new_id)
+    return tuple(
+        replace(item, asset_id=asset_id)
+        for asset_id in cmd.asset_ids
+        for item in written(cmd.checklist, new_id=work.new_id)
+    )
+
+
+def _parts(cmd: Opening, work: Work) -> Iterator[PartLine]:
     """A part that is gone is no reason to leave the work undone."""
     for part in cmd.parts:
         if work.peek(Part, part.part_id) is None:

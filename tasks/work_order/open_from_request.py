@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import Meta
 from msgspec.structs import replace
 
+from domain.entity import Entity
 from domain.errors import Rejected
 from domain.fields import Description, Title
 from domain.ids import Id
 from domain.ledger import Attachment
 from domain.request import Attached
 from domain.work_order.model import WorkOrder, initial_status, named
+from tasks.clocks import POLICIES, born
 from tasks.command import Payload, handles
 from tasks.work import Work
 
@@ -26,7 +29,11 @@ class OpenFromRequest(Payload, frozen=True, kw_only=True):
     attachments: Annotated[tuple[Attached, ...], Meta(max_length=50)] = ()
 
 
-@handles("work_order.open_from_request", permission=None, numbered=True, internal=True)
+def reads(cmd: OpenFromRequest) -> Iterable[tuple[type[Entity], str]]:
+    return (POLICIES,)
+
+
+@handles("work_order.open_from_request", permission=None, numbered=True, internal=True, reads=reads)
 def open_from_request(cmd: OpenFromRequest, work: Work) -> None:
     """Open the order that a request was accepted as, with the request's files.
 
@@ -49,7 +56,7 @@ def open_from_request(cmd: OpenFromRequest, work: Work) -> None:
     )
     for file in cmd.attachments:
         work.record(_attachment(file, work))
-    work.save(replace(order, attachment_count=len(cmd.attachments)))
+    work.save(born(work, replace(order, attachment_count=len(cmd.attachments))))
     work.emit(
         "work_order.created",
         number=order.number,

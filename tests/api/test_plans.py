@@ -1,172 +1,240 @@
-"""Plans over HTTP: asked for, previewed, listed; and the schedules that bring them about."""
+"""Plans and calendars over HTTP: asked for, listed, foreseen, and what came of them."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters import mongo
-from adapters.clock import SystemClock
+from adapters.commands import Origin
+from adapters.mongo import document_id
+from domain.fields import rfc3339
 from tasks.catalogue import catalogue
-from tests.api.people import People, Person, new_id
-from tests.servers import Servers
+from tests.api.people import People, new_id
 from tests.support.drains import Drains
+from tests.support.seeds import Seeds
 
-WEEKLY = {
-    "kind": "rrule",
-    "rrule": "FREQ=WEEKLY;BYDAY=MO,TH",
-    "start_local": "2026-01-01T08:00",
-    "time_zone": "Europe/Berlin",
-}
+ZONE = "Europe/Berlin"
+TEMPLATE = {"title": "Look after it", "checklist": [{"text": "Tight?", "kind": "check", "required": True}]}
+
+
+class Office:
+    """A planner at the API, a worker, and a schedule's hand for what falls due."""
+
+    def __init__(self, web: httpx.AsyncClient, store: Database[Any], people: People) -> None:
+        client: MongoClient[Any] = store.client
+        self.web = web
+        self.store = store
+        self.planner = people.add("planner")
+        self.drains = Drains(client, store.name, catalogue())
+        self.seeds = Seeds(store, catalogue(), people.tenant_id)
+
+    async def ask(self, type: str, **payload: Any) -> dict[str, Any]:
+        """One command, applied with all that follows; its receipt."""
+        answer = await self.web.post(f"/api/commands/{type}", headers=self.planner.sends(), json=payload)
+        assert answer.status_code == 202, answer.text
+        told = answer.json()
+        self.drains.until_dry([(self.planner.tenant_id, told["target"])])
+        receipt: dict[str, Any] = await self.read(f"commands/{told['command_id']}")
+        return receipt
+
+    async def read(self, path: str, **params: str) -> Any:
+        answer = await self.get(path, **params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def get(self, path: str, **params: str) -> httpx.Response:
+        return await self.web.get(f"/api/{path}", params=params, headers=self.planner.auth)
+
+    async def asset(self, name: str) -> str:
+        id = new_id()
+        assert (await self.ask("asset.create", id=id, name=name, criticality="low"))["state"] == "applied"
+        return id
+
+    async def plan(self, *asset_ids: str, **rules: Any) -> str:
+        """A plan, due each morning from tomorrow on unless the rules say otherwise."""
+        id = new_id()
+        body = {
+            "id": id,
+            "name": "Morning round",
+            "trigger": daily(self.drains.clock.now() + timedelta(days=1)),
+            "targets": [{"asset_id": asset_id} for asset_id in asset_ids],
+            "template": TEMPLATE,
+        }
+        receipt = await self.ask("plan.create", **{**body, **rules})
+        assert receipt["state"] == "applied", receipt
+        return id
+
+    def fall_due(self, plan_id: str) -> None:
+        """The worker's clock goes on to when the plan is to be looked at, and the schedule asks for it."""
+        found = self.store["plans"].find_one({"_id": document_id(self.planner.tenant_id, plan_id)})
+        assert found is not None
+        self.drains.clock.push(found["generate_at"] - self.drains.clock.now())
+        payload = {"plan_id": plan_id, "at": rfc3339(found["generate_at"])}
+        asked = self.seeds.document("plan.generate", payload, queue="time", origin=Origin(via="schedule"))
+        self.seeds.accept_all([asked])
+        self.drains.until_dry([(self.planner.tenant_id, f"plan:{plan_id}")])
+
+
+def daily(start: datetime, **more: Any) -> dict[str, Any]:
+    local = f"{start:%Y-%m-%d}T08:00"
+    return {"kind": "interval", "every": 1, "unit": "day", "start_local": local, "time_zone": ZONE} | more
 
 
 @pytest.fixture
-def drains(servers: Servers, store: Database[Any]) -> Any:
-    with mongo.client(servers.mongo_uri) as client:
-        yield Drains(client, store.name, catalogue())
+def office(web: httpx.AsyncClient, store: Database[Any], people: People) -> Office:
+    return Office(web, store, people)
 
 
-async def post(web: httpx.AsyncClient, person: Person, type: str, **payload: Any) -> dict[str, Any]:
-    answer = await web.post(f"/api/commands/{type}", headers=person.sends(), json=payload)
-    found: dict[str, Any] = answer.json()
-    assert answer.status_code == 202, found
-    return found
+async def test_what_the_preview_shows_is_what_is_opened(office: Office) -> None:
+    pump, fan = await office.asset("Pump"), await office.asset("Fan")
+    id = await office.plan(pump, fan, skip_every=2)
+    foreseen = (await office.read(f"plans/{id}/preview"))["occurrences"][:6]
+
+    for _ in range(2):
+        office.fall_due(id)
+
+    orders = (await office.read("work-orders", plan_id=id))["items"]
+    kept = [row for row in foreseen if "skipped" not in row]
+    assert sorted((one["plan"]["occurrence"], one["asset"]["id"]) for one in orders) == sorted(
+        (row["occurrence"], row["asset_id"]) for row in kept
+    )
+    assert {one["due_at"] for one in orders} == {row["due_at"] for row in kept}
+    assert {row["skipped"]["code"] for row in foreseen if "skipped" in row} == {"skip_every"}
+    shown = await office.read(f"plans/{id}")
+    assert shown["last_generated"]["occurrence"] == kept[-1]["occurrence"]
+    assert [one["code"] for one in shown["skipped"]] == ["skip_every"]
+    assert len(shown["open_orders"]) == 4
 
 
-async def planned(web: httpx.AsyncClient, drains: Drains, person: Person, **rules: Any) -> str:
-    asset, plan = new_id(), new_id()
-    await post(web, person, "asset.create", id=asset, name="Pump", criticality="low")
-    asked = {
-        "id": plan,
-        "name": "Grease the pump",
-        "trigger": WEEKLY,
-        "targets": [{"asset_id": asset}],
-        "template": {"title": "Grease it"},
+async def test_a_plan_reads_as_it_was_asked_for_with_its_state_beside_it(office: Office) -> None:
+    id = await office.plan(await office.asset("Pump"))
+
+    answer = await office.web.get(f"/api/plans/{id}", headers=office.planner.auth)
+    known = await office.web.get(
+        f"/api/plans/{id}", headers=office.planner.auth | {"If-None-Match": answer.headers["etag"]}
+    )
+
+    shown = answer.json()
+    assert (shown["name"], shown["state"], shown["version"]) == ("Morning round", "active", 1)
+    assert (shown["trigger"]["kind"], shown["trigger"]["basis"]) == ("interval", "fixed")
+    assert shown["next_due_at"] == shown["generate_at"]
+    assert (answer.headers["etag"], known.status_code) == ('"1"', 304)
+
+
+async def test_plans_are_found_by_state_asset_calendar_name_and_due_date(office: Office) -> None:
+    pump, fan, calendar = await office.asset("Pump"), await office.asset("Fan"), new_id()
+    receipt = await office.ask("calendar.set", id=calendar, name="Plant", time_zone=ZONE)
+    assert receipt["state"] == "applied"
+    late = daily(office.drains.clock.now() + timedelta(days=40))
+    first = await office.plan(pump, name="First", calendar_id=calendar)
+    second = await office.plan(fan, name="Second", trigger=late)
+    third = await office.plan(pump, fan, name="Third")
+    await office.ask("plan.pause", plan_id=third)
+    soon = rfc3339(office.drains.clock.now() + timedelta(days=10))
+
+    async def found(**params: str) -> list[str]:
+        return [item["id"] for item in (await office.read("plans", **params))["items"]]
+
+    assert await found() == [first, second, third]
+    assert await found(state="paused") == [third]
+    assert await found(asset_id=fan) == [second, third]
+    assert await found(calendar_id=calendar) == [first]
+    assert await found(q="econ") == [second]
+    assert await found(due_before=soon, state="active") == [first]
+    assert [one["name"] for one in (await office.read("calendars"))["items"]] == ["Plant"]
+    page = await office.read("plans", limit="2", sort="name")
+    assert [
+        one["id"]
+        for one in (await office.read("plans", limit="2", cursor=page["cursor"], sort="name"))["items"]
+    ] == [third]
+
+
+async def test_a_preview_asks_for_a_span_that_makes_sense(office: Office) -> None:
+    id = await office.plan(await office.asset("Pump"))
+    start = office.drains.clock.now() + timedelta(days=1)
+    day, next_day = f"{start:%Y-%m-%d}", f"{start + timedelta(days=1):%Y-%m-%d}"
+
+    one = await office.read(f"plans/{id}/preview", **{"from": day, "to": next_day})
+    full = await office.read(f"plans/{id}/preview", **{"from": day, "to": f"{start.year + 9}-01-01"})
+    none = await office.read(f"plans/{id}/preview", **{"from": "2020-01-01", "to": "2021-01-01"})
+
+    assert [row["occurrence"] for row in one["occurrences"]] == [f"{day}T08:00"]
+    assert one["more"] is False
+    assert (len(full["occurrences"]), full["more"]) == (1_000, True)
+    assert none["occurrences"] == []
+    for wrong in (
+        {"from": "tomorrow"},
+        {"from": "2026-03-01T08:00"},
+        {"from": "0001-01-01"},
+        {"from": next_day, "to": day},
+        {"from": day, "to": f"{start.year + 11}-01-01"},
+        {"since": day},
+    ):
+        refused = await office.get(f"plans/{id}/preview", **wrong)
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_query")
+
+
+async def test_the_timeline_of_a_plan_tells_what_it_brought_and_left_out(office: Office) -> None:
+    id = await office.plan(await office.asset("Pump"), open_policy="skip")
+    for _ in range(2):
+        office.fall_due(id)
+
+    items = (await office.read(f"plans/{id}/timeline"))["items"]
+
+    told = [event for item in items for event in item["events"]]
+    assert [event["type"] for event in told] == [
+        "plan.created",
+        "plan.generated",
+        "plan.occurrence_skipped",
+    ]
+    assert told[-1]["data"]["code"] == "open_order"
+    assert [row["type"] for row in items[1]["follow_ups"]] == ["work_order.open_from_plan"]
+
+
+async def test_a_plan_of_another_tenant_is_not_there(office: Office, people: People) -> None:
+    id = await office.plan(await office.asset("Pump"))
+    stranger = people.stranger("admin")
+
+    for path in (f"plans/{id}", f"plans/{id}/preview", f"plans/{id}/timeline"):
+        answer = await office.web.get(f"/api/{path}", headers=stranger.auth)
+        assert answer.status_code == 404
+    assert (await office.web.get("/api/plans", headers=stranger.auth)).json()["items"] == []
+
+
+async def test_the_door_names_the_rule_that_is_wrong(office: Office) -> None:
+    wrong: list[tuple[str, dict[str, Any]]] = [
+        ("/trigger/kind", {"trigger": {"kind": "cron"}}),
+        ("/trigger/every", {"trigger": {"kind": "interval", "every": 0}}),
+        ("/targets", {"targets": []}),
+        ("/lead_time", {"lead_time": "1 day"}),
+        ("/seasons/0/from", {"seasons": [{"from": "02-30", "to": "03-01"}]}),
+        ("/on_holiday", {"on_holiday": "weep"}),
+    ]
+    body = {
+        "name": "Round",
+        "trigger": daily(office.drains.clock.now()),
+        "targets": [{"asset_id": new_id()}],
+        "template": TEMPLATE,
     }
-    await post(web, person, "plan.create", **(asked | rules))
-    drains.until_dry([(person.tenant_id, f"asset:{asset}"), (person.tenant_id, f"plan:{plan}")])
-    return plan
 
-
-async def test_a_plan_is_shown_as_it_was_asked_for_beside_how_far_it_has_come(
-    web: httpx.AsyncClient, people: People, drains: Drains
-) -> None:
-    planner = people.add("planner")
-    plan = await planned(web, drains, planner)
-
-    shown = (await web.get(f"/api/plans/{plan}", headers=planner.auth)).json()
-    listed = (await web.get("/api/plans?sort=name&q=grease", headers=planner.auth)).json()
-
-    assert shown["trigger"]["rrule"] == WEEKLY["rrule"]
-    assert (shown["name"], shown["state"], shown["revision"]) == ("Grease the pump", "active", 1)
-    assert shown["next_due_at"] > f"{SystemClock().now():%Y-%m-%d}"
-    assert [item["id"] for item in listed["items"]] == [plan]
-
-
-async def test_a_preview_says_what_will_come_and_what_will_be_left_out_and_why(
-    web: httpx.AsyncClient, people: People, drains: Drains
-) -> None:
-    planner = people.add("planner")
-    plan = await planned(web, drains, planner, skip_every=2, lead_time="P2D")
-
-    url = f"/api/plans/{plan}/preview?from=2028-03-20&to=2028-04-01"
-    rows = (await web.get(url, headers=planner.auth)).json()["occurrences"]
-
-    assert [row["occurrence"] for row in rows] == [f"2028-03-{day}T08:00" for day in (20, 23, 27, 30)]
-    # The clocks change on 26 March: eight o'clock stays eight o'clock.
-    assert [row["due_at"][11:16] for row in rows] == ["07:00", "07:00", "06:00", "06:00"]
-    assert rows[0]["generate_at"].startswith("2028-03-18")
-    assert [row.get("skipped", {}).get("code") for row in rows].count("skip_every") == 2
-
-
-async def test_a_preview_is_bounded_and_names_the_parameter_that_is_wrong(
-    web: httpx.AsyncClient, people: People, drains: Drains
-) -> None:
-    planner = people.add("planner")
-    plan = await planned(web, drains, planner)
-
-    for query, name in (("from=soon", "from"), ("from=2028-01-01&to=2027-01-01", "to")):
-        answer = await web.get(f"/api/plans/{plan}/preview?{query}", headers=planner.auth)
+    for path, change in wrong:
+        answer = await office.web.post(
+            "/api/commands/plan.create", headers=office.planner.sends(), json=body | change
+        )
         assert answer.status_code == 422
-        assert answer.json()["errors"][0]["path"] == f"/query/{name}"
+        assert [error["path"] for error in answer.json()["errors"]] == [path]
 
 
-@pytest.mark.parametrize(
-    ("rules", "code"),
-    [
-        ({"trigger": WEEKLY | {"rrule": "FREQ=MINUTELY"}}, "rule_too_frequent"),
-        ({"trigger": WEEKLY | {"rrule": "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"}}, "rule_exhausted"),
-        ({"trigger": WEEKLY | {"time_zone": "Mars/Olympus"}}, "unknown_time_zone"),
-        ({"trigger": WEEKLY | {"ends_on": "2026-02-01"}}, "nothing_to_come"),
-        ({"on_holiday": "skip"}, "calendar_missing"),
-    ],
-)
-async def test_a_plan_that_makes_no_sense_is_refused_with_a_word_and_the_field(
-    web: httpx.AsyncClient, people: People, drains: Drains, store: Database[Any], rules: Any, code: str
-) -> None:
-    planner = people.add("planner")
+async def test_the_contract_says_what_a_trigger_may_be(office: Office) -> None:
+    document = (await office.web.get("/api/openapi.json")).json()
 
-    plan = await planned(web, drains, planner, **rules)
-
-    found = store["commands"].find_one({"target": f"plan:{plan}"})
-    assert found is not None
-    assert (found["state"], found["error"]["code"]) == ("rejected", code)
-    assert found["error"]["path"]
-
-
-async def test_the_plans_of_another_tenant_are_not_there(
-    web: httpx.AsyncClient, people: People, drains: Drains
-) -> None:
-    plan = await planned(web, drains, people.add("planner"))
-
-    for path in (f"/api/plans/{plan}", f"/api/plans/{plan}/preview"):
-        assert (await web.get(path, headers=people.stranger().auth)).status_code == 404
-
-
-async def test_operators_of_the_platform_see_what_fires_next_and_pause_it_with_a_reason(
-    web: httpx.AsyncClient, people: People, store: Database[Any]
-) -> None:
-    operator = people.add("platform")
-    store["schedules"].delete_many({})
-    url = "/api/operator/schedules"
-
-    unreasoned = await web.post(f"{url}/plans/pause", headers=operator.auth, json={})
-    paused = await web.post(f"{url}/plans/pause", headers=operator.auth, json={"reason": "stocktaking"})
-    again = await web.post(f"{url}/plans/pause", headers=operator.auth, json={"reason": "stocktaking"})
-    shown = {row["name"]: row for row in (await web.get(url, headers=operator.auth)).json()["items"]}
-
-    assert (unreasoned.status_code, paused.status_code, again.status_code) == (422, 200, 409)
-    assert shown["plans"]["paused"]["reason"] == "stocktaking"
-    assert shown["calendars"]["paused"] is None
-    assert store["operator_actions"].count_documents({"act": "schedule.pause"}) == 1
-    resumed = await web.post(f"{url}/plans/resume", headers=operator.auth, json={"reason": "done"})
-    assert resumed.json()["paused"] is None
-
-
-async def test_a_lock_shows_its_holder_and_token_and_can_be_released(
-    web: httpx.AsyncClient, people: People, store: Database[Any]
-) -> None:
-    operator, now = people.add("platform"), SystemClock().now()
-    lease = {"_id": "schedule:plans", "owner": "o1", "token": 7, "acquired_at": now, "heartbeat_at": now}
-    later = {"expires_at": now + timedelta(minutes=10), "min_until": now}
-    store["leases"].replace_one({"_id": "schedule:plans"}, lease | later, upsert=True)
-
-    (lock,) = (await web.get("/api/operator/locks", headers=operator.auth)).json()["items"]
-    url = "/api/operator/locks/schedule:plans/release"
-    released = await web.post(url, headers=operator.auth, json={"reason": "its pod is gone"})
-
-    assert (lock["owner"], lock["token"], lock["held"]) == ("o1", 7, True)
-    assert (released.status_code, released.json()["held"]) == (200, False)
-
-
-async def test_no_role_of_a_tenant_reaches_what_crosses_tenants(
-    web: httpx.AsyncClient, people: People
-) -> None:
-    admin = people.add("admin")
-
-    for path in ("schedules", "locks"):
-        assert (await web.get(f"/api/operator/{path}", headers=admin.auth)).status_code == 403
+    body = document["paths"]["/api/commands/plan.create"]["post"]["requestBody"]
+    trigger = body["content"]["application/json"]["schema"]["properties"]["trigger"]
+    kinds = [kind for option in trigger["anyOf"] for kind in option["properties"]["kind"]["enum"]]
+    assert {"rrule", "interval"} <= set(kinds)
+    assert "discriminator" not in trigger

@@ -1,0 +1,100 @@
+"""What a person decides about deliveries that failed or are in doubt: send again, or say what became of them.
+
+The rows of one message (a digest) share what becomes of it, so an act on one is an act on all of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pymongo import ReturnDocument
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from adapters.acts import Act, audit, in_transaction
+from adapters.delivery.ledger import State
+from adapters.delivery.marks import HISTORY
+from adapters.mongo import Contention, Document, document_id
+
+OPEN_TO_PEOPLE: tuple[State, ...] = ("failed", "uncertain")
+Settled = Literal["sent", "failed"]
+
+
+class NoSuchDelivery(Exception):
+    """The tenant has no delivery of that id."""
+
+
+class NotOpen(Exception):
+    """It is on its way, or has ended well: nothing is to be decided."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"the delivery is {state}: only one that failed or is uncertain waits for a person")
+        self.state = state
+
+
+def listed(
+    db: Database[Any], tenant_id: str | None, *, state: str | None = None, limit: int
+) -> list[Document]:
+    """Newest first. Without a tenant: of all (command line only)."""
+    query = {"tenant_id": tenant_id, "state": state}
+    wanted = {name: value for name, value in query.items() if value is not None}
+    return list(db["deliveries"].find(wanted).sort([("created_at", -1), ("_id", -1)]).limit(limit))
+
+
+def resend(db: Database[Any], id: str, act: Act) -> Document:
+    """Pending again, at once, under the Message-ID it had. Raises: NoSuchDelivery, NotOpen."""
+    again = {
+        "state": "pending",
+        "due_at": act.at,
+        "attempts": 0,
+        "resent": {"$ne": [{"$type": "$message_id"}, "missing"]},
+    }
+    return _decide(db, id, act, "resend", again, gone=("ended_at", "sent_at"))
+
+
+def settle(db: Database[Any], id: str, state: Settled, act: Act) -> Document:
+    """It ended so: somebody has looked. Raises: NoSuchDelivery, NotOpen."""
+    ended: Document = {"state": state, "ended_at": act.at}
+    if state == "sent":
+        ended["sent_at"] = act.at
+    return _decide(db, id, act, "settle", ended, gone=())
+
+
+def _decide(
+    db: Database[Any], id: str, act: Act, verb: str, values: Document, *, gone: tuple[str, ...]
+) -> Document:
+    def work(session: ClientSession) -> Document:
+        before = _open(db, session, act, id)
+        rows = {"tenant_id": act.tenant_id, "state": {"$in": list(OPEN_TO_PEOPLE)}}
+        rows |= {"message_id": before["message_id"]} if "message_id" in before else {"_id": before["_id"]}
+        line = {"state": values["state"], "at": act.at, "by": act.actor, "reason": act.reason}
+        lines = {"$concatArrays": ["$history", [{"$literal": line}]]}
+        change: list[Document] = [
+            {"$set": values | {"history": {"$slice": [lines, -HISTORY]}}},
+            *([{"$unset": list(gone)}] if gone else []),
+        ]
+        alike = db["deliveries"].update_many(rows | {"_id": {"$ne": before["_id"]}}, change, session=session)
+        after: Document | None = db["deliveries"].find_one_and_update(
+            rows | {"_id": before["_id"]}, change, return_document=ReturnDocument.AFTER, session=session
+        )
+        if after is None:
+            raise Contention(f"{id} has moved on")
+        told = _audited(after) | {"with_it": alike.modified_count}
+        audit(db, session, act, f"delivery.{verb}", id, before=_audited(before), after=told)
+        return after
+
+    return in_transaction(db, work)
+
+
+def _open(db: Database[Any], session: ClientSession, act: Act, id: str) -> Document:
+    found = db["deliveries"].find_one({"_id": document_id(act.tenant_id, id)}, session=session)
+    if found is None:
+        raise NoSuchDelivery(id)
+    if found["state"] not in OPEN_TO_PEOPLE:
+        raise NotOpen(found["state"])
+    return dict(found)
+
+
+def _audited(row: Document) -> Document:
+    kept = ("about", "step", "kind", "recipient", "channel", "state", "attempts", "error", "message_id")
+    return {name: row[name] for name in kept if name in row}

@@ -1,0 +1,137 @@
+"""Who works on which rows of the ledger: claims, and what a claim's end leaves behind.
+
+A claim bears the token of one round of one courier, which is never used again, and ends by the server's time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import UpdateMany
+from pymongo.database import Database
+
+from adapters.delivery.marks import ended, from_now, moved
+from adapters.delivery.sender import Again, Trouble, Uncertain
+from adapters.mongo import MAJORITY, Document, translated
+
+CLAIM = timedelta(seconds=60)
+MOST_AT_ONCE = 2_000
+"""Rows read at once, and so the most that become one message."""
+
+WORKER_LOST = Trouble("worker_lost", "its worker ended while it was being sent")
+
+Group = list[Document]
+"""Due rows of one recipient, oldest first."""
+
+
+class Ledger:
+    """Moves rows. `token` names one round of one courier and is never used again.
+
+    Every method raises Unavailable or Contention; what was then not written is found by its claim's end.
+    """
+
+    def __init__(self, db: Database[Any], *, claim: timedelta = CLAIM) -> None:
+        self._rows = db.get_collection("deliveries", write_concern=MAJORITY)
+        self._claim = claim
+
+    def due(self, channel: str, now: datetime, most: int) -> list[Document]:
+        """Rows that may be claimed, critical ones first, then oldest first."""
+        query = {
+            "channel": channel,
+            "state": "pending",
+            "due_at": {"$lte": now},
+            "claimed_until": {"$not": {"$gt": now}},
+        }
+        order = [("critical", -1), ("due_at", 1)]
+        with translated():
+            return list(self._rows.find(query).sort(order).limit(most))
+
+    def groups(self, rows: Sequence[Document], now: datetime) -> list[Group]:
+        """All that is due for these rows' recipients, but for recipients whom another courier attends to."""
+        theirs = dict.fromkeys((row["tenant_id"], row["recipient"]) for row in rows)
+        if not theirs:
+            return []
+        query = {
+            "channel": rows[0]["channel"],
+            "state": "pending",
+            "due_at": {"$lte": now},
+            "$or": [{"tenant_id": tenant, "recipient": recipient} for tenant, recipient in theirs],
+        }
+        found: dict[tuple[str, str], Group] = {key: [] for key in theirs}
+        with translated():
+            for row in self._rows.find(query).sort([("due_at", 1), ("_id", 1)]).limit(MOST_AT_ONCE):
+                found[row["tenant_id"], row["recipient"]].append(row)
+        return [
+            group
+            for group in found.values()
+            if group and not any(row.get("claimed_until", now) > now for row in group)
+        ]
+
+    def take_groups(self, groups: Sequence[Group], token: str) -> list[Group]:
+        """Claims groups. Who gets the oldest row of one gets the rest: so that a person's rows are not told
+        in two messages by two couriers."""
+        ours = self.take([group[0] for group in groups], token)
+        won = [group for group in groups if group[0]["_id"] in ours]
+        ours |= self.take([row for group in won for row in group[1:]], token)
+        return [[row for row in group if row["_id"] in ours] for group in won]
+
+    def take(self, rows: Sequence[Document], token: str) -> set[str]:
+        """Claims those that are pending and free; the `_id`s of those that are ours now."""
+        if not rows:
+            return set()
+        ids = [row["_id"] for row in rows]
+        free = {"$lte": [{"$ifNull": ["$claimed_until", 0]}, "$$NOW"]}
+        with translated():
+            self._rows.update_many(
+                {"_id": {"$in": ids}, "state": "pending", "$expr": free},
+                [{"$set": {"claimed_by": token, "claimed_until": self._until()}}],
+            )
+            ours = self._rows.find({"_id": {"$in": ids}, "state": "pending", "claimed_by": token}, ["_id"])
+            return {row["_id"] for row in ours}
+
+    def begin(
+        self, rows: Sequence[Document], id: str, token: str, *, before: Sequence[UpdateMany] = ()
+    ) -> list[Document]:
+        """`sending`, durably, under that message id; in the same journey, what is to be written `before`.
+
+        Returns the rows that were still ours, as they are now: only those may be sent.
+        """
+        ids = [row["_id"] for row in rows]
+        mine = {
+            "_id": {"$in": ids},
+            "state": "pending",
+            "claimed_by": token,
+            "$expr": {"$gt": ["$claimed_until", "$$NOW"]},
+        }
+        started = moved("sending", {"attempts": {"$add": ["$attempts", 1]}, "message_id": id}) | {
+            "claimed_until": self._until()
+        }
+        with translated():
+            self._rows.bulk_write([*before, UpdateMany(mine, [{"$set": started}])])
+            found = {
+                row["_id"]: row
+                for row in self._rows.find({"_id": {"$in": ids}, "state": "sending", "claimed_by": token})
+            }
+        return [row | found[row["_id"]] for row in rows if row["_id"] in found]
+
+    def write(self, updates: Sequence[UpdateMany]) -> None:
+        if updates:
+            with translated():
+                self._rows.bulk_write(list(updates))
+
+    def sweep(self, channels: Iterable[str], *, repeatable: bool) -> int:
+        """Rows left `sending` by whoever is gone: `uncertain`, or pending again where receivers recognise
+        what they get twice. Returns how many."""
+        gone = {
+            "state": "sending",
+            "channel": {"$in": list(channels)},
+            "$expr": {"$lt": ["$claimed_until", "$$NOW"]},
+        }
+        left = ended(Again(WORKER_LOST, timedelta()) if repeatable else Uncertain(WORKER_LOST))
+        with translated():
+            return self._rows.update_many(gone, left).modified_count
+
+    def _until(self) -> Document:
+        return from_now(self._claim)

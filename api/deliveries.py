@@ -1,0 +1,121 @@
+"""What operators decide about deliveries that failed or are in doubt. The list is in `reads/resources.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+import anyio.to_thread
+import msgspec
+from litestar import Request, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response.base import ASGIResponse
+from pymongo.database import Database
+
+from adapters.acts import Act
+from adapters.delivery import acts
+from adapters.delivery.acts import NoSuchDelivery, NotOpen
+from adapters.mongo import Document
+from api import body
+from api.encoding import encode
+from api.identity import Identity, need
+from api.openapi import BEARER, operation, schema_of
+from api.problem import Problem, not_found, request_id_of
+from api.reads.resources import plain
+from domain.fields import Reason
+
+T = TypeVar("T")
+
+DECIDE = "ops.replay"
+HIDDEN = ("tenant_id", "claimed_by", "claimed_until")
+
+
+class Resend(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Reason
+
+
+class Settle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    state: Literal["sent", "failed"]
+    reason: Reason
+
+
+class Deliveries:
+    """`db` is synchronous and used in threads, as its transactions are the command line's too."""
+
+    def __init__(
+        self,
+        db: Database[Any],
+        identity: Identity,
+        *,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._db = db
+        self._identity = identity
+        self._now = now
+        self._new_id = new_id
+
+    async def resend(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
+        act, _ = await self._asked(request, Resend)
+        return await self._done(id, lambda: acts.resend(self._db, id, act))
+
+    async def settle(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
+        act, wanted = await self._asked(request, Settle)
+        return await self._done(id, lambda: acts.settle(self._db, id, wanted.state, act))
+
+    async def _asked(self, request: Request[Any, Any, Any], kind: type[T]) -> tuple[Act, T]:
+        """Raises: Problem 401, 403, 415, 422."""
+        actor = await self._identity.actor(request.headers.get("authorization", ""))
+        need(actor, DECIDE)
+        headers: body.Headers = dict(request.scope["headers"])
+        body.check_media_type(headers)
+        typed, given = body.decode(await body.read(headers, request.receive), msgspec.json.Decoder(kind))
+        body.refuse_unstorable(given)
+        act = Act(
+            id=self._new_id(),
+            tenant_id=actor.tenant_id,
+            user_id=actor.user_id,
+            via="api",
+            reason=typed.reason,
+            at=self._now(),
+            request_id=request_id_of(request.scope),
+        )
+        return act, typed
+
+    async def _done(self, id: str, work: Callable[[], Document]) -> ASGIResponse:
+        try:
+            row = await anyio.to_thread.run_sync(work)
+        except NoSuchDelivery:
+            raise not_found("delivery", id[:100]) from None
+        except NotOpen as error:
+            raise Problem(409, "not_open", str(error), state=error.state) from None
+        return ASGIResponse(body=encode({k: v for k, v in plain(row).items() if k not in HIDDEN}))
+
+
+def routes(deliveries: Deliveries) -> list[HTTPRouteHandler]:
+    root = "/api/operator/deliveries/{delivery_id:str}"
+    shared: dict[str, Any] = {"tags": ["operator"], "security": BEARER, "status_code": 200}
+
+    @post(
+        f"{root}/resend",
+        operation_id="deliveries.resend",
+        operation_class=operation(request=schema_of(Resend)),
+        **shared,
+    )
+    async def resend(request: Request[Any, Any, Any], delivery_id: FromPath[str]) -> ASGIResponse:
+        """Send it once more, under the same Message-ID; for one that failed or is uncertain."""
+        return await deliveries.resend(request, delivery_id)
+
+    @post(
+        f"{root}/settle",
+        operation_id="deliveries.settle",
+        operation_class=operation(request=schema_of(Settle)),
+        **shared,
+    )
+    async def settle(request: Request[Any, Any, Any], delivery_id: FromPath[str]) -> ASGIResponse:
+        """Say what became of it; for one that failed or is uncertain."""
+        return await deliveries.settle(request, delivery_id)
+
+    return [resend, settle]

@@ -1,0 +1,92 @@
+"""GET /api/meters/{id}/readings and /api/assets/{id}/downtimes: rows of a ledger, newest first, in pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response.base import ASGIResponse
+from pymongo.asynchronous.database import AsyncDatabase
+
+from adapters.mongo import Document
+from api.encoding import encode
+from api.openapi import BEARER, operation, parameter
+from api.reads.lists import Reader
+from api.reads.paging import MOST, Order, page, take_cursor, take_limit
+from api.reads.query import conditions, parse
+from api.reads.resources import ASSETS, METERS, Resource
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of one `kind` that belong to documents of a list; `called`: by what names fields are shown."""
+
+    of: Resource
+    target: str
+    path: str
+    kind: str
+    called: dict[str, str]
+
+
+LEDGERS = (
+    Ledger(of=METERS, target="meter", path="readings", kind="reading", called={"change": "kind"}),
+    Ledger(
+        of=ASSETS,
+        target="asset",
+        path="downtimes",
+        kind="downtime",
+        called={"since": "from", "until": "to"},
+    ),
+)
+
+# Rows are named by the time that they are about, so their ids are in its order.
+_NEWEST_FIRST = Order("-id", "_id", descending=True)
+_HIDDEN = ("tenant_id", "target", "kind")
+
+
+def routes(reader: Reader, db: AsyncDatabase[Any]) -> list[HTTPRouteHandler]:
+    return [_route(ledger, reader, db) for ledger in LEDGERS]
+
+
+def _route(ledger: Ledger, reader: Reader, db: AsyncDatabase[Any]) -> HTTPRouteHandler:
+    paged = [
+        parameter(
+            "limit", "query", "rows of a page", schema={"type": "integer", "minimum": 1, "maximum": MOST}
+        ),
+        parameter("cursor", "query", "the `cursor` of the page before"),
+    ]
+
+    @get(
+        f"/api/{ledger.of.path}/{{id:str}}/{ledger.path}",
+        name=f"{ledger.of.path}.{ledger.path}",
+        operation_id=f"{ledger.of.path}.{ledger.path}",
+        operation_class=operation(
+            parameters=paged, responses={"200": ("One page: {items, cursor}", {"type": "object"})}
+        ),
+        summary=f"List {ledger.path}, newest first",
+        description=f"Needs `{ledger.of.permission}`.",
+        tags=["read"],
+        security=BEARER,
+    )
+    async def show(request: Request[Any, Any, Any], id: FromPath[str]) -> ASGIResponse:
+        actor = await reader.actor(request, ledger.of.permission)
+        given = parse(request.scope["query_string"])
+        limit = take_limit(given)
+        behind = take_cursor(given, _NEWEST_FIRST)
+        conditions(given, {})
+        owner = await reader.find(ledger.of, actor, id)
+        wanted: list[Document] = [
+            {"tenant_id": actor.tenant_id, "target": f"{ledger.target}:{owner['id']}", "kind": ledger.kind},
+            *([behind] if behind else []),
+        ]
+        found = await page(db["entries"], wanted, _NEWEST_FIRST, limit, projection=dict.fromkeys(_HIDDEN, 0))
+        items = [_shown(ledger, row) for row in found.items]
+        return ASGIResponse(body=encode({"items": items, "cursor": found.cursor}))
+
+    return show
+
+
+def _shown(ledger: Ledger, row: Document) -> Document:
+    return {ledger.called.get(name, name): value for name, value in row.items() if name != "_id"}

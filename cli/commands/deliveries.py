@@ -1,0 +1,96 @@
+"""What was sent to whom: list deliveries; resend or settle those that failed or are uncertain."""
+
+import getpass
+import secrets
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from adapters.acts import Act
+from adapters.clock import SystemClock
+from adapters.delivery import acts
+from adapters.delivery.acts import NoSuchDelivery, NotOpen, Settled
+from adapters.delivery.ledger import STATES
+from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome
+from adapters.settings import from_environment
+from cli.database import opened
+from cli.stop import Stop
+from domain.ids import uuid7
+
+app = typer.Typer(no_args_is_help=True)
+
+DeliveryId = Annotated[str, typer.Argument(help="the delivery, as `list` shows it: tenant/id")]
+Reason = Annotated[str, typer.Option(help="why; it is kept in the audit trail")]
+
+
+@app.command("list")
+def listed(
+    state: Annotated[str | None, typer.Option(help=f"one of {', '.join(STATES)}")] = None,
+    tenant: Annotated[str | None, typer.Option(help="only of this tenant")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+) -> None:
+    """Deliveries, newest first."""
+    if state is not None and state not in STATES:
+        raise Stop(f"There is no state {state}: it is one of {', '.join(STATES)}.")
+    with opened(from_environment()) as db:
+        found = acts.listed(db, tenant, state=state, limit=limit)
+    # The id is what one copies: it is never cut.
+    shown = Table(
+        Column("delivery", no_wrap=True), "state", "channel", "kind", "recipient", "about", "code", box=None
+    )
+    for row in found:
+        code = row.get("error", {}).get("code", "")
+        told = (row[name] for name in ("state", "channel", "kind", "recipient", "about"))
+        shown.add_row(row["_id"], *told, code)
+    Console(highlight=False).print(shown if found else "There are no such deliveries.")
+
+
+@app.command()
+def resend(delivery_id: DeliveryId, reason: Reason) -> None:
+    """Send it once more, under the same Message-ID."""
+    with opened(from_environment()) as db:
+        row = _decided(delivery_id, reason, lambda id, act: acts.resend(db, id, act))
+    Console(highlight=False, soft_wrap=True).print(f"{row['_id']} is {row['state']} again.")
+
+
+@app.command()
+def settle(
+    delivery_id: DeliveryId,
+    reason: Reason,
+    as_: Annotated[Literal["sent", "failed"], typer.Option("--as", help="what became of it")],
+) -> None:
+    """Say what became of it; it is not sent again."""
+    state: Settled = as_
+    with opened(from_environment()) as db:
+        row = _decided(delivery_id, reason, lambda id, act: acts.settle(db, id, state, act))
+    Console(highlight=False, soft_wrap=True).print(f"{row['_id']} is settled as {row['state']}.")
+
+
+def _decided(delivery: str, reason: str, decide: Callable[[str, Act], Document]) -> Document:
+    """Raises: Stop: nothing was done, and why."""
+    if not reason.strip():
+        raise Stop("A reason is needed: say why with --reason.")
+    tenant, _, id = delivery.rpartition("/")
+    now = SystemClock().now()
+    try:
+        return decide(
+            id,
+            Act(
+                id=uuid7(now, secrets.token_bytes(10)),
+                tenant_id=tenant,
+                user_id=None,
+                via="cli",
+                reason=reason.strip(),
+                at=now,
+                name=getpass.getuser(),
+            ),
+        )
+    except NoSuchDelivery:
+        raise Stop(f"There is no delivery {delivery}.") from None
+    except NotOpen as error:
+        raise Stop(f"Nothing was done: {error}.") from None
+    except (Unavailable, UnknownOutcome, Contention) as error:
+        raise Stop(f"MongoDB did not answer as it should; look whether it was done: {error}") from None

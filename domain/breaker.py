@@ -1,0 +1,69 @@
+"""When to leave an endpoint alone: after failures in a row it is given time, then asked once, then trusted.
+
+closed --5 failures--> open --its time is over--> half-open --one probe--> closed, or open for twice as long
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+FAILURES = 5
+FIRST_PAUSE = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(hours=1)
+
+PROBE = timedelta(seconds=60)
+"""How long the others wait for one probe's outcome: longer than an attempt takes, in case it never comes."""
+
+State = Literal["closed", "open", "half_open"]
+
+
+class Breaker(msgspec.Struct, frozen=True, kw_only=True):
+    """`failures`: in a row. `openings`: how often it opened since the endpoint last answered."""
+
+    failures: int = 0
+    openings: int = 0
+    open_until: datetime | None = None
+    probe_until: datetime | None = None
+
+    def state(self, now: datetime) -> State:
+        if self.open_until is None:
+            return "closed"
+        return "open" if now < self.open_until else "half_open"
+
+
+class Wait(msgspec.Struct, frozen=True):
+    until: datetime
+
+
+def ask(breaker: Breaker, now: datetime) -> Breaker | Wait:
+    """The breaker to attempt under; if it is another than before, whoever stores it first is the probe."""
+    match breaker.state(now):
+        case "closed":
+            return breaker
+        case "open":
+            assert breaker.open_until is not None, "that is what open means"
+            return Wait(breaker.open_until)
+        case "half_open":
+            if breaker.probe_until is not None and now < breaker.probe_until:
+                return Wait(breaker.probe_until)
+            return msgspec.structs.replace(breaker, probe_until=now + PROBE)
+
+
+def answered() -> Breaker:
+    """The endpoint lives, whatever it says."""
+    return Breaker()
+
+
+def failed(breaker: Breaker, now: datetime, *, was_probe: bool) -> Breaker:
+    """`breaker` as it is now. An attempt begun before it opened tells nothing new once it is open."""
+    if breaker.open_until is not None and not was_probe:
+        return breaker
+    failures = breaker.failures + 1
+    if failures < FAILURES:
+        return Breaker(failures=failures, openings=breaker.openings)
+    # 30 s * 2**7 is over an hour: a larger power is no longer a pause but an overflow.
+    pause = min(FIRST_PAUSE * 2 ** min(breaker.openings, 7), LONGEST_PAUSE)
+    return Breaker(failures=failures, openings=breaker.openings + 1, open_until=now + pause)

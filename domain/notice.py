@@ -1,0 +1,81 @@
+"""A notice: something that people are to be told, once each, as long as it is true."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from domain.entity import Entity
+from domain.fields import Instant, Word, instant
+from domain.ids import Id
+from domain.work_order.transitions import OPEN
+
+NoticeKind = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$(?!\n)", description="names the templates")]
+Target = Annotated[str, Meta(min_length=3, max_length=200, pattern=r"^[a-z_]+:[\x21-\x7e]+$(?!\n)")]
+Step = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$(?!\n)")]
+Told = Literal["in_app", "email", "webhook"]
+Params = dict[str, str | int | None]
+
+LADDER: Collection[str] = ("due_soon", "overdue")
+"""Kinds that are reminders: acknowledging ends them and snoozing delays them, which no SLA heeds."""
+
+
+class Audience(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """People by id, and all who have one of the roles."""
+
+    user_ids: Annotated[tuple[Id, ...], Meta(max_length=200)] = ()
+    roles: Annotated[tuple[Word, ...], Meta(max_length=20)] = ()
+
+
+class Valid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What must still be so when it is sent. No `statuses`: any in which the order is open."""
+
+    due_at: Instant | None = None
+    statuses: Annotated[tuple[str, ...], Meta(max_length=20)] | None = None
+
+
+class Notice(Entity, frozen=True, kw_only=True):
+    """Opened by a command. When couriers have spread it they note `spread_at` beside these fields."""
+
+    kind: ClassVar[str] = "notice"
+    collection: ClassVar[str] = "notices"
+
+    about: Target
+    step: Step
+    template: NoticeKind
+    audience: Audience
+    channels: tuple[Told, ...]
+    critical: bool = False
+    params: Params = msgspec.field(default_factory=dict)
+    valid: Valid = Valid()
+
+
+def notice_id(about: str, step: str) -> str:
+    """The id of the notice of this step about this target, in the shape of a UUIDv7."""
+    digits = sha256(f"{about}|{step}".encode()).hexdigest()
+    variant = "89ab"[int(digits[15], 16) % 4]
+    return f"{digits[:8]}-{digits[8:12]}-7{digits[12:15]}-{variant}{digits[16:19]}-{digits[19:31]}"
+
+
+def objection(
+    valid: Valid,
+    kind: str,
+    *,
+    status: str,
+    due_at: datetime | None,
+    acknowledged_at: datetime | None,
+) -> str | None:
+    """Why a notice about an order, as it is now, is no longer to be sent; None: it is."""
+    wanted = OPEN if valid.statuses is None else valid.statuses
+    if status not in wanted:
+        return f"order_{status}"
+    if valid.due_at is not None and due_at != instant(valid.due_at):
+        return "due_date_moved"
+    if kind in LADDER and acknowledged_at is not None:
+        return "acknowledged"
+    return None

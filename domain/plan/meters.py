@@ -1,0 +1,95 @@
+"""When a plan is due by its meter: how far it has come, and at which total it is due next.
+
+A threshold fires once. What passes several thresholds in one jump, as after a month without a reading, is due
+once, whatever the plan's `catch_up` says: the oil is changed once, not three times.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from msgspec.structs import replace
+
+from domain.fields import decimal
+from domain.recurrence.trigger import ByMeter
+
+
+class MeterProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """`next_at` is the total it is due at; None until the meter has been heard of. `fired_at`: the threshold
+    that it was due at last, which stays latched. `round` counts beginnings, so that no threshold is ever
+    named twice; `fired` how often the meter made it due, `issued` how often anything did.
+    """
+
+    meter_id: str
+    round: int = 1
+    next_at: Decimal | None = None
+    fired_at: Decimal | None = None
+    fired: int = 0
+    issued: int = 0
+    last_total: Decimal | None = None
+    last_at: datetime | None = None
+
+
+def begun(trigger: ByMeter | None, before: MeterProgress | None = None) -> MeterProgress | None:
+    """The beginning; after a revision that changes what the meter is asked for, another one."""
+    if trigger is None:
+        return None
+    if before is None:
+        return MeterProgress(meter_id=trigger.meter_id)
+    anew = MeterProgress(meter_id=trigger.meter_id, round=before.round + 1)
+    if before.meter_id != trigger.meter_id or before.last_total is None or before.last_at is None:
+        return anew
+    return heard(anew, trigger, total=before.last_total, at=before.last_at)
+
+
+def heard(progress: MeterProgress, trigger: ByMeter, *, total: Decimal, at: datetime) -> MeterProgress:
+    """The meter's total as it was at a time; what is older than what is known changes nothing."""
+    if progress.last_at is not None and at < progress.last_at:
+        return progress
+    known = replace(progress, last_total=total, last_at=at)
+    if progress.next_at is None:
+        first = total + decimal(trigger.every)
+        if trigger.start_value is not None:
+            first = decimal(trigger.start_value)
+        return replace(known, next_at=first)
+    slack = decimal(trigger.hysteresis or 0)
+    if progress.fired_at is not None and total < progress.fired_at - slack:
+        return replace(restarted(known, trigger), fired_at=None, round=known.round + 1)
+    return known
+
+
+def threshold(progress: MeterProgress) -> Decimal | None:
+    """The total that it is due for; None: it is not due."""
+    if progress.next_at is None or progress.last_total is None or progress.last_total < progress.next_at:
+        return None
+    return progress.next_at
+
+
+def fired(progress: MeterProgress, trigger: ByMeter) -> tuple[MeterProgress, int]:
+    """It was due at `next_at`, which comes no more; and how many thresholds behind that were passed too."""
+    if progress.next_at is None or progress.last_total is None:
+        return progress, 0
+    reached, every = progress.next_at, decimal(trigger.every)
+    passed = max(int((progress.last_total - reached) // every), 0)
+    after = replace(
+        progress,
+        next_at=reached + (passed + 1) * every,
+        fired_at=reached,
+        fired=progress.fired + 1,
+    )
+    return after, passed
+
+
+def restarted(progress: MeterProgress, trigger: ByMeter) -> MeterProgress:
+    """Counted from the total of now on."""
+    if progress.last_total is None:
+        return progress
+    return replace(progress, next_at=progress.last_total + decimal(trigger.every))
+
+
+def named(progress: MeterProgress, total: Decimal) -> str:
+    """The identity of the occurrence at that total: `meter@1500`, of a later round `meter@1500#2`."""
+    name = f"meter@{total.normalize() + Decimal(0):f}"
+    return name if progress.round == 1 else f"{name}#{progress.round}"

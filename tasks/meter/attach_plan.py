@@ -1,0 +1,34 @@
+"""meter.attach_plan"""
+
+from __future__ import annotations
+
+from domain.ids import Id
+from domain.instants import told
+from domain.meter import Meter, attached, shown
+from tasks.command import Payload, handles
+from tasks.work import Work
+
+
+class AttachPlan(Payload, frozen=True, kw_only=True):
+    meter_id: Id
+    plan_id: Id
+
+
+@handles("meter.attach_plan", permission=None, internal=True)
+def attach(cmd: AttachPlan, work: Work) -> None:
+    """Let a plan hear of each reading, and of the total it begins with."""
+    meter = work.load(Meter)
+    after = attached(meter, cmd.plan_id)
+    if after is not meter:
+        work.save(after)
+        work.emit("meter.plan_attached", plan_id=cmd.plan_id)
+    work.follow_up(
+        "plan.meter_check",
+        {
+            "plan_id": cmd.plan_id,
+            "meter_id": meter.id,
+            "total": shown(meter.total),
+            "read_at": told(meter.last_read_at or meter.created_at),
+        },
+        step=f"plan:{cmd.plan_id}",
+    )

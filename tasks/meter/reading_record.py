@@ -1,0 +1,87 @@
+"""meter.reading.record"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from domain.errors import Rejected
+from domain.fields import Instant, SignedDecimal, decimal, instant
+from domain.ids import Id
+from domain.instants import told
+from domain.meter import Change, Mark, Meter, Reading, reading_id, recorded, shown
+from tasks.command import Payload, handles
+from tasks.work import Work
+
+AHEAD = timedelta(minutes=5)
+"""A device's clock may be ahead by so much: what it read counts as read now."""
+
+
+class RecordReading(Payload, frozen=True, kw_only=True):
+    meter_id: Id
+    value: SignedDecimal
+    read_at: Instant | None = None
+    kind: Change = "reading"
+
+
+@handles("meter.reading.record", permission="workorders.execute")
+def record(cmd: RecordReading, work: Work) -> None:
+    """Record what a meter shows; after a replacement as a reset, after the last digit as a rollover."""
+    meter = work.load(Meter)
+    read_at = instant(cmd.read_at) if cmd.read_at else work.occurred_at
+    if read_at > work.now + AHEAD:
+        raise Rejected("read_in_future", f"it is {told(work.now)} only", path="read_at")
+    mark = Mark(read_at=read_at, value=decimal(cmd.value), change=cmd.kind)
+    # Named by what was sent: the same reading twice is one, also where its time is corrected below.
+    id = reading_id(meter.id, mark)
+    if work.entry(id) is not None:
+        return
+    mark = Mark(read_at=min(read_at, work.now), value=mark.value, change=mark.change)
+    found = recorded(meter, mark)
+    work.save(found.meter)
+    _note(work, id, mark, found.meter, late=found.late)
+    if not found.fits:
+        work.warn(
+            "out_of_order_mismatch",
+            f"the readings around {told(mark.read_at)} contradict {shown(mark.value)}: the total stays",
+            value=shown(mark.value),
+        )
+    if not found.late:
+        _tell_plans(work, found.meter, mark)
+
+
+def _note(work: Work, id: str, mark: Mark, meter: Meter, *, late: bool) -> None:
+    work.record(
+        Reading(
+            id=id,
+            at=work.occurred_at,
+            by=work.actor.user_id,
+            change=mark.change,
+            value=mark.value,
+            read_at=mark.read_at,
+            total=meter.total,
+            late=late,
+        )
+    )
+    work.emit(
+        "meter.reading_recorded",
+        entry_id=id,
+        kind=mark.change,
+        value=shown(mark.value),
+        read_at=mark.read_at,
+        total=shown(meter.total),
+        late=late,
+    )
+
+
+def _tell_plans(work: Work, meter: Meter, mark: Mark) -> None:
+    for plan_id in meter.plans:
+        work.follow_up(
+            "plan.meter_check",
+            {
+                "plan_id": plan_id,
+                "meter_id": meter.id,
+                "total": shown(meter.total),
+                "read_at": told(mark.read_at),
+            },
+            step=f"plan:{plan_id}",
+        )

@@ -1,0 +1,1 @@
+"""Commands on how people want to be told."""

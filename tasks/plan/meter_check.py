@@ -1,0 +1,34 @@
+"""plan.meter_check"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta
+
+from domain.fields import Instant, instant
+from domain.ids import Id
+from domain.plan.by_meter import heard
+from domain.plan.model import Plan
+from tasks.command import Payload, handles
+from tasks.plans import look, settle
+from tasks.work import Work
+
+Total = Annotated[str, Meta(pattern=r"^[0-9]{1,22}(\.[0-9]{1,6})?$(?!\n)", description="decimal text")]
+
+
+class MeterCheck(Payload, frozen=True, kw_only=True):
+    plan_id: Id
+    meter_id: Id
+    total: Total
+    read_at: Instant
+
+
+@handles("plan.meter_check", permission=None, internal=True)
+def check(cmd: MeterCheck, work: Work) -> None:
+    """Hear of a meter's total, and bring what that makes due."""
+    plan = work.load(Plan)
+    after = heard(plan, cmd.meter_id, total=Decimal(cmd.total), at=instant(cmd.read_at))
+    settle(work, plan, after, "plan.meter_heard", meter_id=cmd.meter_id, total=cmd.total)
+    look(work, after, at=work.now)

@@ -1,0 +1,1 @@
+"""What the house asks of the document that holds a tenant's policies."""

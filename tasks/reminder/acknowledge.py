@@ -1,0 +1,25 @@
+"""reminder.acknowledge"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from domain.clocks import with_ladder
+from domain.ids import Id
+from domain.reminders import acknowledged
+from tasks.clocks import policies
+from tasks.command import Payload, handles
+from tasks.orders import load_own, settle
+from tasks.work import Work
+
+
+class Acknowledge(Payload, frozen=True, kw_only=True):
+    work_order_id: Id
+
+
+@handles("reminder.acknowledge", permission="workorders.discuss", target="work_order")
+def acknowledge(cmd: Acknowledge, work: Work) -> None:
+    """Say that one knows: nobody is reminded of this due date any more."""
+    order = load_own(work)
+    after = with_ladder(order, policies(work), partial(acknowledged, at=work.occurred_at))
+    settle(work, order, after, "work_order.reminder_acknowledged", due_at=order.due_at)

@@ -1,0 +1,31 @@
+"""reminder.snooze"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from domain.clocks import with_ladder
+from domain.errors import Rejected
+from domain.fields import Instant, instant
+from domain.ids import Id
+from domain.reminders import snoozed
+from tasks.clocks import policies
+from tasks.command import Payload, handles
+from tasks.orders import load_own, settle
+from tasks.work import Work
+
+
+class Snooze(Payload, frozen=True, kw_only=True):
+    work_order_id: Id
+    until: Instant
+
+
+@handles("reminder.snooze", permission="workorders.discuss", target="work_order")
+def snooze(cmd: Snooze, work: Work) -> None:
+    """Hear nothing of an order's due date for a while; then the latest reminder comes again."""
+    order = load_own(work)
+    until = instant(cmd.until)
+    if until <= work.now:
+        raise Rejected("until_is_past", f"{cmd.until} is over", path="until")
+    after = with_ladder(order, policies(work), partial(snoozed, until=until))
+    settle(work, order, after, "work_order.reminder_snoozed", until=cmd.until, due_at=order.due_at)

@@ -1,0 +1,30 @@
+"""work_order.look"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from domain.entity import Entity
+from domain.fields import Instant
+from domain.ids import Id
+from domain.work_order.model import WorkOrder
+from tasks import clocks
+from tasks.command import Payload, handles
+from tasks.work import Work
+
+
+class Look(Payload, frozen=True, kw_only=True):
+    """`at` names the look; what is due is decided when it is applied."""
+
+    work_order_id: Id
+    at: Instant
+
+
+def reads(cmd: Look) -> Iterable[tuple[type[Entity], str]]:
+    return (clocks.POLICIES,)
+
+
+@handles("work_order.look", permission=None, internal=True, reads=reads)
+def look(cmd: Look, work: Work) -> None:
+    """See what the time has brought: breaches, escalations, reminders."""
+    clocks.look(work, work.load(WorkOrder))
