@@ -25,6 +25,10 @@ class QuietHours(
     start: ClockTime
     to: ClockTime
 
+    @property
+    def never_ends(self) -> bool:
+        return (_of_day(self.to) - _of_day(self.start)) % _DAY == timedelta()
+
 
 def awake(quiet: QuietHours | None, time_zone: str, at: datetime) -> datetime:
     """`at`, or the end of the quiet hours in which it lies. The instant of the end is not quiet."""

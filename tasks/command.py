@@ -34,6 +34,7 @@ P = TypeVar("P", bound=Payload)
 PayloadType = type[Payload]
 Handler = Callable[[P, Work], None]
 Reads = Callable[[Any], Iterable[tuple[type[Entity], str]]]
+Refers = Callable[[Any], Iterable[tuple[type[Entity], str]]]
 
 Of = Literal["payload", "actor", "tenant"]
 """Who names the target: the payload, by an id; the actor, whose own it is; or the tenant, which has one."""
@@ -62,6 +63,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """Follow-ups only: no route, and refused at the door."""
     reads: Reads | None
     """Other entities the handler will want, so that a batch reads them at once."""
+    refers: Refers | None
+    """Likewise those that the target itself names, once a batch has read it."""
     schema_version: int
     summary: str
 
@@ -103,6 +106,7 @@ def handles(
     numbered: bool = False,
     internal: bool = False,
     reads: Reads | None = None,
+    refers: Refers | None = None,
     schema_version: int = 1,
 ) -> Callable[[Handler[P]], Handler[P]]:
     """Bind a handler to the wire name that it will answer to for ever.
@@ -128,6 +132,7 @@ def handles(
             numbered=numbered,
             internal=internal,
             reads=reads,
+            refers=refers,
             schema_version=schema_version,
             summary=(handler.__doc__ or "").strip().partition("\n")[0],
         )

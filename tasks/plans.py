@@ -41,6 +41,13 @@ def names_of(rules: Rules) -> Iterable[tuple[type[Entity], str]]:
         yield Meter, rules.metering.meter_id
 
 
+def names_in(plan: Plan) -> Iterable[tuple[type[Entity], str]]:
+    """What a look at a plan asks for."""
+    yield from ((Asset, target.asset_id) for target in plan.rules.targets)
+    if plan.rules.calendar_id is not None:
+        yield Calendar, plan.rules.calendar_id
+
+
 def check_names(work: Work, rules: Rules, *, known: Rules | None = None) -> None:
     """What the rules name exists, unless `known` rules named it before: who revises a plan's title is not to
     blame for an asset retired since. Raises: Missing; Rejected: asset_decommissioned.

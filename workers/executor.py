@@ -26,10 +26,10 @@ from adapters.verdicts import Ref, Verdict
 from domain.entity import Entity
 from domain.kinds import ENTITIES
 from tasks.catalogue import Catalogue
-from tasks.command import Spec
+from tasks.command import Refers, Spec
 from workers.choice import choose
 from workers.fold import Forced, fold
-from workers.snapshot import Numbers, Snapshot
+from workers.snapshot import Numbers, Slot, Snapshot, decode
 
 PATIENCE = 4
 """Contentions in a row before a batch is halved, and before a single line is left to its winner."""
@@ -201,6 +201,7 @@ class Executor:
             self._uow, catalogue=self._catalogue, now=now, new_id=self._new_id, numbers=numbers
         )
         snapshot.prefetch(self._wanted(commands))
+        snapshot.prefetch(self._referred(commands, snapshot))
         origins = ((command["tenant_id"], command["origin"].get("user_id")) for command in commands)
         snapshot.prefetch_actors({(tenant, user) for tenant, user in origins if user is not None})
         return snapshot
@@ -212,6 +213,18 @@ class Executor:
             kind, _, id = command["target"].partition(":")
             wanted = [(ENTITIES[kind], id), *foreseen(self._catalogue[command["type"]], command["payload"])]
             refs |= {(cls.collection, document_id(command["tenant_id"], other)) for cls, other in wanted}
+        return refs
+
+    def _referred(self, commands: list[Document], snapshot: Snapshot) -> set[Ref]:
+        """What the targets themselves name, as far as their specs ask for it."""
+        refs: set[Ref] = set()
+        for command in commands:
+            spec, tenant_id = self._catalogue[command["type"]], command["tenant_id"]
+            if spec.refers is not None:
+                kind, _, id = command["target"].partition(":")
+                slot = snapshot.slot((ENTITIES[kind].collection, document_id(tenant_id, id)))
+                found = referred(spec.refers, slot, ENTITIES[kind])
+                refs |= {(cls.collection, document_id(tenant_id, other)) for cls, other in found}
         return refs
 
     def _reserve(self, commands: list[Document], numbers: Numbers) -> None:
@@ -236,6 +249,17 @@ def foreseen(spec: Spec, payload: Document) -> Iterable[tuple[type[Entity], str]
     try:
         return list(spec.reads(msgspec.convert(payload, spec.payload)))
     except Exception:  # noqa: BLE001 - the handler will meet what is wrong, and its command answer for it
+        return ()
+
+
+def referred(refers: Refers, slot: Slot, kind: type[Entity]) -> Iterable[tuple[type[Entity], str]]:
+    """The other entities that this one names."""
+    if slot.document is None:
+        return ()
+    try:
+        slot.entity = slot.entity or decode(slot.document, kind)
+        return list(refers(slot.entity))
+    except Exception:  # noqa: BLE001 - as above
         return ()
 
 

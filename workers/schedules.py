@@ -160,7 +160,8 @@ class Runner:
         return fired
 
     def _accept(self, page: list[Asked]) -> int:
-        commands = [self._command(asked) for asked in page]
+        now = self._now()
+        commands = [self._command(asked, now) for asked in page]
         accepted = accept_many(self._commands, commands)
         new = [one.document for one in accepted if not one.replayed]
         for document in new:
@@ -191,7 +192,7 @@ class Runner:
                 if found is not None:
                     yield found
 
-    def _command(self, asked: Asked) -> Document:
+    def _command(self, asked: Asked, now: datetime) -> Document:
         spec = self._catalogue[asked.type]
         id = spec.target_id(msgspec.convert(asked.payload, spec.payload), None)
         assert id is not None, f"{asked.type}: a schedule names what it is about"
@@ -203,7 +204,7 @@ class Runner:
             payload=asked.payload,
             origin=Origin(via="schedule", request_id=self.schedule.name),
             key=Key(SCOPE, asked.key, fingerprint(spec.type, asked.payload, None)),
-            accepted_at=self._now(),
+            accepted_at=now,
             queue="time",
         )
 

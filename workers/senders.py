@@ -21,10 +21,10 @@ def senders(told: Settings, db: Database[Any], clock: Clock, chance: random.Rand
     webhooks = WebhookSender(
         db, allowed=told.webhook_allowed_networks, monotonic=clock.monotonic, chance=chance
     )
-    return [_mail(told, clock), webhooks]
+    return [mail(told, clock), webhooks]
 
 
-def _mail(told: Settings, clock: Clock) -> Sender:
+def mail(told: Settings, clock: Clock) -> Sender:
     if not told.smtp_host:
         return NoMail()
     server = MailServer(

@@ -24,10 +24,10 @@ from adapters.delivery.sender import Down, Outcome, Sender, Trouble, Uncertain
 from adapters.mongo import Document
 from adapters.telemetry import Metrics
 
-ROUND = 50
-"""Messages, about, that one round takes; the claim is renewed for each."""
+ROUND = 20
+"""Recipients that one round takes: few, so that the rest is left to other couriers."""
 
-CHOOSE_FROM = 4
+CHOOSE_FROM = 10
 """A round is drawn from that many times as much, so that couriers seldom reach for the same."""
 
 STORM = 5
@@ -37,6 +37,9 @@ BACKOFF = timedelta(seconds=10)
 LONGEST_BACKOFF = timedelta(hours=1)
 
 IDLE = timedelta(seconds=1)
+TAKEN = timedelta(milliseconds=100)
+"""What was due went to others: there may be more at once."""
+
 LONGEST_DOWN = timedelta(minutes=1)
 
 
@@ -84,7 +87,7 @@ class Carrier:
             self._down = min(max(self._down * 2, IDLE), LONGEST_DOWN)
             return self._down
         self._down = timedelta()
-        return timedelta() if messages else IDLE
+        return timedelta() if messages else TAKEN
 
     def _take(self, due: Sequence[Document], token: str) -> list[Group]:
         """Claims some of what is due; each group is one message."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -53,12 +54,17 @@ class Composer:
         items = [self._item(row, language) for row in rows[:LISTED]]
         is_digest = len(rows) > 1 or first["digest"]
         kind = "digest" if is_digest else first["kind"]
-        told = items[0] | {"person": person["name"], "items": items, "total": len(rows), "app": self._app_url}
+        told = items[0] | {
+            "person": _one_line(person["name"]),
+            "items": items,
+            "total": len(rows),
+            "app": self._app_url,
+        }
         subject = self._part(language, kind, "subject", told)
         message = EmailMessage(policy=_POLICY)
         message["Subject"] = _one_line(subject)
-        message["From"] = _address(self._from)
-        message["To"] = Address(display_name=_one_line(person["name"]), addr_spec=person["email"])
+        message["From"] = _mailbox(*parseaddr(self._from))
+        message["To"] = _mailbox(person["name"], person["email"])
         message["Date"] = format_datetime(now)
         message["Message-ID"] = first["message_id"]
         message["X-Millwright-Delivery"] = first["id"] if len(rows) == 1 else first["message_id"].strip("<>")
@@ -109,6 +115,9 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())[:_LONGEST_SUBJECT]
 
 
-def _address(mailbox: str) -> Address:
-    name, address = parseaddr(mailbox)
-    return Address(display_name=name, addr_spec=address)
+def _mailbox(name: str, address: str) -> Address:
+    """Raises: ValueError."""
+    try:
+        return Address(display_name=_one_line(name), addr_spec=address)
+    except (IndexError, MessageError) as error:  # the library's, for what it cannot read
+        raise ValueError(f"no address: {address!r}") from error

@@ -138,4 +138,4 @@ def text(*fields: str) -> Parameter:
         pattern = {"$regex": re.escape(wanted), "$options": "i"}
         return {"$or": [{field: pattern} for field in fields]}
 
-    return Parameter(condition, f"text in {', '.join(fields)}")
+    return Parameter(condition, f"text in {', '.join(field.rpartition('.')[2] for field in fields)}")

@@ -20,7 +20,7 @@ def _both(plan: Plan) -> tuple[MeterProgress, ByMeter] | None:
     return (plan.meter, trigger) if plan.meter is not None and trigger is not None else None
 
 
-def heard(plan: Plan, meter_id: str, *, total: Decimal, at: datetime) -> Plan:
+def heard(plan: Plan, meter_id: str, *, total: Decimal, at: datetime | None) -> Plan:
     """The plan that knows of a total; of a meter that it no longer goes by it wants to know nothing."""
     both = _both(plan)
     if both is None or both[0].meter_id != meter_id or plan.state == "ended":

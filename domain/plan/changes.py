@@ -12,7 +12,7 @@ from domain.errors import Rejected
 from domain.local_time import format_local, parse_local, to_instant, to_local
 from domain.plan import by_meter, meters
 from domain.plan.generate import with_lane
-from domain.plan.model import OpenOrder, Override, Plan, Progress, Quarantine, Upcoming, shard_of
+from domain.plan.model import OpenOrder, Override, Plan, Progress, Quarantine, State, Upcoming, shard_of
 from domain.plan.rules import Rules, check_rules
 from domain.plan.schedule import LOOK_AHEAD, scheduled
 from domain.plan.unfold import Occurrence, unfold
@@ -69,16 +69,25 @@ def revised(
     _must_live(plan)
     check_rules(rules)
     if effective_from and to_instant(parse_local(effective_from), rules.time_zone) > now:
-        if plan.rules.metering or rules.metering:
+        if plan.rules.metering or rules.metering or rules.calendar_id != plan.rules.calendar_id:
             raise Rejected(
-                "revised_at_once", "a plan that goes by a meter is revised at once", path="effective_from"
+                "revised_at_once",
+                "what goes by a meter, and which calendar, is revised at once",
+                path="effective_from",
             )
-        return scheduled(
-            replace(plan, upcoming=Upcoming(effective_from=effective_from, rules=rules)), calendar, now=now
-        )
+        return scheduled(replace(plan, upcoming=_upcoming(plan, rules, effective_from)), calendar, now=now)
     same = rules.timing == plan.rules.timing
     lanes = _kept(plan, rules, now) if same else _anew(plan, rules, now)
-    after = replace(plan, rules=rules, revision=plan.revision + 1, upcoming=None, lanes=lanes)
+    state: State = "active" if plan.state == "quarantined" else plan.state
+    after = replace(
+        plan,
+        rules=rules,
+        state=state,
+        quarantine=None,
+        revision=plan.revision + 1,
+        upcoming=None,
+        lanes=lanes,
+    )
     if rules.metering != plan.rules.metering:
         after = replace(after, meter=meters.begun(rules.metering, plan.meter))
     return _to_come(after, calendar, now)
@@ -94,9 +103,26 @@ def _anew(plan: Plan, rules: Rules, now: datetime) -> tuple[Progress, ...]:
     """By another trigger, behind what was issued ahead by the old one; a lane that waits for an order still
     does, and one that counts from a completion counts from that."""
     known = {one.lane: one for one in plan.lanes}
-    issued = [one.last_due_at + _MOMENT for one in plan.lanes if one.last_due_at is not None]
-    fresh = starting(rules, max([now, *issued]))
+    fresh = starting(rules, _behind_issued(plan, now))
     return tuple(replace(known.get(one.lane, one), cursor=one.cursor, index=one.index) for one in fresh)
+
+
+def _behind_issued(plan: Plan, at: datetime) -> datetime:
+    return max([at, *(one.last_due_at + _MOMENT for one in plan.lanes if one.last_due_at is not None)])
+
+
+def _upcoming(plan: Plan, rules: Rules, effective_from: str) -> Upcoming:
+    """Raises: Rejected: revised_at_once, when one lane would have to become several or several one."""
+    if rules.lanes != plan.rules.lanes:
+        raise Rejected(
+            "revised_at_once", "what counts from completions, and of whom, is revised at once", path="patch"
+        )
+    found = Upcoming(effective_from=effective_from, rules=rules)
+    if rules.timing == plan.rules.timing:
+        return found
+    turn = to_instant(parse_local(effective_from), rules.time_zone)
+    start = starting(rules, _behind_issued(plan, turn))[0]
+    return replace(found, cursor=start.cursor, index=start.index)
 
 
 def paused(plan: Plan) -> Plan:

@@ -19,7 +19,7 @@ from domain.plan.identity import order_id
 from domain.plan.model import KEPT, Generated, OpenOrder, Plan, Progress, Skipped
 from domain.plan.rules import Rules
 from domain.plan.schedule import LOOK_AHEAD, scheduled
-from domain.plan.unfold import Occurrence, Skip, unfold
+from domain.plan.unfold import Occurrence, Skip, passed, unfold
 from domain.working_calendar import Calendar
 
 LIMIT = 50
@@ -149,7 +149,7 @@ def _advance(look: _Look, calendar: Calendar | None, lane: str, limit: int) -> N
             # A floating lane that leaves one out goes on as if it had been done when due.
             progress = replace(progress, base_at=found.due_at if look.plan.rules.is_floating else None)
             continue
-        progress = look.issue(found, replace(progress, last_due_at=found.due_at))
+        progress = look.issue(found, passed(progress, found, look.plan.rules))
         if look.plan.meter is not None:
             look.plan = by_meter.restarted(look.plan, issued=1)
             progress = _begun_anew(look, calendar, progress)
@@ -166,9 +166,9 @@ def _measure(look: _Look, calendar: Calendar | None) -> None:
         return
     (lane,) = look.plan.rules.lanes
     progress = look.issue(found, look.plan.lane(lane))
-    look.plan, passed = by_meter.fired(look.plan)
-    if passed is not None:
-        look.skip(passed[0], lane, passed[1])
+    look.plan, leapt = by_meter.fired(look.plan)
+    if leapt is not None:
+        look.skip(leapt[0], lane, leapt[1])
     look.plan = with_lane(look.plan, _begun_anew(look, calendar, progress))
 
 

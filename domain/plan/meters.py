@@ -39,14 +39,17 @@ def begun(trigger: ByMeter | None, before: MeterProgress | None = None) -> Meter
     if before is None:
         return MeterProgress(meter_id=trigger.meter_id)
     anew = MeterProgress(meter_id=trigger.meter_id, round=before.round + 1)
-    if before.meter_id != trigger.meter_id or before.last_total is None or before.last_at is None:
+    if before.meter_id != trigger.meter_id or before.last_total is None:
         return anew
     return heard(anew, trigger, total=before.last_total, at=before.last_at)
 
 
-def heard(progress: MeterProgress, trigger: ByMeter, *, total: Decimal, at: datetime) -> MeterProgress:
-    """The meter's total as it was at a time; what is older than what is known changes nothing."""
-    if progress.last_at is not None and at < progress.last_at:
+def heard(progress: MeterProgress, trigger: ByMeter, *, total: Decimal, at: datetime | None) -> MeterProgress:
+    """The meter's total as it was at a time (None: before its first reading).
+
+    What is older than what is known changes nothing.
+    """
+    if progress.last_at is not None and (at is None or at < progress.last_at):
         return progress
     known = replace(progress, last_total=total, last_at=at)
     if progress.next_at is None:

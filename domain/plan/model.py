@@ -27,6 +27,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str | None = None
     index: int = 0
     last_due_at: datetime | None = None
+    landed: tuple[datetime, ...] = ()
+    """Where the latest ones came to lie, if holidays move them: no two of a lane are due at once."""
     base_at: datetime | None = None
     base_order: str | None = None
     waiting_for: str | None = None
@@ -61,10 +63,13 @@ class Skipped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upcoming(msgspec.Struct, frozen=True, kw_only=True):
-    """A revision that is to hold for occurrences from this local time on."""
+    """A revision that is to hold for occurrences from this local time on. A trigger that it changes begins
+    after `cursor`, with `index` times behind it."""
 
     effective_from: str
     rules: Rules
+    cursor: str | None = None
+    index: int = 0
 
 
 class Generated(msgspec.Struct, frozen=True, kw_only=True):

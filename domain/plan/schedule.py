@@ -12,8 +12,9 @@ from domain.plan.model import Plan, Progress
 from domain.plan.unfold import Occurrence, unfold
 from domain.working_calendar import Calendar
 
-LOOK_AHEAD = 2_000
-"""Occurrences in a row that may be left out: a plan whose next is further away has none."""
+LOOK_AHEAD = 10_000
+"""Occurrences in a row that may be left out: a plan whose next is further away has none. More than a year of
+24 a day, so that no season is too short."""
 
 
 def scheduled(plan: Plan, calendar: Calendar | None, *, now: datetime) -> Plan:

@@ -15,6 +15,7 @@ from domain.recurrence.times import Nominal, following, occurrences
 from domain.working_calendar import Calendar
 
 _MOMENT = timedelta(seconds=1)
+_DAY = timedelta(days=1)
 
 
 class Skip(msgspec.Struct, frozen=True):
@@ -39,37 +40,57 @@ def unfold(plan: Plan, calendar: Calendar | None, progress: Progress) -> Iterato
 
     A floating lane is told as if each order were done when it is due: nobody can know better.
     """
+    for rules, revision, nominal in _across(plan, progress):
+        found = _judged(plan, rules, revision, nominal, calendar, progress)
+        progress = passed(progress, found, rules) if found.skipped is None else progress
+        yield found
+
+
+def passed(progress: Progress, found: Occurrence, rules: Rules) -> Progress:
+    """That remembers where this one came to lie, for those behind it."""
+    landed: tuple[datetime, ...] = ()
+    if rules.on_holiday in ("before", "after"):
+        all_of_them = (*progress.landed, found.due_at)
+        # Only the last day of work can be landed on again.
+        landed = tuple(at for at in all_of_them if at > max(all_of_them) - _DAY)
+    return msgspec.structs.replace(progress, last_due_at=found.due_at, landed=landed)
+
+
+def _across(plan: Plan, progress: Progress) -> Iterator[tuple[Rules, int, Nominal]]:
+    """Each nominal time with the rules that hold for it."""
     turn = parse_local(plan.upcoming.effective_from) if plan.upcoming else None
-    last = progress.last_due_at
     for nominal in _nominal(plan.rules, progress):
         if turn is not None and nominal.local >= turn:
             break
-        found = _judged(plan, plan.rules, plan.revision, nominal, calendar, last)
-        last = found.due_at if found.skipped is None else last
-        yield found
-    if plan.upcoming and turn:
-        new = plan.upcoming.rules
-        start = Progress(lane=progress.lane, cursor=format_local(turn - _MOMENT))
-        if new.timing == plan.rules.timing:
-            start = msgspec.structs.replace(start, index=_index_at(plan.rules, progress, turn))
-        for nominal in _nominal(new, start):
-            found = _judged(plan, new, plan.revision + 1, nominal, calendar, last)
-            last = found.due_at if found.skipped is None else last
-            yield found
+        yield plan.rules, plan.revision, nominal
+        progress = msgspec.structs.replace(
+            progress, cursor=format_local(nominal.local), index=nominal.index, base_at=None
+        )
+    if plan.upcoming is None or turn is None:
+        return
+    new, since = plan.upcoming.rules, turn - _MOMENT
+    if new.timing != plan.rules.timing:
+        since = max(since, parse_local(plan.upcoming.cursor)) if plan.upcoming.cursor else since
+        progress = msgspec.structs.replace(progress, index=plan.upcoming.index)
+    for nominal in _nominal(new, progress, since):
+        yield new, plan.revision + 1, nominal
 
 
-def _nominal(rules: Rules, progress: Progress) -> Iterator[Nominal]:
+def _nominal(rules: Rules, progress: Progress, since: datetime | None = None) -> Iterator[Nominal]:
+    """Later than where the lane is, and later than `since`."""
     trigger = rules.timing
     if trigger is None:
         return
     after = parse_local(progress.cursor) if progress.cursor else None
-    if not rules.is_floating:
-        yield from occurrences(trigger, after=after, index=progress.index)
-        return
     base = _base(rules, progress, after)
-    found = (
-        next(occurrences(trigger), None) if base is None else following(trigger, base, index=progress.index)
-    )
+    late = max((at for at in (after, since) if at is not None), default=None)
+    if not rules.is_floating:
+        yield from occurrences(trigger, after=late, index=progress.index)
+        return
+    if base is None:
+        found = next(occurrences(trigger, after=late, index=progress.index), None)
+    else:
+        found = following(trigger, base, index=progress.index, after=late)
     while found is not None:
         yield found
         found = following(trigger, found.local, index=found.index)
@@ -82,31 +103,21 @@ def _base(rules: Rules, progress: Progress, after: datetime | None) -> datetime 
     return after
 
 
-def _index_at(rules: Rules, progress: Progress, turn: datetime) -> int:
-    """How many occurrences there are before `turn`, so that numbering goes on over a revision."""
-    index = progress.index
-    for nominal in _nominal(rules, progress):
-        if nominal.local >= turn:
-            break
-        index = nominal.index
-    return index
-
-
 def _judged(
     plan: Plan,
     rules: Rules,
     revision: int,
     nominal: Nominal,
     calendar: Calendar | None,
-    last_due_at: datetime | None,
+    progress: Progress,
 ) -> Occurrence:
     """Where it falls in the end, or why it falls out."""
     identity = format_local(nominal.local)
     override = next((one for one in plan.overrides if one.occurrence == identity), None)
     local, skip = _placed(rules, nominal, calendar, override)
     due_at = to_instant(local, rules.time_zone)
-    if skip is None and due_at == last_due_at:
-        skip = Skip("coincides", "the occurrence before it was moved to the same time")
+    if skip is None and (due_at == progress.last_due_at or due_at in progress.landed):
+        skip = Skip("coincides", "one before it came to lie at the same time")
     return Occurrence(
         occurrence=identity,
         time_zone=rules.time_zone,

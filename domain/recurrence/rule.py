@@ -30,12 +30,13 @@ RuleText = Annotated[
 
 Parts = dict[str, str]
 
-FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY")
+FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY")
 MOST_A_DAY = 24
 _KNOWN = {
     "FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYSETPOS", "BYMONTH", "BYMONTHDAY", "BYYEARDAY",
     "BYWEEKNO", "BYDAY", "BYHOUR", "BYMINUTE", "BYSECOND",
 }  # fmt: skip
+_EACH_HOUR = ",".join(str(hour) for hour in range(24))
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _GREGORIAN_CYCLE = 400
 _LATE = 9_600
@@ -89,8 +90,8 @@ def rule_times(rule: str, start: datetime, time_zone: str, *, after: datetime | 
 
 
 def _times_of_day(parts: Parts) -> list[str]:
-    minutes = parts.get("BYMINUTE", "0").split(",")
-    return [f"{hour}:{minute}" for hour in parts.get("BYHOUR", "0").split(",") for minute in minutes]
+    hours = parts.get("BYHOUR", _EACH_HOUR if parts["FREQ"] == "HOURLY" else "0").split(",")
+    return [f"{hour}:{minute}" for hour in hours for minute in parts.get("BYMINUTE", "0").split(",")]
 
 
 def _text(parts: Parts, *, without: str = "") -> str:
@@ -131,6 +132,10 @@ def _jumped(freq: str, interval: int, wkst: str, start: datetime, after: datetim
     if freq == "DAILY":
         days = _whole((after - midnight).days, interval)
         return midnight + timedelta(days=days) if days else None
+    if freq == "HOURLY":
+        first = start.replace(minute=0, second=0)
+        hours = _whole((after - first) // timedelta(hours=1), interval)
+        return first + timedelta(hours=hours) if hours else None
     return None
 
 
@@ -141,7 +146,9 @@ def _whole(passed: int, interval: int) -> int:
 
 def _spelled_out(parts: Parts, start: datetime) -> Parts:
     """With what a rule takes from its start, as RFC 5545 (3.3.10) says it does."""
-    out = {"BYHOUR": str(start.hour), "BYMINUTE": str(start.minute), "BYSECOND": str(start.second)} | parts
+    out = {"BYMINUTE": str(start.minute), "BYSECOND": str(start.second)} | parts
+    if parts["FREQ"] != "HOURLY":
+        out = {"BYHOUR": str(start.hour)} | out
     days = {"BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY"}
     if days & parts.keys():
         return out

@@ -9,7 +9,7 @@ import msgspec
 
 from domain.errors import Rejected
 from domain.local_time import parse_local, zone
-from domain.recurrence.rule import check_rule, month_later, rule_times
+from domain.recurrence.rule import check_rule, month_later, parts_of, rule_times
 from domain.recurrence.trigger import Interval, Rrule, Timed
 
 _MONTHS = {"month": 1, "year": 12}
@@ -29,6 +29,9 @@ def check_trigger(trigger: Timed) -> None:
     start = parse_local(trigger.start_local)
     if isinstance(trigger, Rrule):
         check_rule(trigger.rrule, start, trigger.time_zone)
+        if trigger.basis == "floating" and "COUNT" in parts_of(trigger.rrule):
+            # A floating rule begins anew with each completion, and so would its COUNT.
+            raise Rejected("invalid_rule", "a floating plan says how often by `count`", path="rrule")
     if trigger.ends_on is not None and date.fromisoformat(trigger.ends_on) < start.date():
         raise Rejected("ends_before_start", "ends_on is before start_local", path="ends_on")
 
@@ -45,16 +48,19 @@ def occurrences(trigger: Timed, *, after: datetime | None = None, index: int = 0
         yield Nominal(local, number)
 
 
-def following(trigger: Timed, base: datetime, *, index: int) -> Nominal | None:
-    """Floating: the next one after something was done at `base` (local), at the start's time of day."""
+def following(trigger: Timed, base: datetime, *, index: int, after: datetime | None = None) -> Nominal | None:
+    """Floating: the next one after something was done at `base` (local), at the start's time of day.
+
+    Later than `after`: what was issued well ahead and done at once must not come under its own name again.
+    """
     start = parse_local(trigger.start_local)
     moved = msgspec.structs.replace(
         trigger,
         start_local=base.replace(hour=start.hour, minute=start.minute, second=start.second).isoformat(),
     )
     anchor = parse_local(moved.start_local)
-    after = max(anchor, base)
-    return next(occurrences(moved, after=after, index=index), None)
+    passed = max(anchor, base, after or base)
+    return next(occurrences(moved, after=passed, index=index), None)
 
 
 def _times(trigger: Timed, after: datetime | None) -> Iterator[datetime]:

@@ -28,7 +28,7 @@ def attach(cmd: AttachPlan, work: Work) -> None:
             "plan_id": cmd.plan_id,
             "meter_id": meter.id,
             "total": shown(meter.total),
-            "read_at": told(meter.last_read_at or meter.created_at),
+            "read_at": told(meter.last_read_at) if meter.last_read_at else None,
         },
         step=f"plan:{cmd.plan_id}",
     )

@@ -33,7 +33,7 @@ class SetPreferences(Payload, frozen=True, kw_only=True):
 def set_preferences(cmd: SetPreferences, work: Work) -> None:
     """Say how you want to be told: quiet hours, a daily digest, which channels."""
     zone(cmd.time_zone)
-    if cmd.quiet_hours is not None and cmd.quiet_hours.start == cmd.quiet_hours.to:
+    if cmd.quiet_hours is not None and cmd.quiet_hours.never_ends:
         raise Rejected("always_quiet", "quiet hours end when they begin", path="quiet_hours")
     before = work.find(Preferences) or Preferences(id=work.target_id)
     after = Preferences(

@@ -22,13 +22,15 @@ class MeterCheck(Payload, frozen=True, kw_only=True):
     plan_id: Id
     meter_id: Id
     total: Total
-    read_at: Instant
+    read_at: Instant | None = None
+    """None: the meter was never read."""
 
 
 @handles("plan.meter_check", permission=None, internal=True)
 def check(cmd: MeterCheck, work: Work) -> None:
     """Hear of a meter's total, and bring what that makes due."""
     plan = work.load(Plan)
-    after = heard(plan, cmd.meter_id, total=Decimal(cmd.total), at=instant(cmd.read_at))
+    read_at = instant(cmd.read_at) if cmd.read_at else None
+    after = heard(plan, cmd.meter_id, total=Decimal(cmd.total), at=read_at)
     settle(work, plan, after, "plan.meter_heard", meter_id=cmd.meter_id, total=cmd.total)
     look(work, after, at=work.now)

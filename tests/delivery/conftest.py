@@ -1,4 +1,4 @@
-"""One database for all tests of delivery, emptied before each: its indexes take longer to make than they do."""
+"""One database for all tests of delivery, emptied before each: making its indexes takes longest of all."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""A process that is a courier and nothing else: <database URI> <port of the mail server> <claim in seconds>"""
+"""A process that is a courier and nothing else: <database URI> <port of the mail server> <claim, seconds>"""
 
 from __future__ import annotations
 

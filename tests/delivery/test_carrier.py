@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.acts import Act
+from adapters.delivery.acts import resend
 from adapters.delivery.sender import Again, Down, Failed, Outcome, Sent, Trouble, Uncertain
 from tests.delivery.desk import TENANT, Desk, Document, Scripted, address, ident
 from tests.delivery.mailserver import Served, mail_server
@@ -259,6 +261,27 @@ def test_a_claim_that_is_over_begins_nothing(desk: Desk) -> None:
 
     assert sender.given == []
     assert desk.states() == ["pending"]
+
+
+def test_what_a_person_sends_again_is_the_same_message_beside_what_is_new(desk: Desk) -> None:
+    desk.person(1)
+    desk.told(6, to=1)
+    sender = Scripted(Uncertain(OOPS))
+    desk.carrier(sender).tick()
+    first = desk.rows()[0]
+    act = Act(id=ident(1), tenant_id=TENANT, user_id=None, via="cli", reason="not there", at=desk.now())
+
+    resend(desk.db, first["id"], act)
+    desk.notice(desk.order(1), ident(1))
+    desk.spread()
+    sender.outcomes = [Again(OOPS, timedelta())]
+    for _ in range(2):
+        desk.carrier(sender).tick()
+
+    sizes = {(len(rows), rows[0]["message_id"]) for rows in sender.given[1:]}
+    new = next(row for row in desk.rows() if row["attempts"] == 1)
+    assert sizes >= {(6, first["message_id"]), (1, new["message_id"])}
+    assert desk.states() == ["sent"] * 7
 
 
 def test_two_couriers_never_send_the_same(desk: Desk) -> None:

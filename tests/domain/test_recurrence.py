@@ -57,14 +57,14 @@ def test_nine_in_the_morning_stays_nine_when_the_clocks_change() -> None:
 
 @st.composite
 def rules(draw: st.DrawFn) -> tuple[str, datetime]:
-    freq = draw(st.sampled_from(["YEARLY", "MONTHLY", "WEEKLY", "DAILY"]))
+    freq = draw(st.sampled_from(["YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY"]))
     parts = [f"FREQ={freq}", f"INTERVAL={draw(st.integers(1, 9))}"]
     if draw(st.booleans()):
         parts.append(f"WKST={draw(st.sampled_from(['MO', 'SU', 'WE']))}")
     extra = draw(st.sampled_from(["", "BYDAY=MO,FR", "BYMONTHDAY=1,15,-1", "BYMONTH=2,7", "BYHOUR=6,18"]))
-    if extra:
+    if extra and not (freq == "HOURLY" and extra.startswith("BYHOUR")):
         parts.append(extra)
-        if freq != "DAILY" and draw(st.booleans()):
+        if freq not in ("DAILY", "HOURLY") and draw(st.booleans()):
             parts.append(f"BYSETPOS={draw(st.sampled_from([1, -1]))}")
     start = draw(st.datetimes(datetime(1999, 1, 1), datetime(2003, 1, 1)))  # noqa: DTZ001 - a local time
     return ";".join(parts), start.replace(microsecond=0)
@@ -181,7 +181,8 @@ def test_in_every_zone_a_decade_of_half_past_two_moves_only_over_a_gap(step: int
 @pytest.mark.parametrize(
     ("rule", "code"),
     [
-        ("FREQ=HOURLY", "rule_too_frequent"),
+        ("FREQ=MINUTELY;INTERVAL=90", "rule_too_frequent"),
+        ("FREQ=HOURLY;BYMINUTE=0,30", "rule_too_frequent"),
         ("FREQ=DAILY;BYHOUR=1,2,3,4,5;BYMINUTE=0,10,20,30,40", "rule_too_frequent"),
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "rule_exhausted"),
         ("FREQ=MONTHLY;BYDAY=MO;BYSETPOS=6", "rule_exhausted"),

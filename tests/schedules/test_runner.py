@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.fires import Fire, Fires
+from domain.plan.model import SHARDS
 from locks.lease import Lease
 from schedules.declaration import Asked, Due, Every, Latest, Schedule
 from tests.schedules.conftest import TENANT, House
@@ -171,3 +172,22 @@ def slow(house: House, overlap: Any) -> int:
 
 def lease(*, token: int) -> Lease:
     return Lease(name="schedule:plans", owner="dead", token=token, ttl=timedelta(minutes=10), deadline=0)
+
+
+def test_a_tick_reads_what_is_due_and_nothing_else(house: House) -> None:
+    asset = house.asset()
+    for _ in range(3):
+        house.plan(asset)
+    soon = house.now + timedelta(seconds=-1)
+    plan = house.db.plans.find_one()
+    assert plan is not None
+    house.db.plans.update_one({"_id": plan["_id"]}, {"$set": {"generate_at": soon}})
+    house.db.command("profile", 2)
+
+    house.runner().tick()
+
+    house.db.command("profile", 0)
+    (look,) = house.db["system.profile"].find({"command.find": "plans", "command.hint": "due"})
+    assert (look["nreturned"], look["docsExamined"]) == (1, 0)
+    # One key beyond what is due ends each shard's range.
+    assert look["keysExamined"] <= 1 + 2 * SHARDS

@@ -69,7 +69,9 @@ class World:
     ) -> FakeWork:
         """Apply one command. Raises: whatever the handler raises, with nothing kept."""
         spec: Spec = handler.__dict__["spec"]
-        work = FakeWork(self, spec, spec.target_id(cmd, actor.user_id) or self.fresh_id(), actor, occurred_at or self.now)
+        work = FakeWork(
+            self, spec, spec.target_id(cmd, actor.user_id) or self.fresh_id(), actor, occurred_at or self.now
+        )
         handler(cmd, work)
         work.commit()
         return work

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -70,9 +71,9 @@ def test_an_asset_is_down_until_the_same_beginning_gets_its_end(world: World) ->
     assert (said["from"], said["to"]) == (NOON + 5 * HOUR, NOON + 8 * HOUR)
 
 
-@pytest.mark.parametrize(("since", "until"), [(5, 8), (4, 6), (7, 9), (4, 9), (6, 7), (7, None), (3, None)])
+@pytest.mark.parametrize(("since", "until"), [(4, 6), (7, 9), (4, 9), (6, 7), (7, None), (3, None)])
 def test_downtimes_do_not_overlap(world: World, since: int, until: int | None) -> None:
-    down(world, 5, 8) if since != 5 else down(world, 6, 7)
+    down(world, 5, 8)
 
     assert refused(world, since, until) == "downtime_overlaps"
 
@@ -133,7 +134,7 @@ def test_whatever_is_set_no_hour_is_down_twice(asked: list[tuple[int, int | None
             continue
 
     known = spans(world)
-    assert all(until is not None and until <= after for (_, until), (after, _) in zip(known, known[1:]))
+    assert all(until is not None and until <= after for (_, until), (after, _) in pairwise(known))
     open_since = [since for since, until in known if until is None]
     down_since = pump(world).down_since
     assert open_since == ([] if down_since is None else [hours(down_since)])

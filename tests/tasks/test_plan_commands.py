@@ -158,6 +158,17 @@ def test_a_revision_changes_what_it_names_and_nothing_else(world: World) -> None
     assert refused(world, "plan.revise", plan_id=PLAN, patch={}) == ("nothing_to_revise", "patch")
 
 
+def test_another_calendar_holds_at_once_or_not_at_all(world: World) -> None:
+    world.put(Calendar(id=CALENDAR, name="Plant", time_zone="Europe/Berlin"))
+    planned(world)
+
+    later = {"plan_id": PLAN, "patch": {"calendar_id": CALENDAR}, "effective_from": "2026-04-01T00:00"}
+
+    assert refused(world, "plan.revise", **later) == ("revised_at_once", "effective_from")
+    ask(world, "plan.revise", plan_id=PLAN, patch={"calendar_id": CALENDAR})
+    assert plan(world).rules.calendar_id == CALENDAR
+
+
 def test_an_asset_retired_since_does_not_stand_in_the_way_of_a_revision(world: World) -> None:
     planned(world, targets=[{"asset_id": PUMP}, {"asset_id": FAN}])
     world.put(replace(world.get(Asset, FAN), decommissioned_at=NOON))

@@ -1,0 +1,80 @@
+"""Opening notices, and saying how one wants to be told."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from domain.actor import Actor
+from domain.errors import Rejected
+from domain.notice import Audience, Notice, notice_id
+from domain.preferences import Preferences
+from tasks.notice.open import Open, open_notice
+from tasks.notification.preferences_set import SetPreferences, set_preferences
+from tests.tasks.fake_work import World, ident
+
+ANN = Actor(tenant_id="t1", user_id=ident(1), roles=("technician",))
+SYSTEM = Actor(tenant_id="t1", user_id=None)
+ABOUT = f"work_order:{ident(9)}"
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def preferences(**fields: object) -> SetPreferences:
+    given = {"time_zone": "Europe/Berlin", "digest": "off", "channels": ["email"]} | fields
+    return msgspec.convert(given, SetPreferences)
+
+
+def test_a_notice_opened_twice_is_one(world: World) -> None:
+    cmd = Open(
+        id=notice_id(ABOUT, "overdue:P1D"),
+        about=ABOUT,
+        step="overdue:P1D",
+        kind="overdue",
+        audience=Audience(roles=("supervisor",)),
+        channels=("in_app", "email"),
+    )
+
+    first, again = (world.run(open_notice, cmd, actor=SYSTEM) for _ in range(2))
+
+    assert [name for name, _ in first.events] == ["notice.opened"]
+    assert again.events == []
+    notice = world.get(Notice, cmd.id)
+    assert (notice.template, notice.audience.roles, notice.version) == ("overdue", ("supervisor",), 1)
+
+
+def test_preferences_are_one_s_own_and_replaced_whole(world: World) -> None:
+    quiet = {"from": "22:00", "to": "07:00"}
+
+    world.run(set_preferences, preferences(quiet_hours=quiet), actor=ANN)
+    world.run(set_preferences, preferences(digest="daily", channels=["in_app", "in_app"]), actor=ANN)
+    unchanged = world.run(set_preferences, preferences(digest="daily", channels=["in_app"]), actor=ANN)
+
+    kept = world.get(Preferences, ident(1))
+    assert (kept.quiet_hours, kept.digest, kept.digest_at, kept.channels) == (
+        None,
+        "daily",
+        "08:00",
+        ("in_app",),
+    )
+    assert unchanged.events == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"time_zone": "Europe/Atlantis"}, "unknown_time_zone"),
+        ({"quiet_hours": {"from": "22:00", "to": "22:00"}}, "always_quiet"),
+        ({"quiet_hours": {"from": "00:00", "to": "24:00"}}, "always_quiet"),
+    ],
+)
+def test_preferences_that_mean_nothing_are_refused(
+    world: World, fields: dict[str, object], code: str
+) -> None:
+    with pytest.raises(Rejected) as refused:
+        world.run(set_preferences, preferences(**fields), actor=ANN)
+
+    assert refused.value.code == code
