@@ -62,6 +62,7 @@ def _asked(now: datetime) -> Iterator[tuple[str, Document]]:
             {"id": id_of(name), "name": name, "location": "Workshop", "criticality": "medium"},
         )
     yield from _policies()
+    yield from _meter()
     yield from _plans(format_local(to_local(now + SOON, ZONE).replace(microsecond=0)))
 
 
@@ -140,6 +141,24 @@ def _plans(start: str) -> Iterator[tuple[str, Document]]:
             "open_policy": "skip",
         },
     )
+
+
+def _meter() -> Iterator[tuple[str, Document]]:
+    """Running hours, and a reading that brings the service at 250 of them."""
+    hours, plan = id_of("compressor hours"), id_of("service")
+    meter = {"id": hours, "asset_id": id_of("Compressor"), "name": "Running hours", "unit": "h"}
+    yield "meter.create", meter
+    yield (
+        "plan.create",
+        {
+            "id": plan,
+            "name": "Service the compressor every 250 hours",
+            "trigger": {"kind": "meter", "meter_id": hours, "every": 250, "start_value": 250},
+            "targets": [{"asset_id": id_of("Compressor")}],
+            "template": {"title": "Service the compressor", "parts": []},
+        },
+    )
+    yield "meter.reading.record", {"meter_id": hours, "value": "251.5", "kind": "reading"}
 
 
 def _key(type: str, place: int) -> str:

@@ -69,10 +69,10 @@ class Composer:
         message["Message-ID"] = first["message_id"]
         message["X-Millwright-Delivery"] = first["id"] if len(rows) == 1 else first["message_id"].strip("<>")
         message["Auto-Submitted"] = "auto-generated"
-        message["Content-Language"] = language
         told["subject"] = _one_line(subject)
         message.set_content(self._part(language, kind, "txt", told))
         message.add_alternative(self._part(language, kind, "html", told), subtype="html")
+        message["Content-Language"] = language  # last: setting the content drops all that begin so
         return message
 
     def _language(self, person: Document) -> str:

@@ -56,6 +56,7 @@ def test_a_mail_speaks_its_reader_s_language_and_time(locale: str | None, subjec
     mail = COMPOSER.compose([row(locale=locale)], NOW)
 
     assert mail["Subject"] == subject
+    assert mail["Content-Language"] == ("de" if locale == "de_AT" else "en")
     assert due in body(mail, "plain")
     assert LINK in body(mail, "plain")
     assert f'href="{LINK}"' in body(mail, "html")
@@ -88,6 +89,19 @@ def test_a_kind_without_a_template_is_told_all_the_same() -> None:
 
     assert mail["Subject"] == "Look"
     assert "Look" in body(mail, "plain")
+
+
+@pytest.mark.parametrize(
+    ("offset", "subject"),
+    [
+        ("-PT30M", "Response is due 2026-03-03 10:00 (Europe/Berlin): WO-000007 Oil <b>leak</b>"),
+        ("PT0S", "Response is late: WO-000007 Oil <b>leak</b>"),
+    ],
+)
+def test_a_warning_ahead_of_a_deadline_does_not_say_that_it_is_late(offset: str, subject: str) -> None:
+    params = {"clock": "response", "offset": offset, "deadline": "2026-03-03T09:00:00Z"}
+
+    assert COMPOSER.compose([row("sla_response") | {"params": params}], NOW)["Subject"] == subject
 
 
 def test_a_digest_lists_what_fits_and_counts_the_rest() -> None:
