@@ -44,7 +44,7 @@ env-sample: install ## Writes .env.sample from the settings table
 	@./millwright settings --format env > .env.sample.new && mv .env.sample.new .env.sample
 
 test: install ## Runs the tests on real servers (TEST_MONGO_URI and TEST_REDIS_URL point elsewhere)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 torture: install ## Runs the long fault tests: killed workers, an emptied Valkey, two schedulers
 	@$(BIN)/python -m pytest -m torture $(ARGS)

@@ -14,7 +14,7 @@ from domain.plan import by_meter, meters
 from domain.plan.generate import with_lane
 from domain.plan.model import OpenOrder, Override, Plan, Progress, Quarantine, State, Upcoming, shard_of
 from domain.plan.rules import Rules, check_rules
-from domain.plan.schedule import LOOK_AHEAD, scheduled
+from domain.plan.schedule import LOOK_AHEAD, has_more, scheduled
 from domain.plan.unfold import Occurrence, unfold
 from domain.recurrence.times import occurrences
 from domain.working_calendar import Calendar
@@ -36,7 +36,7 @@ def begun(id: str, rules: Rules, calendar: Calendar | None, *, at: datetime, now
 
 def _to_come(plan: Plan, calendar: Calendar | None, now: datetime) -> Plan:
     after = scheduled(plan, calendar, now=now)
-    if after.state == "ended":
+    if after.state == "ended" or not has_more(after, now=now):
         raise Rejected("nothing_to_come", "no occurrence of it lies ahead", path="trigger")
     return after
 

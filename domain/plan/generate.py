@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 
 import msgspec
 from msgspec.structs import replace
@@ -192,7 +192,7 @@ def _due(
 ) -> Iterator[tuple[Occurrence, Occurrence | None]]:
     """What is to be dealt with now, each with the one behind it that is not left out.
 
-    Left-out ones count with the first after them that is due: until then they may still change.
+    Left-out ones are dealt with in their own time, or with one behind them that is due sooner.
     """
     left_out: list[Occurrence] = []
     kept: Occurrence | None = None
@@ -202,12 +202,15 @@ def _due(
             continue
         if kept is not None:
             yield kept, found
+            kept = None
         if found.generate_at > look.now:
-            return
+            break
         yield from ((skipped, None) for skipped in left_out)
         left_out, kept = [], found
     if kept is not None:
         yield kept, None
+    for skipped in takewhile(lambda one: one.generate_at <= look.now, left_out):
+        yield skipped, None
 
 
 def _missed(rules: Rules, found: Occurrence, follower: Occurrence | None, now: datetime) -> Skip | None:

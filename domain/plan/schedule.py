@@ -24,13 +24,13 @@ def scheduled(plan: Plan, calendar: Calendar | None, *, now: datetime) -> Plan:
     """
     names = plan.rules.lanes
     lanes = tuple(_with_next(plan, calendar, plan.lane(name)) for name in names)
-    coming = [one for one in lanes if one.generate_at is not None and one.next_due_at is not None]
-    state = plan.state
-    waits = any(one.waiting_for for one in lanes) or by_meter.lives(plan, now)
-    if state == "active" and (by_meter.is_over(plan) or not (coming or waits)):
-        state = "ended"
+    coming = [one for one in lanes if one.next_due_at is not None]
     first = min(coming, key=lambda one: (one.next_due_at, one.lane), default=None)
-    looked_at = min((one.generate_at for one in coming if one.generate_at is not None), default=None)
+    looked_at = min((one.generate_at for one in lanes if one.generate_at is not None), default=None)
+    waits = any(one.waiting_for for one in lanes) or by_meter.lives(plan, now)
+    state = plan.state
+    if state == "active" and (by_meter.is_over(plan) or not (looked_at or waits)):
+        state = "ended"
     if by_meter.due(replace(plan, lanes=lanes)) is not None:
         looked_at = now
     return replace(
@@ -45,17 +45,27 @@ def scheduled(plan: Plan, calendar: Calendar | None, *, now: datetime) -> Plan:
     )
 
 
-def unseen(plan: Plan, calendar: Calendar | None, progress: Progress) -> Occurrence | None:
-    """The next occurrence of a lane that is not left out."""
-    ahead = islice(unfold(plan, calendar, progress), LOOK_AHEAD)
-    return next((one for one in ahead if one.skipped is None), None)
+def has_more(plan: Plan, *, now: datetime) -> bool:
+    """Whether an order may still come of it, and not only occurrences that are left out."""
+    if any(one.waiting_for or one.next_occurrence for one in plan.lanes):
+        return True
+    return by_meter.lives(plan, now)
 
 
 def _with_next(plan: Plan, calendar: Calendar | None, progress: Progress) -> Progress:
-    found = None if progress.waiting_for else unseen(plan, calendar, progress)
+    """Looked at for the sake of a left-out one too: why it was left out is on record from its time on."""
+    ahead = () if progress.waiting_for else islice(unfold(plan, calendar, progress), LOOK_AHEAD)
+    looked_at: list[datetime] = []
+    found: Occurrence | None = None
+    for one in ahead:
+        if not looked_at or one.skipped is None:
+            looked_at.append(one.generate_at)
+        if one.skipped is None:
+            found = one
+            break
     return replace(
         progress,
         next_occurrence=found.occurrence if found else None,
         next_due_at=found.due_at if found else None,
-        generate_at=found.generate_at if found else None,
+        generate_at=min(looked_at, default=None),
     )

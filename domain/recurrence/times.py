@@ -9,7 +9,8 @@ import msgspec
 
 from domain.errors import Rejected
 from domain.local_time import parse_local, zone
-from domain.recurrence.rule import check_rule, month_later, parts_of, rule_times
+from domain.recurrence.checks import check_rule
+from domain.recurrence.rule import month_later, parts_of, rule_times
 from domain.recurrence.trigger import Interval, Rrule, Timed
 
 _MONTHS = {"month": 1, "year": 12}

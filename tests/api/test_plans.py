@@ -95,7 +95,7 @@ async def test_what_the_preview_shows_is_what_is_opened(office: Office) -> None:
     id = await office.plan(pump, fan, skip_every=2)
     foreseen = (await office.read(f"plans/{id}/preview"))["occurrences"][:6]
 
-    for _ in range(2):
+    for _ in range(3):
         office.fall_due(id)
 
     orders = (await office.read("work-orders", plan_id=id))["items"]

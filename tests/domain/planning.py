@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from domain.plan.changes import begun, order_ended, order_reopened
+from domain.plan.changes import begun, order_ended, order_reopened, revised
 from domain.plan.generate import Generation, Opened, generate
 from domain.plan.model import OpenOrder, Plan, Skipped
 from domain.plan.rules import Rules
@@ -26,8 +26,8 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def every(count: int, unit: str, start: str, **more: Any) -> dict[str, Any]:
-    trigger = {"kind": "interval", "every": count, "unit": unit, "start_local": start, "time_zone": BERLIN}
+def every(step: int, unit: str, start: str, **more: Any) -> dict[str, Any]:
+    trigger = {"kind": "interval", "every": step, "unit": unit, "start_local": start, "time_zone": BERLIN}
     return trigger | more
 
 
@@ -93,13 +93,18 @@ class Life:
         raise AssertionError("a plan that is due for ever")
 
     def end(self, order: Opened, at: str, *, now: str | None = None) -> None:
-        """Completed or cancelled at that time, which the server may hear of later: a plan tells no difference."""
+        """Completed or cancelled at that time; the server may hear of it later."""
         self.plan = order_ended(
             self.plan, _open(order), self.calendar, at=utc(at), now=utc(now) if now else utc(at)
         )
 
     def reopen(self, order: Opened, at: str) -> None:
         self.plan = order_reopened(self.plan, _open(order), self.calendar, now=utc(at))
+
+    def revise(self, now: str, effective_from: str | None = None, **changes: Any) -> None:
+        """By other rules, as a person asks for them."""
+        patched = msgspec.convert(msgspec.to_builtins(self.plan.rules) | changes, Rules)
+        self.plan = revised(self.plan, patched, self.calendar, effective_from=effective_from, now=utc(now))
 
     def override_calendar(self, calendar: Calendar) -> None:
         self.calendar = replace(calendar, version=(self.calendar.version if self.calendar else 0) + 1)

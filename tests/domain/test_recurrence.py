@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from domain.errors import Rejected
 from domain.local_time import format_local, in_gap, parse_local, to_instant, to_local
-from domain.recurrence.rule import check_rule, rule_times
+from domain.recurrence.checks import check_rule
+from domain.recurrence.rule import rule_times
 from domain.recurrence.times import Nominal, check_trigger, following, occurrences
 from domain.recurrence.trigger import Interval, Rrule
-from tests.domain.rfc5545 import EXAMPLES
+from tests.domain.rfc5545 import EXAMPLES, NINE, WITHIN_A_DAY
 
 NEW_YORK = "America/New_York"
 BERLIN = "Europe/Berlin"
@@ -43,6 +44,15 @@ def test_the_examples_of_rfc_5545_come_out_as_they_stand_there(rule: str, start:
     assert [f"{one.local:%Y-%m-%d}" for one in found[: len(wanted)]] == wanted
     assert len(found) == len(wanted) + goes_on
     assert {one.local.hour for one in found} == {9}
+
+
+@pytest.mark.parametrize(("rule", "expected"), WITHIN_A_DAY, ids=[row[0] for row in WITHIN_A_DAY])
+def test_the_examples_of_rfc_5545_within_a_day_are_read_as_they_stand_there(
+    rule: str, expected: list[str]
+) -> None:
+    found = islice(rule_times(rule, parse_local(NINE), NEW_YORK, after=None), len(expected))
+
+    assert [f"{local:%Y-%m-%dT%H:%M}" for local in found] == [f"1997-09-02T{at}" for at in expected]
 
 
 def test_nine_in_the_morning_stays_nine_when_the_clocks_change() -> None:
