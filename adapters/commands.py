@@ -6,6 +6,7 @@ State words, and the shape of a fresh command and of its events. The unit of wor
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -49,15 +50,24 @@ KEYS_KEPT = timedelta(days=90)
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a command came from. `occurred_at` is the world's time of offline or imported work."""
+    """Where a command came from.
+
+    `occurred_at` is when it happened in the world, as the sender says (offline and imported work);
+    `effective_at` the same by the server's reckoning, where the sender's clock needed putting right.
+    """
 
     via: Via
     user_id: str | None = None
     request_id: str | None = None
     traceparent: str | None = None
     device_id: str | None = None
+    outbox: str | None = None
+    """Whose outbox it came from, `<user>/<device>`; kept by follow-ups, which are no news to that device."""
     lane_seq: int | None = None
     occurred_at: datetime | None = None
+    clock_offset_ms: int | None = None
+    effective_at: datetime | None = None
+    clock_suspect: bool = False
     parent: str | None = None
     depth: int = 0
     root: str | None = None
@@ -95,6 +105,8 @@ def fresh(
     accepted_at: datetime,
     queue: Queue = "interactive",
     base_version: int | None = None,
+    resolves: str | None = None,
+    needs: Sequence[str] = (),
 ) -> Document:
     """A command as it is inserted. `payload` is the JSON object as received, already validated."""
     document: Document = {
@@ -117,7 +129,17 @@ def fresh(
     }
     if base_version is not None:
         document["base_version"] = base_version
+    if resolves is not None:
+        document["resolves"] = resolves
+    if needs:
+        document["needs"] = list(needs)
     return document
+
+
+def effective_at(origin: Document, at: datetime) -> datetime:
+    """When it happened in the world, never later than `at`; that itself where nobody said otherwise."""
+    claimed: datetime = origin.get("effective_at") or origin.get("occurred_at") or at
+    return min(claimed, at)
 
 
 def event(
@@ -128,12 +150,13 @@ def event(
     at: datetime,
     version: int | None = None,
     paths: tuple[str, ...] = (),
+    was: Document | None = None,
     data: Document | None = None,
 ) -> Document:
     """One event of a command. `serial` counts on from the command's `events`, so an event is written once."""
     origin = command["origin"]
-    actor = {name: origin[name] for name in ("via", "user_id", "device_id") if name in origin}
-    return {
+    actor = {name: origin[name] for name in ("via", "user_id", "device_id", "outbox") if name in origin}
+    told: Document = {
         "_id": f"{command['_id']}:{serial}",
         "tenant_id": command["tenant_id"],
         "target": command["target"],
@@ -142,8 +165,11 @@ def event(
         "command_id": command["_id"],
         "root": origin.get("root", command["_id"]),
         "at": at,
-        "effective_at": min(origin.get("occurred_at", at), at),
+        "effective_at": effective_at(origin, at),
         "actor": actor,
         "paths": list(paths),
         "data": data or {},
     }
+    if was:
+        told["was"] = was
+    return told

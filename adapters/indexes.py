@@ -50,6 +50,22 @@ INDEXES: list[Index] = [
         },
     ),
     ("commands", [("tenant_id", 1), ("_id", -1)], {"name": "recent"}),
+    # What blocks a device's lane, what a person is to decide, what waits for something to exist: all rare.
+    (
+        "commands",
+        [("tenant_id", 1), ("target", 1), ("blocks", 1)],
+        {"name": "blocks", "partialFilterExpression": {"blocks": {"$exists": True}}},
+    ),
+    (
+        "commands",
+        [("tenant_id", 1), ("inbox", 1), ("_id", -1)],
+        {"name": "inbox", "partialFilterExpression": {"inbox": {"$exists": True}}},
+    ),
+    (
+        "commands",
+        [("waits_for", 1), ("_id", 1)],
+        {"name": "waits_for", "partialFilterExpression": {"waits_for": {"$exists": True}}},
+    ),
     # What became of the rows of an import, and how much of it is on its way.
     (
         "commands",
