@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 from bson.timestamp import Timestamp
@@ -32,8 +32,9 @@ RUNNABLE: tuple[State, ...] = ("accepted", "retrying")
 ACTIVE: tuple[State, ...] = (*RUNNABLE, "parked")
 FINAL: tuple[State, ...] = ("applied", "rejected", "conflict", "dead", "cancelled", "discarded", "superseded")
 
-Queue = Literal["interactive", "bulk", "time"]
-QUEUES: tuple[Queue, ...] = ("interactive", "bulk", "time")
+Queue = Literal["interactive", "offline", "bulk", "time"]
+QUEUES: tuple[Queue, ...] = ("interactive", "offline", "bulk", "time")
+"""Classes of work, in the order in which a worker that has both prefers them."""
 
 Via = Literal["api", "offline", "schedule", "import", "operator", "follow_up"]
 
@@ -93,8 +94,18 @@ def target_of(spec: Spec, entity_id: str) -> str:
     return f"{spec.kind}:{entity_id}"
 
 
+class Kind(Protocol):
+    """What a command document says of its type."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def schema_version(self) -> int: ...
+
+
 def fresh(
-    spec: Spec,
+    spec: Kind,
     *,
     id: str,
     tenant_id: str,
@@ -134,6 +145,22 @@ def fresh(
     if needs:
         document["needs"] = list(needs)
     return document
+
+
+def ended(
+    document: Document, state: State, *, error: Document | None, at: datetime, keys_kept: timedelta
+) -> Document:
+    """A fresh command that is final from the start: settled where it came in. It has one event."""
+    entry: Document = {"state": state, "at": at} | ({"code": error["code"]} if error else {})
+    waiting = ("active", "next_at", "hint_at")
+    final = {name: value for name, value in document.items() if name not in waiting} | {
+        "state": state,
+        "finished_at": at,
+        "purge_at": at + keys_kept,
+        "history": [entry],
+        "events": 1,
+    }
+    return final | ({"error": error} if error else {})
 
 
 def effective_at(origin: Document, at: datetime) -> datetime:

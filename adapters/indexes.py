@@ -72,6 +72,7 @@ INDEXES: list[Index] = [
         [("tenant_id", 1), ("import.id", 1), ("state", 1), ("import.line", 1)],
         {"name": "of_import", "partialFilterExpression": {"import.id": {"$exists": True}}},
     ),
+    ("replays", [("purge_at", 1)], {"name": "over", "expireAfterSeconds": 0}),
     ("imports", [("tenant_id", 1), ("_id", -1)], {"name": "recent"}),
     ("imports", [("active", 1), ("_id", 1)], {"name": "open", "partialFilterExpression": ACTIVE}),
     ("import_reports", [("tenant_id", 1), ("import_id", 1), ("line", 1)], {"name": "of_import"}),

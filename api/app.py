@@ -28,6 +28,7 @@ from api import (
     deliveries,
     health,
     imports,
+    offline,
     openapi,
     operator,
     problem,
@@ -155,6 +156,9 @@ class House:
             *ledgers.routes(reader, self.db),
             *more.routes(reader, self.db, now),
             *plans.routes(reader, self.db, now),
+            *offline.routes(
+                offline.Offline(self.db, self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
+            ),
             *deliveries.routes(deliveries.Deliveries(self.acts_db, self.identity, now=now, new_id=new_id)),
             *schedules.routes(
                 schedules.Schedules(self.acts_db, self.identity, table(), now=now, new_id=new_id)

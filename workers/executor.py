@@ -209,9 +209,9 @@ class Executor:
         snapshot.prefetch(self._wanted(commands))
         snapshot.prefetch(self._referred(commands, snapshot))
         snapshot.prefetch_actors(_speakers(commands))
-        offline = [command for command in commands if "outbox" in command["origin"]]
-        if offline:
-            snapshot.prefetch_blockers({(command["tenant_id"], command["target"]) for command in offline})
+        in_lanes = [command for command in commands if "outbox" in command["origin"] or "resolves" in command]
+        if in_lanes:
+            snapshot.prefetch_blockers({(command["tenant_id"], command["target"]) for command in in_lanes})
         return snapshot
 
     def _wanted(self, commands: list[Document]) -> set[Ref]:

@@ -21,6 +21,8 @@ from workers.merging import Base, conflict, give_way
 from workers.overlay import Overlay
 from workers.snapshot import Snapshot
 
+OFFLINE = "offline.submit"
+
 Forced = Mapping[str, Exception]
 """Commands whose write the store refused, with the refusal: they are not run again, only judged."""
 
@@ -56,6 +58,7 @@ def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: F
             raise forced[command["_id"]]
         if parked := lanes.behind(command, spec, snapshot):
             return parked
+        lanes.must_be_open(command, snapshot)
         overlay = Overlay(snapshot, command, spec, _permitted(command, spec, snapshot))
         _handle(command, spec, snapshot, overlay)
         events, version = overlay.merge()
@@ -93,8 +96,10 @@ def _permitted(command: Document, spec: Spec, snapshot: Snapshot) -> Actor:
     actor = snapshot.actor(command)
     if actor is None:
         raise Rejected("actor_inactive", "the user who sent this is no longer active")
-    _must_be_allowed(actor, spec)
-    lanes.must_be_recent(command)
+    _must_be_allowed(actor, spec.permission)
+    if command["origin"]["via"] == "offline":
+        _must_be_allowed(actor, OFFLINE)
+        lanes.must_be_recent(command)
     return actor
 
 
@@ -103,7 +108,7 @@ def _vouched(command: Document, spec: Spec, snapshot: Snapshot) -> Actor:
     by = snapshot.user(command["tenant_id"], command["vouched_by"])
     if by is None:
         raise Rejected("actor_inactive", "the user who vouched for this is no longer active")
-    _must_be_allowed(by, spec)
+    _must_be_allowed(by, spec.permission)
     author = snapshot.actor(command)
     roles = author.roles if author else ()
     own = author.granted if author else frozenset[str]()
@@ -112,11 +117,9 @@ def _vouched(command: Document, spec: Spec, snapshot: Snapshot) -> Actor:
     )
 
 
-def _must_be_allowed(actor: Actor, spec: Spec) -> None:
-    if spec.permission and not actor.can(spec.permission):
-        raise Rejected(
-            "forbidden", f"this needs the permission {spec.permission}", permission=spec.permission
-        )
+def _must_be_allowed(actor: Actor, permission: str | None) -> None:
+    if permission and not actor.can(permission):
+        raise Rejected("forbidden", f"this needs the permission {permission}", permission=permission)
 
 
 def _payload(payload: Document, spec: Spec) -> Any:

@@ -39,10 +39,16 @@ def _is_before(blocker: Document, command: Document) -> bool:
     return seq is None or bool(blocker["origin"].get("lane_seq", 0) < seq)
 
 
+def must_be_open(command: Document, snapshot: Snapshot) -> None:
+    """Raises: Rejected: already_resolved, for a way out of a conflict that somebody has decided meanwhile."""
+    if "resolves" in command and not snapshot.is_blocker(command, command["resolves"]):
+        raise Rejected("already_resolved", "somebody has decided on this conflict before")
+
+
 def must_be_recent(command: Document) -> None:
     """Raises: Rejected: too_old, for what a device did so long ago that a person should look at it first."""
     happened = effective_at(command["origin"], command["accepted_at"])
-    if "outbox" in command["origin"] and is_too_old(happened, command["accepted_at"]):
+    if is_too_old(happened, command["accepted_at"]):
         raise Rejected("too_old", f"this happened on {happened:%Y-%m-%d}: {REVIEWED['too_old']}")
 
 

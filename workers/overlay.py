@@ -55,6 +55,8 @@ class Overlay:
         self._follow_ups: list[Document] = []
         self._guards: set[Ref] = set()
         self.warnings: list[Document] = []
+        if command["origin"].get("clock_suspect"):
+            self.warn("clock_suspect", "the device's clock is off by more than 2 minutes")
 
     # -- what a handler sees ------------------------------------------------------------------------------
 

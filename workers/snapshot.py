@@ -85,6 +85,11 @@ class Snapshot:
         mine = [blocker for blocker in found if blocker["blocks"] == outbox]
         return sorted(mine, key=lambda blocker: blocker["origin"].get("lane_seq", 0))
 
+    def is_blocker(self, command: Document, id: str) -> bool:
+        """Whether that one blocks a lane of this command's line."""
+        found = self._blockers.get((command["tenant_id"], command["target"]), ())
+        return any(blocker["_id"] == id for blocker in found)
+
     def note(self, line: Line, verdict: Verdict) -> None:
         """What a command of this batch came to, for those who come after it."""
         command = verdict.command
