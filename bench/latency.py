@@ -40,10 +40,16 @@ def _ours(ground: Ground, count: int) -> Sample:
         db = stack.enter_context(ground.database())
         stack.enter_context(apply.workers(ground, db, 1))
         port = stack.enter_context(ground.web("api", database=db))
-        connection = stack.enter_context(closing(socket.create_connection(("127.0.0.1", port))))
+        return _timed(stack.enter_context(client(port)), count)
+
+
+@contextmanager
+def client(port: int) -> Iterator[Callable[[], None]]:
+    """Creates an order at each call, which returns when it is there."""
+    with closing(socket.create_connection(("127.0.0.1", port))) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         bearer = token()
-        return _timed(lambda: _create(connection, bearer), count)
+        yield lambda: _create(connection, bearer)
 
 
 def _create(connection: socket.socket, bearer: str) -> None:
@@ -86,12 +92,17 @@ def _round_trip(broker: RedisBroker, client: Redis, db: Database[Document]) -> N
 
 def _timed(act: Callable[[], None], count: int) -> Sample:
     """The median of so many, in milliseconds; beside it the 99th percentile."""
+    parts = quantiles(taken(act, lambda done: done < count), n=100)
+    return Sample(parts[49], {"n": count, "p99": parts[98]})
+
+
+def taken(act: Callable[[], None], goes_on: Callable[[int], bool]) -> list[float]:
+    """How many milliseconds each took, for as long as it goes on after so many."""
     for _ in range(WARM_UP):
         act()
-    taken = []
-    for _ in range(count):
+    seen: list[float] = []
+    while goes_on(len(seen)):
         began = CLOCK.monotonic()
         act()
-        taken.append((CLOCK.monotonic() - began) * 1_000)
-    parts = quantiles(taken, n=100)
-    return Sample(parts[49], {"n": count, "p99": parts[98]})
+        seen.append((CLOCK.monotonic() - began) * 1_000)
+    return seen

@@ -106,6 +106,12 @@ def comment(order: str) -> Wanted:
     return "work_order.comment.add", {"work_order_id": order, "text": _NOTE}
 
 
+def target(life: Sequence[Wanted]) -> str:
+    """Of an order's commands, which begin with its create."""
+    _, payload = life[0]
+    return f"work_order:{payload['id']}"
+
+
 def life(order: str, length: int) -> list[Wanted]:
     """The first `length` commands of one order: created, started, then worked on in turn."""
     items = [new_id() for _ in range(ITEMS)]

@@ -20,6 +20,8 @@ Name = Literal[
     "plans_vs_bulk_insert",
     "plans_tick_growth",
     "plans_memory_mb",
+    "offline_vs_online",
+    "offline_backlog_p99",
 ]
 
 
@@ -95,6 +97,15 @@ RATIOS: tuple[Ratio, ...] = (
         least=round(1 / 1.3, 2),
     ),
     Ratio(name="plans_memory_mb", group="plans", ours="many_mb", rival="few_mb", unit="MB", ours_most=300),
+    Ratio(
+        name="offline_vs_online",
+        group="offline",
+        ours="replayed",
+        rival="posted",
+        unit="commands/s",
+        least=0.7,
+    ),
+    Ratio(name="offline_backlog_p99", group="offline", ours="idle", rival="crowded", unit="ms", least=0.5),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 
-from bench import accept, apply, growth, latency, plans
+from bench import accept, apply, growth, latency, offline, plans
 from bench.ground import Ground
 from bench.ratios import RATIOS, Name, Result, Sample, result
 from bench.sides import Side
@@ -19,6 +19,7 @@ GROUPS: Mapping[str, Group] = {
     "latency": latency.sides,
     "growth": growth.sides,
     "plans": plans.sides,
+    "offline": offline.sides,
 }
 
 Tell = Callable[[str], None]

@@ -24,6 +24,8 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     due_plans: int
     idle_plans: tuple[int, int]
     """Few and many; as many are due among them as a tenth of the few."""
+    returning: tuple[int, int]
+    """Devices that come back at once, and actions of each."""
 
 
 FULL = Sizes(
@@ -37,6 +39,7 @@ FULL = Sizes(
     hot_commands=3_000,
     due_plans=100_000,
     idle_plans=(10_000, 1_000_000),
+    returning=(100, 500),
 )
 QUICK = Sizes(
     requests=5_000,
@@ -49,6 +52,7 @@ QUICK = Sizes(
     hot_commands=1_000,
     due_plans=10_000,
     idle_plans=(5_000, 100_000),
+    returning=(50, 200),
 )
 TINY = Sizes(
     connections=4,
@@ -62,5 +66,6 @@ TINY = Sizes(
     hot_commands=12,
     due_plans=6,
     idle_plans=(20, 60),
+    returning=(4, 10),
 )
 """For the test that all of it works; its figures mean nothing."""

@@ -19,7 +19,9 @@ from tests.support.patience import eventually
 WORKER = ("-m", "workers")
 TRIAL_WORKER = ("-m", "tests.support.trial_worker", "catalogue")
 SCHEDULER = ("-m", "workers.scheduler")
+WEB = ("-m", "api")
 START_WITHIN_S = 30.0
+SECRET = "only for tests, and longer than 32 bytes"
 
 
 class Process:
@@ -73,16 +75,17 @@ class Processes:
             "MONGO_URI": mongo_uri,
             "REDIS_URL": redis_url,
             "BROKER_URL": "",
-            "JWT_SECRET": "only for tests, and longer than 32 bytes",
+            "JWT_SECRET": SECRET,
+            "RATE_LIMIT_MAX": "100000000",
             "DATA_DIR": str(directory),
             "METRICS_PORT": "0",
             "LOG_LEVEL": "INFO",
         }
 
-    def start(self, *argv: str) -> Process:
+    def start(self, *argv: str, **environment: str) -> Process:
         """Running, perhaps not ready."""
         log = self._directory / f"process-{len(self.started)}.log"
-        process = Process(argv, self._environment, log)
+        process = Process(argv, self._environment | environment, log)
         self.started.append(process)
         return process
 
