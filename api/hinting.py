@@ -18,6 +18,8 @@ CAPACITY = 20_000
 SILENCE = timedelta(seconds=1)
 """After a failure nothing is tried for this long, so that a dead Valkey costs one timeout a second."""
 
+LATELY = timedelta(seconds=1)
+
 Send = Callable[[str, Sequence[Line]], None]
 
 
@@ -34,6 +36,7 @@ class HintSender:
         self._waiting: dict[str, dict[Line, None]] = {}
         self._count = 0
         self._silent_until = 0.0
+        self._last: dict[str, float] = {}
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "hints")
         self.sender = Supervised("hints", self._send_for_ever)
@@ -48,6 +51,7 @@ class HintSender:
 
     def hint(self, queue: str, line: Line) -> None:
         """Returns at once."""
+        self._last[queue] = self._monotonic()
         if self._count >= CAPACITY or self._monotonic() < self._silent_until:
             self._lost(1)
             return
@@ -56,6 +60,11 @@ class HintSender:
             lines[line] = None
             self._count += 1
             self._arrived.set()
+
+    def is_lately(self, queue: str) -> bool:
+        """Whether there was work of this class within a second."""
+        last = self._last.get(queue)
+        return last is not None and self._monotonic() - last < LATELY.total_seconds()
 
     async def _send_for_ever(self) -> None:
         while True:

@@ -99,8 +99,12 @@ class WorkerProcess:
         stop_fetching = StopFetching(self._stop_fetching)
         self.broker: HintBroker = hints.broker(broker_url, [stop_fetching], timeout=SOCKET_TIMEOUT)
         dramatiq.actor(actor_name=hints.ACTOR, queue_name=QUEUES[0], broker=self.broker)(self._drain)
-        self._dramatiq = dramatiq.Worker(self.broker, queues=set(queues), worker_threads=threads)
-        # What one process holds back, another cannot start: no more than its threads can run.
+        # A thread waits for the lines of its hint: so many for each class, or a backlog of one would leave
+        # none to another.
+        self._dramatiq = dramatiq.Worker(
+            self.broker, queues=set(queues), worker_threads=threads * len(queues)
+        )
+        # What one process holds back, another cannot start: no more of a class than its threads can run.
         self._dramatiq.queue_prefetch = threads
         self.importer = Importer(
             mongo[database],

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import msgspec
 from loguru import logger
@@ -16,8 +17,16 @@ from adapters.mongo import Unavailable
 from workers.executor import Drained, Executor
 
 LINES_PER_BATCH = 128
+LINES_BESIDE = 8
+"""Of a batch that nobody waits for, while somebody is online: who comes next waits for no more."""
+
+ONLINE = timedelta(seconds=1)
+"""After a hint of interactive work somebody counts as being online."""
+
 MEMORY = 0.1
 """Weight of the latest batch in a slot's mean pace."""
+
+INTERACTIVE = QUEUES[0]
 
 Report = Callable[[str, Drained, float], None]
 """Called after each batch: queue, what was done, seconds taken."""
@@ -30,7 +39,11 @@ class _Ticket(msgspec.Struct, eq=False):
 
 
 class Pool:
-    """Lines wait here, interactive ones first. A line is never in two slots at once."""
+    """Lines wait here, interactive ones first. A line is never in two slots at once.
+
+    While somebody is online, the other classes leave a slot free, take small batches, and rest after each for
+    as long as it took: a crowd that comes back must not be felt by who is there.
+    """
 
     def __init__(
         self, executors: Sequence[Executor], *, report: Report, monotonic: Callable[[], float]
@@ -45,18 +58,23 @@ class Pool:
         self._running: set[Line] = set()
         self._started: dict[Executor, float] = {}
         self._closing = False
+        self._online_until = self._rests_until = monotonic()
         self._mean: float | None = None
 
     def drain(self, queue: str, lines: Sequence[Line]) -> None:
         """Returns when all these lines have had a turn, here or in another thread's batch."""
         ticket = _Ticket(set(lines))
         with self._changed:
+            if queue == INTERACTIVE:
+                self._online_until = self._monotonic() + ONLINE.total_seconds()
             self._add(queue, lines, ticket)
             while True:
+                # Asked first: a rest that ends between the two questions must not be waited for without end.
+                rest = self._rest()
                 if (ticket.lines or not self._closing) and self._can_lead():
                     self._lead()
                 elif ticket.lines:
-                    self._changed.wait()
+                    self._changed.wait(rest)
                 else:
                     return
 
@@ -90,17 +108,26 @@ class Pool:
     def _can_lead(self) -> bool:
         return bool(self._free) and any(self._takeable(queue) for queue in QUEUES)
 
+    def _rest(self) -> float | None:
+        """Seconds until the other classes go on; None: nobody's rest is what they wait for."""
+        now = self._monotonic()
+        return self._rests_until - now if now < self._rests_until else None
+
     def _takeable(self, queue: str) -> list[Line]:
-        rows = self._waiting[queue]
+        rows, most = self._waiting[queue], LINES_PER_BATCH
+        if queue != INTERACTIVE and self._monotonic() < self._online_until:
+            if self._rest() or (len(self._free) == 1 and self._running):
+                return []
+            most = LINES_BESIDE
         if not self._running:
-            return list(rows)[:LINES_PER_BATCH]
-        return [line for line in rows if line not in self._running][:LINES_PER_BATCH]
+            return list(rows)[:most]
+        return [line for line in rows if line not in self._running][:most]
 
     def _lead(self) -> None:
         """Run one batch in a free slot; the lock is released meanwhile."""
+        queue, lines = next((queue, lines) for queue in QUEUES if (lines := self._takeable(queue)))
+        taken = {line: self._waiting[queue].pop(line) for line in lines}
         executor = self._free.pop()
-        queue = next(queue for queue in QUEUES if self._takeable(queue))
-        taken = {line: self._waiting[queue].pop(line) for line in self._takeable(queue)}
         self._running |= taken.keys()
         self._started[executor] = self._monotonic()
         self._changed.release()
@@ -109,7 +136,9 @@ class Pool:
             drained = self._run(executor, queue, list(taken))
         finally:
             self._changed.acquire()
-            del self._started[executor]
+            began, now = self._started.pop(executor), self._monotonic()
+            if queue != INTERACTIVE and now < self._online_until:
+                self._rests_until = now + (now - began)
             self._running -= taken.keys()
             self._free.append(executor)
             for line, tickets in taken.items():

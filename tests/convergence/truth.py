@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from itertools import groupby
 from typing import Any
 
 from pymongo.database import Database
@@ -83,23 +82,35 @@ class Truth:
             assert seqs == sorted(seqs), f"{lane} took effect as {seqs}"
 
     def check_orders(self) -> None:
-        """Each order is what its applied commands make of it, one after another as they were accepted."""
+        """Each order is what its applied commands make of it, each once.
+
+        Of one device they take effect as they were accepted. Between devices the store decides: what comes in
+        by a transaction has its place in line before others can see it.
+        """
+        by_id = {command["_id"]: command for command in self.commands if command["state"] == "applied"}
+        place = {id: number for number, id in enumerate(by_id)}
+        effects: dict[str, list[Document]] = defaultdict(list)
         lines: dict[str, list[Document]] = defaultdict(list)
-        for command in self.commands:
-            if command["state"] == "applied":
-                lines[command["target"]].append(command)
-        told: dict[str, list[str]] = defaultdict(list)
         for event in self.events:
-            told[event["target"]].append(event["command_id"])
+            line = effects[event["target"]]
+            if not line or line[-1]["_id"] != event["command_id"]:
+                line.append(by_id[event["command_id"]])
+        for command in by_id.values():
+            lines[command["target"]].append(command)
         for order in self.db.work_orders.find({"tenant_id": self.tenant_id}):
             target = f"work_order:{order['id']}"
-            effects = [id for id, _ in groupby(told[target])]
-            with_effect = [command["_id"] for command in lines[target] if command["_id"] in set(effects)]
-            assert effects == with_effect, "each effect once, in the order of acceptance"
-            _check_books(self.db, order, lines[target])
+            ids = [command["_id"] for command in effects[target]]
+            assert len(ids) == len(set(ids)), "each effect once"
+            lanes: dict[str, list[int]] = defaultdict(list)
+            for command in effects[target]:
+                lanes[command["origin"].get("outbox", "")].append(place[command["_id"]])
+            assert all(seqs == sorted(seqs) for outbox, seqs in lanes.items() if outbox)
+            _check_books(self.db, order, effects[target], lines[target])
 
 
-def _check_books(db: Database[Any], order: Document, applied: Sequence[Document]) -> None:
+def _check_books(
+    db: Database[Any], order: Document, effects: Sequence[Document], applied: Sequence[Document]
+) -> None:
     rows = list(db.entries.find({"tenant_id": order["tenant_id"], "target": f"work_order:{order['id']}"}))
     minutes = _said(applied, "work_order.labor.log", "minutes")
     assert sorted(row["minutes"] for row in rows if row["kind"] == "labor") == sorted(minutes)
@@ -109,11 +120,11 @@ def _check_books(db: Database[Any], order: Document, applied: Sequence[Document]
     assert order["comment_count"] == len(texts)
     used = [Decimal(number) for number in _said(applied, "work_order.parts.consume", "quantity")]
     assert sorted(row["quantity"] for row in rows if row["kind"] == "part") == sorted(used)
-    titles = _said(applied, "work_order.create", "title") + _said(applied, "work_order.update", "title")
+    titles = _said(effects, "work_order.create", "title") + _said(effects, "work_order.update", "title")
     assert order["title"] == titles[-1]
     answers = {
         command["payload"]["item_id"]: command["payload"]["value"]
-        for command in applied
+        for command in effects
         if command["type"] == "work_order.checklist.answer"
     }
     assert {
