@@ -28,6 +28,7 @@ from api import (
     deliveries,
     health,
     imports,
+    inbox,
     offline,
     openapi,
     operator,
@@ -158,6 +159,19 @@ class House:
             *plans.routes(reader, self.db, now),
             *offline.routes(
                 offline.Offline(self.db, self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
+            ),
+            *inbox.routes(
+                inbox.Inbox(
+                    self.db,
+                    self.acts_db,
+                    self.identity,
+                    self.intake,
+                    self.hints,
+                    self.catalogue,
+                    keys_kept=kept,
+                    now=now,
+                    new_id=new_id,
+                )
             ),
             *deliveries.routes(deliveries.Deliveries(self.acts_db, self.identity, now=now, new_id=new_id)),
             *schedules.routes(

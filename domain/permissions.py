@@ -94,6 +94,15 @@ TENANT_ROLES = frozenset(ROLES) - {"platform"}
 """Built-in roles that a tenant may give to its users."""
 
 
+LEAVES: Mapping[str, str] = {"workorders.execute": "workorders.write"}
+"""Who plans work may vouch for work that was done, without doing any."""
+
+
+def leave_for(permission: str) -> str:
+    """What somebody needs to vouch for what another did with this permission: the same, but for LEAVES."""
+    return LEAVES.get(permission, permission)
+
+
 def granted(roles: Iterable[str], table: Mapping[str, Collection[str]] = ROLES) -> frozenset[str]:
     """All that the roles grant together, wildcards kept; a role the table does not know grants nothing.
 

@@ -14,6 +14,7 @@ from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome
 from adapters.verdicts import Verdict, is_ending
 from domain.actor import Actor
 from domain.errors import Missing, Rejected
+from domain.permissions import leave_for
 from tasks.command import Spec
 from workers import lanes
 from workers.fate import APPLIED, Fate, Newer, fate_of
@@ -108,7 +109,7 @@ def _vouched(command: Document, spec: Spec, snapshot: Snapshot) -> Actor:
     by = snapshot.user(command["tenant_id"], command["vouched_by"])
     if by is None:
         raise Rejected("actor_inactive", "the user who vouched for this is no longer active")
-    _must_be_allowed(by, spec.permission)
+    _must_be_allowed(by, leave_for(spec.permission) if spec.permission else None)
     author = snapshot.actor(command)
     roles = author.roles if author else ()
     own = author.granted if author else frozenset[str]()
