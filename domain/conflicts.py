@@ -6,7 +6,7 @@
 | sets what is so already, or what nobody else has touched | goes on, field by field |
 | sets what the office decides (`SERVER_WINS`), from a device | the office's value stays, with a warning |
 | says when work really began or ended, or signs, from a device | the device's own time and signature count |
-| moves the state, from a device | the table of transitions decides; a refusal on a moved state is a conflict |
+| moves the state, from a device | its table decides; refused on a moved state, it is a conflict |
 | sets a field that somebody else has set otherwise | is a conflict, and a person decides |
 
 What a device sent is never a conflict with what the same device sent before. Sources: the field rules of
