@@ -96,7 +96,10 @@ def fresh(
     queue: Queue = "interactive",
     base_version: int | None = None,
 ) -> Document:
-    """A command as it is inserted. `payload` is the JSON object as received, already validated."""
+    """A command as it is inserted. `payload` is the JSON object as received, already validated.
+
+    `needs`: the blobs that it names, which are kept for its sake until it has ended.
+    """
     document: Document = {
         "_id": id,
         "tenant_id": tenant_id,
@@ -117,6 +120,8 @@ def fresh(
     }
     if base_version is not None:
         document["base_version"] = base_version
+    if needs := spec.blobs(payload):
+        document["needs"] = needs
     return document
 
 
