@@ -23,7 +23,7 @@ from adapters.settings import Settings
 from adapters.telemetry import Metrics
 from locks.keeper import Keeper
 from locks.lease import Lease, Leases, Unreachable
-from workers import gauges, primary, purge, reaper, schedules
+from workers import gauges, primary, purge, reaper, schedules, sweep
 from workers.duties import Duty, Performance
 from workers.epoch import Epoch
 from workers.probes import Probes
@@ -157,6 +157,17 @@ def purge_duty(db: Database[Any], keys_kept: timedelta) -> Duty:
     return Duty("purge", tick)
 
 
+def sweep_duty(db: Database[Any], metrics: Metrics) -> Duty:
+    def tick() -> timedelta:
+        swept = sweep.sweep(db)
+        for why, count in swept.deleted.items():
+            metrics.blobs_swept.labels(why).inc(count)
+            logger.info("swept", blobs=count, why=why)
+        return timedelta() if swept.more else sweep.EVERY
+
+    return Duty("sweep", tick)
+
+
 def schedule_duty(runner: Runner) -> Duty:
     def tick() -> timedelta:
         runner.tick()
@@ -181,6 +192,7 @@ def terms(client: MongoClient[Any], told: Settings, metrics: Metrics) -> Term:
             reaper_duty(Reaper(client, told.database, broker, metrics)),
             gauges_duty(client, told.database, metrics),
             purge_duty(client[told.database], told.idempotency_ttl),
+            sweep_duty(client[told.database], metrics),
             feed_duty(WebhookFeed(client[told.database], lease, monotonic=SystemClock().monotonic)),
             *map(schedule_duty, runners),
         )
