@@ -103,6 +103,8 @@ class Kind(Protocol):
     @property
     def schema_version(self) -> int: ...
 
+    def blobs(self, payload: Any) -> list[str]: ...
+
 
 def fresh(
     spec: Kind,
@@ -119,7 +121,10 @@ def fresh(
     resolves: str | None = None,
     needs: Sequence[str] = (),
 ) -> Document:
-    """A command as it is inserted. `payload` is the JSON object as received, already validated."""
+    """A command as it is inserted. `payload` is the JSON object as received, already validated.
+
+    `needs`: the blobs that it names, which are kept for its sake until it has ended.
+    """
     document: Document = {
         "_id": id,
         "tenant_id": tenant_id,
@@ -142,8 +147,8 @@ def fresh(
         document["base_version"] = base_version
     if resolves is not None:
         document["resolves"] = resolves
-    if needs:
-        document["needs"] = list(needs)
+    if named := sorted({*needs, *spec.blobs(payload)}):
+        document["needs"] = named
     return document
 
 

@@ -162,6 +162,44 @@ INDEXES: list[Index] = [
     # All that listen now, whatever their tenant: the feed asks again and again.
     ("webhooks", [("active", 1), ("_id", 1)], {"name": "active", "partialFilterExpression": ACTIVE}),
     ("webhooks", [("tenant_id", 1), ("_id", -1)], {"name": "recent"}),
+    # Blobs: the unique one decides which of two uploads of the same bytes becomes the blob.
+    (
+        "blobs.files",
+        [("tenant_id", 1), ("sha256", 1)],
+        {
+            "name": "content",
+            "unique": True,
+            "partialFilterExpression": {"state": {"$in": ["kept", "condemned"]}},
+        },
+    ),
+    ("blobs.files", [("look_at", 1), ("_id", 1)], {"name": "looks"}),
+    ("blobs.chunks", [("files_id", 1), ("n", 1)], {"name": "of_file", "unique": True}),
+    # Who names a blob. All but those of `commands` hold strings only: an empty field is no name.
+    (
+        "commands",
+        [("tenant_id", 1), ("needs", 1)],
+        {"name": "needs", "partialFilterExpression": {"needs": {"$exists": True}}},
+    ),
+    (
+        "entries",
+        [("tenant_id", 1), ("sha256", 1)],
+        {"name": "file", "partialFilterExpression": {"sha256": {"$gt": ""}}},
+    ),
+    (
+        "entries",
+        [("tenant_id", 1), ("image_sha256", 1)],
+        {"name": "image", "partialFilterExpression": {"image_sha256": {"$gt": ""}}},
+    ),
+    (
+        "work_orders",
+        [("tenant_id", 1), ("checklist.evidence_sha256", 1)],
+        {"name": "evidence", "partialFilterExpression": {"checklist.evidence_sha256": {"$gt": ""}}},
+    ),
+    (
+        "requests",
+        [("tenant_id", 1), ("attachments.sha256", 1)],
+        {"name": "files", "partialFilterExpression": {"attachments.sha256": {"$gt": ""}}},
+    ),
     ("operator_actions", [("tenant_id", 1), ("subject", 1)], {"name": "of_subject"}),
     ("users", [("tenant_id", 1), ("_id", 1)], {"name": "of_tenant"}),
 ]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from pymongo.uri_parser import parse_uri
 
 from adapters import dotenv, guard, parsers
+from adapters.commands import KEYS_KEPT
 from adapters.parsers import duration, milliseconds, one_of, origins, text, url, whole, yes_or_no
 
 T = TypeVar("T")
@@ -24,7 +25,8 @@ DATABASE = "millwright"
 EMBEDDED = "embedded"
 EMBEDDED_FILE = "embedded.json"
 JWT_FILE = "jwt-secret"
-NINETY_DAYS_MS = 90 * 24 * 3600 * 1000
+KEYS_KEPT_MS = KEYS_KEPT // MILLISECOND
+KEYS_KEPT_WHY = f"{KEYS_KEPT.days} days: a device may repeat what it sent that late, and it would count twice"
 YEAR_S = 365 * 24 * 3600
 
 
@@ -116,7 +118,7 @@ class Settings:
 
     rate_limit_window: timedelta = setting("RATE_LIMIT_WINDOW_MS", "900000", milliseconds(), "window of the rate limit", group="Limits" )
     rate_limit_max: int = setting("RATE_LIMIT_MAX", "100", whole(1, 100_000_000), "requests per window and caller" )
-    idempotency_ttl: timedelta = setting("IDEMPOTENCY_TTL_MS", str(NINETY_DAYS_MS), milliseconds(NINETY_DAYS_MS), "how long an idempotency key is remembered after its command ended; an offline device may be that late")
+    idempotency_ttl: timedelta = setting("IDEMPOTENCY_TTL_MS", str(KEYS_KEPT_MS), milliseconds(KEYS_KEPT_MS, why=KEYS_KEPT_WHY), "how long an idempotency key is remembered after its command ended; an offline device may be that late")
     job_lock_ttl: timedelta = setting("JOB_LOCK_TTL_MS", "600000", milliseconds(1000), "lease of a job")
     pm_scheduler_lock_ttl: timedelta = setting("PM_SCHEDULER_LOCK_TTL_MS", "600000", milliseconds(1000), "lease of the preventive maintenance schedule")
     reminder_job_lock_ttl: timedelta = setting("REMINDER_JOB_LOCK_TTL_MS", "600000", milliseconds(1000), "lease of the reminder schedule" )

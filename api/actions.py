@@ -66,6 +66,10 @@ class _Verb(msgspec.Struct, frozen=True):
     type: str
     schema_version: int = 1
 
+    def blobs(self, payload: Any) -> list[str]:  # noqa: ARG002 - as a command's spec is asked
+        """None: the verb is about an action, not about files."""
+        return []
+
 
 _header = msgspec.json.Decoder(Header)
 _action = msgspec.json.Decoder(Action)

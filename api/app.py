@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from adapters import hints, mongo
 from adapters import settings as configuration
+from adapters.blobs import Blobs
 from adapters.clock import Clock, SystemClock
 from adapters.ids import Ids
 from adapters.intake import Intake
@@ -24,6 +25,7 @@ from adapters.settings import DATABASE, Settings
 from adapters.telemetry import Metrics
 from adapters.tokens import Tokens
 from api import (
+    blobs,
     commands,
     deliveries,
     health,
@@ -50,11 +52,12 @@ from tasks.catalogue import catalogue as all_commands
 VERSION = "0.1.0"
 
 HEADERS_IN = (
-    "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer", "traceparent",
-    "x-request-id",
+    "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer", "range",
+    "traceparent", "x-request-id",
 )  # fmt: skip
 HEADERS_OUT = (
-    "etag", "location", "idempotent-replayed", "preference-applied", "retry-after", "x-request-id",
+    "accept-ranges", "content-range", "etag", "location", "idempotent-replayed", "preference-applied",
+    "retry-after", "x-request-id",
 )  # fmt: skip
 
 
@@ -75,7 +78,9 @@ def create_app(
         openapi_config=openapi.config(VERSION),
         exception_handlers={Exception: problem.handle},
         cors_config=_cors(house.settings),
-        compression_config=CompressionConfig(backend="gzip", minimum_size=1_000, exclude=["^/api/commands/"]),
+        compression_config=CompressionConfig(
+            backend="gzip", minimum_size=1_000, exclude=["^/api/commands/", "^/api/blobs/"]
+        ),
         logging_config=None,
     )
     app.state.house = house
@@ -180,6 +185,7 @@ class House:
             *operator.routes(
                 operator.Operators(self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
             ),
+            *blobs.routes(blobs.BlobStore(Blobs(self.db, new_id=self.new_id), self.identity, self.catalogue)),
             *imports.routes(imports.Imports(self.acts_db, self.identity, now=now, new_id=new_id)),
             *health.routes(
                 health.Health(

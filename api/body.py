@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -39,11 +40,16 @@ def check_media_type(headers: Headers) -> None:
 
 
 async def read(headers: Headers, receive: Receive) -> bytes:
-    """The whole body, at most MAX_BYTES whatever its length claims. Raises: Problem 413, 400."""
+    """The whole body, at most MAX_BYTES. Raises: Problem 413, 400."""
+    chunks = [chunk async for chunk in pieces(headers, receive)]
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def pieces(headers: Headers, receive: Receive, *, most: int = MAX_BYTES) -> AsyncIterator[bytes]:
+    """The body as it comes, at most so many bytes whatever its length claims. Raises: Problem 413, 400."""
     announced = headers.get(b"content-length", b"0")
-    if announced.isdigit() and int(announced) > MAX_BYTES:
-        raise _too_large()
-    chunks: list[bytes] = []
+    if announced.isdigit() and int(announced) > most:
+        raise _too_large(most)
     size = 0
     while True:
         message = await receive()
@@ -51,15 +57,15 @@ async def read(headers: Headers, receive: Receive) -> bytes:
             raise Gone
         chunk = message["body"]
         size += len(chunk)
-        if size > MAX_BYTES:
-            raise _too_large()
-        chunks.append(chunk)
+        if size > most:
+            raise _too_large(most)
+        yield chunk
         if not message["more_body"]:
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            return
 
 
-def _too_large() -> Problem:
-    fault = Fault("", "too_large", f"a body has at most {MAX_BYTES} bytes")
+def _too_large(most: int) -> Problem:
+    fault = Fault("", "too_large", f"a body has at most {most} bytes here")
     return Problem(413, "payload_too_large", fault.message, faults=[fault])
 
 

@@ -134,24 +134,35 @@ def operation(
     parameters: Sequence[Parameter] = (),
     request: Json | None = None,
     request_required: bool = True,
+    request_types: Sequence[str] = ("application/json",),
     responses: Mapping[str, tuple[str, Json]] | None = None,
+    response_types: Sequence[str] = ("application/json",),
 ) -> type[Operation]:
-    """An operation class that adds what the handler reads by itself. `responses` by status: said, schema."""
+    """An operation class that adds what the handler reads by itself. `responses` by status: said, schema.
+
+    `request_types`, `response_types`: media types of the body, and of an answer that is no problem.
+    """
 
     @dataclass
     class Described(Operation):
         def __post_init__(self) -> None:
             self.parameters = [*(self.parameters or []), *parameters] or None
             if request is not None:
-                self.request_body = Body(content=content(request), required=request_required)
+                self.request_body = Body(content=_contents(request, request_types), required=request_required)
             if responses is not None:
                 self.responses = {
-                    status: OpenAPIResponse(description=said, content=content(schema, _media_type(status)))
+                    status: OpenAPIResponse(
+                        description=said,
+                        content=_contents(schema, response_types if status[0] == "2" else PROBLEM_TYPES),
+                    )
                     for status, (said, schema) in responses.items()
                 }
 
     return Described
 
 
-def _media_type(status: str) -> str:
-    return "application/json" if status.startswith("2") else "application/problem+json"
+PROBLEM_TYPES = ("application/problem+json",)
+
+
+def _contents(schema: Json, media_types: Sequence[str]) -> dict[str, OpenAPIMediaType]:
+    return {name: medium for one in media_types for name, medium in content(schema, one).items()}

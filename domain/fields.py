@@ -24,7 +24,11 @@ Note = Annotated[str, Meta(max_length=2_000, pattern=_FREE)]
 Text = Annotated[str, Meta(min_length=1, max_length=10_000, pattern=_FILLED, description="not blank")]
 Description = Annotated[str, Meta(max_length=20_000, pattern=_FREE)]
 
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + _END, description="lower-case hex SHA-256")]
+Sha256 = Annotated[
+    str, Meta(pattern=r"^[0-9a-f]{64}" + _END, description="lower-case hex SHA-256", extra={"blob": True})
+]
+"""A blob's name. A command whose payload holds one keeps that blob (`tasks.command.Spec.blobs`)."""
+
 MediaType = Annotated[str, Meta(max_length=127, pattern=r"^[a-z0-9.+-]{1,63}/[a-z0-9.+-]{1,63}" + _END)]
 FileSize = Annotated[int, Meta(ge=0, le=5_000_000_000, description="bytes")]
 Minutes = Annotated[int, Meta(ge=1, le=1_440)]

@@ -5,7 +5,7 @@
 | nothing | `applied` | goes on |
 | `Rejected` | `rejected`, never retried | goes on |
 | `Conflict` | `conflict` | goes on |
-| `Rejected` of a device's work, for a reason of `domain.conflicts.REVIEWED` | `parked` for a review | passes it |
+| `Rejected` for one of `REVIEWED`, of work done offline | `parked` for a review | passes it |
 | `Missing`, and its create is on the way | unchanged, `after` the create | waits |
 | `Missing`, and its create is dead | `parked` | passes it |
 | `Missing`, named by a device, and no create is known | `parked` until it has come | passes it |

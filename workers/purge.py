@@ -1,7 +1,8 @@
 """Old commands go: those that ended so long ago that no device can repeat their key any more.
 
+What is active stays however old it is, and a dead command until somebody decides: it has no `purge_at`.
 Ids are ordered by time, so the oldest are found without an index of their own: each index on `commands` makes
-every verdict dearer. A dead command has no `purge_at` until somebody decides on it.
+every verdict dearer.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ AT_ONCE = 1_000
 def purge(db: Database[Any], now: datetime, keys_kept: timedelta) -> int:
     """Delete at most AT_ONCE commands whose time is over, oldest first; returns how many went."""
     youngest = uuid7(now - keys_kept, bytes(10))
-    over = {"_id": {"$lt": youngest}, "purge_at": {"$lte": now}}
-    ids = [row["_id"] for row in db.commands.find(over, {"_id": 1}).sort("_id", 1).limit(AT_ONCE)]
+    over = {"purge_at": {"$lte": now}, "active": None}
+    oldest = db.commands.find({"_id": {"$lt": youngest}, **over}, {"_id": 1}).sort("_id", 1).limit(AT_ONCE)
+    ids = [row["_id"] for row in oldest]
     if not ids:
         return 0
-    return db.commands.delete_many({"_id": {"$in": ids}, "purge_at": {"$lte": now}}).deleted_count
+    return db.commands.delete_many({"_id": {"$in": ids}, **over}).deleted_count

@@ -23,7 +23,7 @@ from adapters.settings import Settings
 from adapters.telemetry import Metrics
 from locks.keeper import Keeper
 from locks.lease import Lease, Leases, Unreachable
-from workers import gauges, primary, purge, reaper, schedules
+from workers import gauges, primary, purge, reaper, schedules, sweep
 from workers.arrivals import EVERY as EVERY_ARRIVAL
 from workers.arrivals import Arrivals
 from workers.duties import Duty, Performance
@@ -167,6 +167,17 @@ def arrivals_duty(arrivals: Arrivals) -> Duty:
     return Duty("arrivals", tick)
 
 
+def sweep_duty(db: Database[Any], metrics: Metrics) -> Duty:
+    def tick() -> timedelta:
+        swept = sweep.sweep(db)
+        for why, count in swept.deleted.items():
+            metrics.blobs_swept.labels(why).inc(count)
+            logger.info("swept", blobs=count, why=why)
+        return timedelta() if swept.more else sweep.EVERY
+
+    return Duty("sweep", tick)
+
+
 def schedule_duty(runner: Runner) -> Duty:
     def tick() -> timedelta:
         runner.tick()
@@ -192,6 +203,7 @@ def terms(client: MongoClient[Any], told: Settings, metrics: Metrics) -> Term:
             gauges_duty(client, told.database, metrics),
             purge_duty(client[told.database], told.idempotency_ttl),
             arrivals_duty(Arrivals(client[told.database])),
+            sweep_duty(client[told.database], metrics),
             feed_duty(WebhookFeed(client[told.database], lease, monotonic=SystemClock().monotonic)),
             *map(schedule_duty, runners),
         )

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo import Document
-from api.reads import names
+from api.reads import files, names
 from api.reads.resources import plain
 
 LEDGER = {
@@ -49,7 +49,8 @@ def _shape(document: Document, assets: dict[str, str], users: dict[str, str]) ->
 async def whole(db: AsyncDatabase[Any], tenant_id: str, document: Document) -> Document:
     """One order with the newest MOST_ROWS of its ledger, oldest row first; voided rows are there and say so.
 
-    `ledger` {shown, total} counts its rows, so that a reader knows whether older ones are left out.
+    Whatever names a file says whether its bytes are there. `ledger` {shown, total} counts its rows, so that a
+    reader knows whether older ones are left out.
     """
     (shape,) = await shaped(db, tenant_id, [document])
     query = {"tenant_id": tenant_id, "target": f"work_order:{document['id']}"}
@@ -63,5 +64,8 @@ async def whole(db: AsyncDatabase[Any], tenant_id: str, document: Document) -> D
             seen = {name: value for name, value in row.items() if name not in _ROW_HIDDEN}
             lists[LEDGER[row["kind"]]].append(seen)
     parts = await names.of(db, "parts", tenant_id, [line["part_id"] for line in shape.get("parts", ())])
+    await files.tell(
+        db, tenant_id, [*lists["attachments"], *lists["signatures"], *shape.get("checklist", ())]
+    )
     shape["parts"] = [line | {"name": parts.get(line["part_id"])} for line in shape.get("parts", ())]
     return shape | lists | {"ledger": {"shown": len(newest), "total": total}}

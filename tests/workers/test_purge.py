@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from adapters.commands import FINAL, State
+from adapters.verdicts import Verdict, verdict_update
 from domain.ids import uuid7
 from workers import purge
 
@@ -18,7 +20,15 @@ LONG_AGO = NOW - timedelta(days=200)
 
 def command(db: Database[Any], accepted_at: datetime, state: str, **fields: Any) -> str:
     id = uuid7(accepted_at, len(list(db.commands.find())).to_bytes(10, "big"))
-    db.commands.insert_one({"_id": id, "tenant_id": "t", "state": state, **fields})
+    db.commands.insert_one({"_id": id, "tenant_id": "t", "type": "x", "state": state, **fields})
+    return id
+
+
+def settled(db: Database[Any], accepted_at: datetime, state: State, **fields: Any) -> str:
+    """A command that a worker gave this verdict right after it was accepted."""
+    id = command(db, accepted_at, "accepted", active=True, next_at=accepted_at, hint_at=accepted_at)
+    verdict = Verdict(command=db.commands.find_one({"_id": id}) or {}, state=state, events=[], **fields)
+    db.commands.update_one({"_id": id}, verdict_update(verdict, now=accepted_at, keys_kept=KEPT))
     return id
 
 
@@ -39,6 +49,31 @@ def test_what_ended_long_ago_goes_and_all_else_stays(database: Database[Any]) ->
 
     assert left(database) == stays
     assert gone not in left(database)
+
+
+def test_no_key_is_forgotten_while_its_command_is_active_or_undecided_however_old(
+    database: Database[Any],
+) -> None:
+    stays = {
+        command(database, LONG_AGO, "accepted", active=True),
+        settled(database, LONG_AGO, "retrying", next_at=NOW),
+        settled(database, LONG_AGO, "parked"),
+        settled(database, LONG_AGO, "dead"),
+        # Even if something were to leave it a date.
+        command(database, LONG_AGO, "accepted", active=True, purge_at=LONG_AGO),
+    }
+
+    assert purge.purge(database, NOW, KEPT) == 0
+    assert left(database) == stays
+
+
+@pytest.mark.parametrize("state", [one for one in FINAL if one != "dead"])
+def test_a_key_is_remembered_to_its_last_moment_and_not_beyond(database: Database[Any], state: State) -> None:
+    settled(database, LONG_AGO, state)
+    moment = timedelta(milliseconds=1)
+
+    assert purge.purge(database, LONG_AGO + KEPT - moment, KEPT) == 0
+    assert purge.purge(database, LONG_AGO + KEPT + moment, KEPT) == 1
 
 
 def test_a_long_past_goes_in_bounded_steps(database: Database[Any], monkeypatch: pytest.MonkeyPatch) -> None:
