@@ -21,7 +21,7 @@ from adapters.mongo import Document
 from api import body
 from api.encoding import encode
 from api.identity import Identity, need
-from api.openapi import BEARER, operation, schema_of
+from api.openapi import BEARER, PROBLEM, operation, schema_of
 from api.problem import Problem, not_found, request_id_of
 from api.reads.resources import plain
 from domain.fields import Reason
@@ -95,13 +95,14 @@ class Deliveries:
 
 
 def routes(deliveries: Deliveries) -> list[HTTPRouteHandler]:
+    decided = {"409": ("`not_open`: it has not failed and is not uncertain", PROBLEM)}
     root = "/api/operator/deliveries/{delivery_id:str}"
     shared: dict[str, Any] = {"tags": ["operator"], "security": BEARER, "status_code": 200}
 
     @post(
         f"{root}/resend",
         operation_id="deliveries.resend",
-        operation_class=operation(request=schema_of(Resend)),
+        operation_class=operation(request=schema_of(Resend), responses=decided),
         **shared,
     )
     async def resend(request: Request[Any, Any, Any], delivery_id: FromPath[str]) -> ASGIResponse:
@@ -111,7 +112,7 @@ def routes(deliveries: Deliveries) -> list[HTTPRouteHandler]:
     @post(
         f"{root}/settle",
         operation_id="deliveries.settle",
-        operation_class=operation(request=schema_of(Settle)),
+        operation_class=operation(request=schema_of(Settle), responses=decided),
         **shared,
     )
     async def settle(request: Request[Any, Any, Any], delivery_id: FromPath[str]) -> ASGIResponse:

@@ -22,7 +22,7 @@ from adapters.mongo import Document
 from api.body import fault_of
 from api.encoding import encode
 from api.identity import Identity, need
-from api.openapi import BEARER, operation, parameter
+from api.openapi import BEARER, PROBLEM, TEXT, Json, operation, parameter
 from api.problem import Fault, Problem, invalid, not_found
 from domain.actor import Actor
 from domain.importing.mapping import ImportName, Mapping
@@ -180,6 +180,17 @@ def _mapping(text: Any) -> Mapping:
         raise invalid(Fault("/mapping", "malformed_json", f"mapping is not JSON: {error}")) from None
 
 
+_FILE: Json = {"type": "string", "format": "binary"}
+_BODIES: dict[str, Json] = {
+    "text/csv": _FILE,
+    "multipart/form-data": {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": _FILE, "name": TEXT, "mapping": TEXT, "dry_run": TEXT},
+    },
+}
+
+
 def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
     about = (
         parameter("name", "query", "the same name means the same rows", required=True),
@@ -194,7 +205,7 @@ def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
         status_code=202,
         request_max_body_size=MAX_BYTES + SPARE_BYTES,
         operation_id="imports.submit",
-        operation_class=operation(parameters=about),
+        operation_class=operation(parameters=about, bodies=_BODIES),
         summary="Import a CSV file of work orders",
         tags=["imports"],
         security=BEARER,
@@ -205,6 +216,7 @@ def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
     @get(
         "/api/imports/{id:str}",
         operation_id="imports.show",
+        operation_class=operation(),
         summary="An import and its counts",
         tags=["imports"],
         security=BEARER,
@@ -233,6 +245,7 @@ def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
         "/api/imports/{id:str}/cancel",
         status_code=200,
         operation_id="imports.cancel",
+        operation_class=operation(responses={"409": ("`too_late`: it has ended", PROBLEM)}),
         summary="Send no further rows; what was sent stands",
         tags=["imports"],
         security=BEARER,

@@ -36,7 +36,7 @@ from api import body
 from api.encoding import encode
 from api.hinting import HintSender
 from api.identity import Identity, need
-from api.openapi import BEARER, operation, parameter, schema_of
+from api.openapi import BEARER, PROBLEM, operation, parameter, schema_of
 from api.problem import Fault, Problem, invalid, not_found, request_id_of
 from api.reads.paging import take_limit
 from api.reads.query import conditions, parse
@@ -224,6 +224,7 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
             parameter("cursor", "query", "of the page before"),
         ]
     )
+    decided = {"409": ("It is not dead, or its payload cannot be replaced", PROBLEM)}
     root = "/api/operator"
     shared: dict[str, Any] = {"tags": ["operator"], "security": BEARER}
 
@@ -232,7 +233,12 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
         """Dead commands of my tenant, newest first."""
         return await operators.listed(request)
 
-    @get(f"{root}/dead-letters/{{command_id:str}}", operation_id="dead-letters.show", **shared)
+    @get(
+        f"{root}/dead-letters/{{command_id:str}}",
+        operation_id="dead-letters.show",
+        operation_class=operation(responses=decided),
+        **shared,
+    )
     async def show(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
         """One dead command with its traceback."""
         return await operators.show(request, command_id)
@@ -241,7 +247,7 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
         f"{root}/dead-letters/{{command_id:str}}/replay",
         status_code=202,
         operation_id="dead-letters.replay",
-        operation_class=operation(request=schema_of(Replay)),
+        operation_class=operation(request=schema_of(Replay), responses=decided),
         **shared,
     )
     async def replay(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
@@ -252,7 +258,7 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
         f"{root}/dead-letters/{{command_id:str}}/discard",
         status_code=200,
         operation_id="dead-letters.discard",
-        operation_class=operation(request=schema_of(Discard)),
+        operation_class=operation(request=schema_of(Discard), responses=decided),
         **shared,
     )
     async def discard(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
@@ -264,7 +270,12 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
         """What operators did in my tenant, newest first."""
         return await operators.audit(request)
 
-    @get(f"{root}/conservation", operation_id="operator.conservation", **shared)
+    @get(
+        f"{root}/conservation",
+        operation_id="operator.conservation",
+        operation_class=operation(),
+        **shared,
+    )
     async def conserved(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Accepted = final + active, per type, counted now."""
         return await operators.conservation(request)

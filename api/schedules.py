@@ -21,7 +21,7 @@ from adapters.schedules import NoSuchLock, NotNow
 from api import body
 from api.encoding import encode
 from api.identity import Identity, need
-from api.openapi import BEARER, operation, schema_of
+from api.openapi import BEARER, PROBLEM, operation, schema_of
 from api.problem import Problem, not_found, request_id_of
 from domain.actor import Actor
 from domain.fields import Reason
@@ -152,9 +152,9 @@ async def _threaded(work: Callable[[], T]) -> T:
 def routes(known: Schedules) -> list[HTTPRouteHandler]:
     root = "/api/operator"
     shared: dict[str, Any] = {"tags": ["operator"], "security": BEARER}
-    because = operation(request=schema_of(Because))
+    because = operation(request=schema_of(Because), responses={"409": ("`not_now`", PROBLEM)})
 
-    @get(f"{root}/schedules", operation_id="schedules.list", **shared)
+    @get(f"{root}/schedules", operation_id="schedules.list", operation_class=operation(), **shared)
     async def listed(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Every schedule: its rule, what it did last and does next, who holds its lease."""
         return await known.schedules(request)
@@ -170,7 +170,7 @@ def routes(known: Schedules) -> list[HTTPRouteHandler]:
         """`pause`, `resume` or `run` it; a run is one fire beside the rule's."""
         return await known.act(request, name, act)
 
-    @get(f"{root}/locks", operation_id="locks.list", **shared)
+    @get(f"{root}/locks", operation_id="locks.list", operation_class=operation(), **shared)
     async def locks(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Every lease: who holds it, with which token, until when."""
         return await known.locks(request)

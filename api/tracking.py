@@ -26,7 +26,7 @@ from api import body
 from api.encoding import encode
 from api.hinting import HintSender
 from api.identity import Identity
-from api.openapi import BEARER, operation, parameter, schema_of
+from api.openapi import BEARER, PROBLEM, operation, parameter, schema_of
 from api.problem import Fault, Problem, invalid, not_found, request_id_of
 from api.reads.paging import page, take_cursor, take_limit, take_order
 from api.reads.query import Parameter, conditions, parse, words
@@ -192,7 +192,13 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
     described = [parameter(name, "query", known.meaning) for name, known in FILTERS.items()]
     described.append(parameter("cursor", "query", "the `cursor` of the page before"))
 
-    @get("/api/commands/{command_id:str}", operation_id="commands.one", tags=["commands"], security=BEARER)
+    @get(
+        "/api/commands/{command_id:str}",
+        operation_id="commands.one",
+        operation_class=operation(),
+        tags=["commands"],
+        security=BEARER,
+    )
     async def one(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
         """The receipt of a command."""
         return await tracking.one(request, command_id)
@@ -212,7 +218,11 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         "/api/commands/{command_id:str}/cancel",
         status_code=200,
         operation_id="commands.cancel",
-        operation_class=operation(request=schema_of(Cancel), request_required=False),
+        operation_class=operation(
+            request=schema_of(Cancel),
+            request_required=False,
+            responses={"409": ("`too_late`: it is final", PROBLEM)},
+        ),
         tags=["commands"],
         security=BEARER,
     )
@@ -220,7 +230,13 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         """Cancel a command that is not final yet, else 409 `too_late`; somebody else's needs a reason."""
         return await tracking.cancel(request, command_id)
 
-    @get("/api/commands/catalogue", operation_id="commands.catalogue", tags=["commands"], security=BEARER)
+    @get(
+        "/api/commands/catalogue",
+        operation_id="commands.catalogue",
+        operation_class=operation(),
+        tags=["commands"],
+        security=BEARER,
+    )
     async def catalogue(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Every command there is, with its payload's JSON schema."""
         return await tracking.catalogue(request)
