@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 from litestar import Litestar
@@ -46,6 +47,10 @@ from tasks.catalogue import Catalogue
 from tasks.catalogue import catalogue as all_commands
 
 VERSION = "0.1.0"
+
+ANSWER_WITHIN = timedelta(seconds=4)
+"""How long one question to the store may take, finding a primary included, so that 503 comes in time. A file
+that is streamed is many questions."""
 
 HEADERS_IN = (
     "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer", "traceparent",
@@ -93,7 +98,12 @@ class House:
         self.new_id = Ids(clock)
         self.metrics = Metrics()
         pool = settings.mongo_options
-        self.mongo: AsyncMongoClient[Any] = mongo.async_client(settings.mongo_uri, connect=False, **pool)
+        self.mongo: AsyncMongoClient[Any] = mongo.async_client(
+            settings.mongo_uri,
+            connect=False,
+            timeoutMS=int(ANSWER_WITHIN / timedelta(milliseconds=1)),
+            **pool,
+        )
         # For what people do by hand: transactions shared with the command line, run in threads.
         self.acts_mongo: MongoClient[Any] = mongo.client(settings.mongo_uri, connect=False, **pool)
         self.db: AsyncDatabase[Any] = self.mongo.get_default_database(DATABASE)
