@@ -174,7 +174,7 @@ def _mapping(text: Any) -> Mapping:
     try:
         return msgspec.json.decode(text, type=Mapping)
     except msgspec.ValidationError as error:
-        fault = fault_of(str(error))
+        fault = fault_of(str(error), Mapping)
         raise invalid(Fault(f"/mapping{fault.path}", fault.code, fault.message)) from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise invalid(Fault("/mapping", "malformed_json", f"mapping is not JSON: {error}")) from None

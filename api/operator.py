@@ -155,7 +155,7 @@ class Operators:
         except Unstorable as error:
             fault = Fault(*error.flaw)
         except msgspec.ValidationError as error:
-            fault = body.fault_of(str(error))
+            fault = body.fault_of(str(error), self._catalogue[command["type"]].payload)
         raise invalid(Fault(f"/payload{fault.path}", fault.code, fault.message))
 
     async def _body(self, request: Request[Any, Any, Any], wanted: type[T]) -> T:
