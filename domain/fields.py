@@ -173,8 +173,3 @@ def instant(value: str) -> datetime:
 def day(value: str) -> date:
     """The day a Day names."""
     return date.fromisoformat(value)
-
-
-def rfc3339(moment: datetime) -> str:
-    """A UTC instant as the text that `instant` reads, to the millisecond."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
