@@ -37,6 +37,7 @@ from api import (
     tracking,
 )
 from api.accept import Door
+from api.acting import Acting
 from api.envelope import Envelope
 from api.hinting import HintSender
 from api.identity import Identity
@@ -150,14 +151,13 @@ class House:
             window=self.settings.rate_limit_window,
             monotonic=self.clock.monotonic,
         )
-        by_hand = (self.identity, self.hints, self.catalogue, self.metrics)
+        acting = Acting(self.identity, now=now, new_id=new_id)
+        by_hand = (self.acts_db, acting, self.hints, self.catalogue, self.metrics)
         kept = self.settings.idempotency_ttl
         return [
             openapi.route(),
             *commands.routes(self.catalogue, door, self.identity),
-            *tracking.routes(
-                tracking.Tracking(self.db, self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
-            ),
+            *tracking.routes(tracking.Tracking(self.db, *by_hand, keys_kept=kept)),
             *session.routes(
                 session.Session(self.db, self.tokens, self.identity, failures, new_id=self.new_id)
             ),
@@ -165,14 +165,10 @@ class House:
             *ledgers.routes(reader, self.db),
             *more.routes(reader, self.db, now),
             *plans.routes(reader, self.db, now),
-            *deliveries.routes(deliveries.Deliveries(self.acts_db, self.identity, now=now, new_id=new_id)),
-            *schedules.routes(
-                schedules.Schedules(self.acts_db, self.identity, table(), now=now, new_id=new_id)
-            ),
-            *operator.routes(
-                operator.Operators(self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
-            ),
-            *imports.routes(imports.Imports(self.acts_db, self.identity, now=now, new_id=new_id)),
+            *deliveries.routes(deliveries.Deliveries(self.acts_db, acting)),
+            *schedules.routes(schedules.Schedules(self.acts_db, acting, table())),
+            *operator.routes(operator.Operators(*by_hand, keys_kept=kept)),
+            *imports.routes(imports.Imports(self.acts_db, acting, now=now)),
             *health.routes(
                 health.Health(
                     self.db,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, get_args
 
 import anyio.to_thread
@@ -23,11 +22,11 @@ from adapters.hints import Line
 from adapters.mongo import Document
 from adapters.telemetry import Metrics
 from api import body
+from api.acting import Acting
 from api.encoding import encode
 from api.hinting import HintSender
-from api.identity import Identity
 from api.openapi import BEARER, PROBLEM, operation, parameter, schema_of
-from api.problem import Fault, Problem, invalid, not_found, request_id_of
+from api.problem import Fault, Problem, invalid, not_found
 from api.reads.paging import page, take_cursor, take_limit, take_order
 from api.reads.query import Parameter, conditions, parse, words
 from api.receipts import receipt, told
@@ -73,34 +72,30 @@ class Tracking:
         self,
         db: AsyncDatabase[Any],
         acts_db: Database[Any],
-        identity: Identity,
+        acting: Acting,
         hints: HintSender,
         catalogue: Catalogue,
         metrics: Metrics,
         *,
         keys_kept: timedelta,
-        now: Callable[[], datetime],
-        new_id: Callable[[], str],
     ) -> None:
         self._db = db
         self._acts_db = acts_db
-        self._identity = identity
+        self._acting = acting
         self._hints = hints
         self._catalogue = catalogue
         self._metrics = metrics
         self._keys_kept = keys_kept
-        self._now = now
-        self._new_id = new_id
 
     async def one(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self._actor(request)
+        actor = await self._acting.actor(request)
         document = await self._db["commands"].find_one(_visible(actor, SEES_ALL) | {"_id": id})
         if document is None:
             raise not_found("command", id[:100])
         return ASGIResponse(body=encode(await receipt(self._db, document)))
 
     async def listing(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        actor = await self._actor(request)
+        actor = await self._acting.actor(request)
         given = parse(request.scope["query_string"])
         limit = take_limit(given)
         order = take_order(given, SORTS, "-accepted")
@@ -114,21 +109,13 @@ class Tracking:
         return ASGIResponse(body=encode({"items": items, "cursor": found.cursor}))
 
     async def cancel(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self._actor(request)
+        actor = await self._acting.actor(request)
         if (
             await self._db["commands"].find_one(_visible(actor, CANCELS_ALL) | {"_id": id}, {"_id": 1})
             is None
         ):
             raise not_found("command", id[:100])
-        act = Act(
-            id=self._new_id(),
-            tenant_id=actor.tenant_id,
-            user_id=actor.user_id,
-            via="api",
-            reason=await _reason(request),
-            at=self._now(),
-            request_id=request_id_of(request.scope),
-        )
+        act = self._acting.by(actor, request, await _reason(request))
         try:
             document, lines = await anyio.to_thread.run_sync(self._cancel, id, act)
         except endings.TooLate as late:
@@ -149,12 +136,9 @@ class Tracking:
 
     async def catalogue(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         """What this actor may ask for; `allowed` is the door's present answer to the permission alone."""
-        actor = await self._actor(request)
+        actor = await self._acting.actor(request)
         items = [_described(spec, actor) for spec in self._catalogue.values() if not spec.internal]
         return ASGIResponse(body=encode({"items": items}))
-
-    async def _actor(self, request: Request[Any, Any, Any]) -> Actor:
-        return await self._identity.actor(request.headers.get("authorization", ""))
 
 
 async def _reason(request: Request[Any, Any, Any]) -> str:
