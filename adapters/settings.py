@@ -85,7 +85,7 @@ class Settings:
     mongo_max_pool_size: int = setting("MONGO_MAX_POOL_SIZE", "20", whole(1, 10_000), "most connections of one process to one server" )
     mongo_min_pool_size: int = setting("MONGO_MIN_POOL_SIZE", "0", whole(0, 10_000), "connections kept open")
     mongo_server_selection_timeout: timedelta = setting("MONGO_SERVER_SELECTION_TIMEOUT_MS", "10000", milliseconds(), "how long to look for a primary" )
-    mongo_socket_timeout: timedelta = setting("MONGO_SOCKET_TIMEOUT_MS", "45000", milliseconds(), "how long one answer may take" )
+    mongo_socket_timeout: timedelta = setting("MONGO_SOCKET_TIMEOUT_MS", "45000", milliseconds(), "how long one answer may take; the web waits 4 s at most for what people ask" )
     mongo_connect_timeout: timedelta = setting("MONGO_CONNECT_TIMEOUT_MS", "10000", milliseconds(), "how long connecting may take" )
     mongo_max_idle_time: timedelta = setting("MONGO_MAX_IDLE_TIME_MS", "300000", milliseconds(), "idle connections are closed after this" )
     redis_url: str = setting("REDIS_URL", EMBEDDED, parsers.embedded_or(url("redis", "rediss", "unix")), "Valkey or Redis for hints; `embedded` is the server of `make up`", secret=True)

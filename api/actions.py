@@ -145,7 +145,7 @@ class Doorkeeper:
         try:
             typed = msgspec.convert(action.payload, spec.payload, strict=True)
         except msgspec.ValidationError as error:
-            raise _Refused(_invalid(_within_payload(fault_of(str(error)))), action) from None
+            raise _Refused(_invalid(_within_payload(fault_of(str(error), spec.payload))), action) from None
         target = spec.target_id(typed, self._batch.user_id)
         if target is None:
             fault = Fault("/payload/id", "missing_field", "what a device creates brings its own id")
@@ -251,7 +251,7 @@ def _within_payload(fault: Fault) -> Fault:
 
 def _fault(error: Exception) -> Fault:
     if isinstance(error, msgspec.ValidationError):
-        return fault_of(str(error))
+        return fault_of(str(error), Action)
     return Fault("", "malformed_json", "this action is not JSON that can be kept")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 from litestar import Litestar
@@ -40,6 +41,7 @@ from api import (
     tracking,
 )
 from api.accept import Door
+from api.acting import Acting
 from api.envelope import Envelope
 from api.hinting import HintSender
 from api.identity import Identity
@@ -50,6 +52,10 @@ from tasks.catalogue import Catalogue
 from tasks.catalogue import catalogue as all_commands
 
 VERSION = "0.1.0"
+
+ANSWER_WITHIN = timedelta(seconds=4)
+"""How long one question to the store may take, finding a primary included, so that 503 comes in time. A file
+that is streamed is many questions."""
 
 HEADERS_IN = (
     "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer", "range",
@@ -100,7 +106,12 @@ class House:
         self.new_id = Ids(clock)
         self.metrics = Metrics()
         pool = settings.mongo_options
-        self.mongo: AsyncMongoClient[Any] = mongo.async_client(settings.mongo_uri, connect=False, **pool)
+        self.mongo: AsyncMongoClient[Any] = mongo.async_client(
+            settings.mongo_uri,
+            connect=False,
+            timeoutMS=int(ANSWER_WITHIN / timedelta(milliseconds=1)),
+            **pool,
+        )
         # For what people do by hand: transactions shared with the command line, run in threads.
         self.acts_mongo: MongoClient[Any] = mongo.client(settings.mongo_uri, connect=False, **pool)
         self.db: AsyncDatabase[Any] = self.mongo.get_default_database(DATABASE)
@@ -147,14 +158,13 @@ class House:
             window=self.settings.rate_limit_window,
             monotonic=self.clock.monotonic,
         )
-        by_hand = (self.identity, self.hints, self.catalogue, self.metrics)
+        acting = Acting(self.identity, now=now, new_id=new_id)
+        by_hand = (self.acts_db, acting, self.hints, self.catalogue, self.metrics)
         kept = self.settings.idempotency_ttl
         return [
             openapi.route(),
             *commands.routes(self.catalogue, door, self.identity),
-            *tracking.routes(
-                tracking.Tracking(self.db, self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
-            ),
+            *tracking.routes(tracking.Tracking(self.db, *by_hand, keys_kept=kept)),
             *session.routes(
                 session.Session(self.db, self.tokens, self.identity, failures, new_id=self.new_id)
             ),
@@ -162,31 +172,13 @@ class House:
             *ledgers.routes(reader, self.db),
             *more.routes(reader, self.db, now),
             *plans.routes(reader, self.db, now),
-            *offline.routes(
-                offline.Offline(self.db, self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
-            ),
-            *inbox.routes(
-                inbox.Inbox(
-                    self.db,
-                    self.acts_db,
-                    self.identity,
-                    self.intake,
-                    self.hints,
-                    self.catalogue,
-                    keys_kept=kept,
-                    now=now,
-                    new_id=new_id,
-                )
-            ),
-            *deliveries.routes(deliveries.Deliveries(self.acts_db, self.identity, now=now, new_id=new_id)),
-            *schedules.routes(
-                schedules.Schedules(self.acts_db, self.identity, table(), now=now, new_id=new_id)
-            ),
-            *operator.routes(
-                operator.Operators(self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
-            ),
+            *offline.routes(offline.Offline(self.db, *by_hand, keys_kept=kept, now=now)),
+            *inbox.routes(inbox.Inbox(self.db, *by_hand, intake=self.intake, keys_kept=kept, now=now)),
+            *deliveries.routes(deliveries.Deliveries(self.acts_db, acting)),
+            *schedules.routes(schedules.Schedules(self.acts_db, acting, table())),
+            *operator.routes(operator.Operators(*by_hand, keys_kept=kept)),
             *blobs.routes(blobs.BlobStore(Blobs(self.db, new_id=self.new_id), self.identity, self.catalogue)),
-            *imports.routes(imports.Imports(self.acts_db, self.identity, now=now, new_id=new_id)),
+            *imports.routes(imports.Imports(self.acts_db, acting, now=now)),
             *health.routes(
                 health.Health(
                     self.db,

@@ -189,8 +189,7 @@ def routes(store: BlobStore) -> Iterator[HTTPRouteHandler]:
         "/api/blobs/{sha256:str}",
         operation_id="blobs.put",
         operation_class=operation(
-            request=BINARY,
-            request_types=MEDIA_TYPES,
+            bodies=dict.fromkeys(MEDIA_TYPES, BINARY),
             responses={"200": ("It was there", TOLD), "201": ("It is kept", TOLD), **refused},
         ),
         summary="Put a file under its SHA-256, before or after the action that names it",

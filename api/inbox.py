@@ -25,10 +25,12 @@ from adapters.masking import masked
 from adapters.mongo import Document
 from adapters.resolutions import CONFLICT, REVIEW, Choice, NothingToDecide
 from adapters.storable import Unstorable
+from adapters.telemetry import Metrics
 from api import body, conditions
+from api.acting import Acting
 from api.encoding import encode
 from api.hinting import HintSender
-from api.identity import Identity, need
+from api.identity import need
 from api.openapi import BEARER, operation, parameter, schema_of
 from api.problem import Fault, Problem, invalid, not_found, request_id_of
 from api.reads.paging import page, take_cursor, take_limit, take_order
@@ -64,9 +66,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     base_version: Annotated[int, Meta(ge=0)] | None = None
 
 
-_decision = msgspec.json.Decoder(Decision)
-
-
 class Inbox:
     """`acts_db` is the synchronous database for transactions; it is used in threads."""
 
@@ -74,27 +73,27 @@ class Inbox:
         self,
         db: AsyncDatabase[Any],
         acts_db: Database[Any],
-        identity: Identity,
-        intake: Intake,
+        acting: Acting,
         hints: HintSender,
         catalogue: Catalogue,
+        metrics: Metrics,
         *,
+        intake: Intake,
         keys_kept: timedelta,
         now: Callable[[], datetime],
-        new_id: Callable[[], str],
     ) -> None:
         self._db = db
         self._acts_db = acts_db
-        self._identity = identity
-        self._intake = intake
+        self._acting = acting
         self._hints = hints
         self._catalogue = catalogue
+        self._metrics = metrics
+        self._intake = intake
         self._keys_kept = keys_kept
         self._now = now
-        self._new_id = new_id
 
     async def listing(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        actor = await self._actor(request)
+        actor = await self._acting.actor(request)
         given = parse(request.scope["query_string"])
         limit = take_limit(given)
         order = take_order(given, SORTS, "accepted")
@@ -107,19 +106,18 @@ class Inbox:
         return ASGIResponse(body=encode({"items": items, "cursor": found.cursor}))
 
     async def decide(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self._actor(request)
-        headers: body.Headers = dict(request.scope["headers"])
-        body.check_media_type(headers)
-        wanted, plain = body.decode(await body.read(headers, request.receive), _decision)
-        body.refuse_unstorable(plain)
+        actor = await self._acting.actor(request)
+        wanted = await body.said(request, Decision)
         command = await self._db["commands"].find_one(_visible(actor) | {"_id": id})
         if command is None:
             raise not_found("command", id[:100])
         if wanted.choice == "reapply":
             return await self._reapply(request, actor, command, wanted)
         self._may_decide(actor, command, wanted)
-        act = self._act(request, actor, wanted.reason)
+        act = self._acting.by(actor, request, wanted.reason or "")
         after, lines = await anyio.to_thread.run_sync(self._decide, id, act, wanted.choice)
+        if wanted.choice == "reject":
+            self._metrics.commands_final.labels(after["type"], after["state"]).inc()
         for line in lines:
             self._hints.hint(command["queue"], line)
         (shown,) = await with_server_docs(self._db, actor, [await receipt(self._db, after)])
@@ -161,7 +159,7 @@ class Inbox:
         assert actor.user_id is not None, "a bearer is a person"
         document = fresh(
             spec,
-            id=self._new_id(),
+            id=self._acting.new_id(),
             tenant_id=actor.tenant_id,
             target=command["target"],
             payload=payload,
@@ -175,26 +173,14 @@ class Inbox:
 
     def _accepted(self, accepted: Accepted) -> ASGIResponse:
         document = accepted.document
+        if not accepted.replayed:
+            self._metrics.commands_accepted.labels(document["type"]).inc()
         if document.get("active"):
             self._hints.hint(document["queue"], (document["tenant_id"], document["target"]))
         headers = {"location": f"/api/commands/{document['_id']}"}
         if accepted.replayed:
             headers["idempotent-replayed"] = "true"
         return ASGIResponse(body=encode(acceptance(document)), status_code=202, headers=headers)
-
-    def _act(self, request: Request[Any, Any, Any], actor: Actor, reason: str | None) -> Act:
-        return Act(
-            id=self._new_id(),
-            tenant_id=actor.tenant_id,
-            user_id=actor.user_id,
-            via="api",
-            reason=reason or "",
-            at=self._now(),
-            request_id=request_id_of(request.scope),
-        )
-
-    async def _actor(self, request: Request[Any, Any, Any]) -> Actor:
-        return await self._identity.actor(request.headers.get("authorization", ""))
 
 
 def _visible(actor: Actor) -> Document:
@@ -225,7 +211,7 @@ def _check(spec: Spec, payload: Document, command: Document, actor: Actor) -> No
     except Unstorable as error:
         raise invalid(Fault(f"/payload{error.flaw.path}", error.flaw.code, error.flaw.message)) from None
     except msgspec.ValidationError as error:
-        fault = body.fault_of(str(error))
+        fault = body.fault_of(str(error), spec.payload)
         raise invalid(Fault(f"/payload{fault.path}", fault.code, fault.message)) from None
     target = spec.target_id(typed, actor.user_id)
     if target is not None and target_of(spec, target) != command["target"]:

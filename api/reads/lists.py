@@ -165,7 +165,11 @@ def _one_route(resource: Resource, reader: Reader) -> HTTPRouteHandler:
         name=f"{resource.path}.one",
         operation_id=f"{resource.path}.one",
         operation_class=operation(
-            parameters=[parameter("If-None-Match", "header", "the ETag the client has")]
+            parameters=[parameter("If-None-Match", "header", "the ETag the client has")],
+            responses={
+                "200": ("The document", {"type": "object"}),
+                "304": ("The client has it already", None),
+            },
         ),
         summary=f"One {resource.name}",
         description=f"{_needs(resource)} Its ETag begins with the version; 304 for who has it.",

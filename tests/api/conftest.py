@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from adapters.settings import Settings
 from api.app import create_app
 from tasks.catalogue import catalogue
 from tests.api.asking import running
+from tests.api.documented import Documented
 from tests.api.people import People
 from tests.servers import Servers
 from tests.support.drains import Drains
@@ -48,10 +50,18 @@ def app(settings: Settings) -> Litestar:
     return create_app(settings)
 
 
+@pytest.fixture(scope="session")
+def documented() -> Documented:
+    with TemporaryDirectory() as place:
+        given = {"MONGO_URI": "mongodb://nowhere", "REDIS_URL": "redis://nowhere", "JWT_SECRET": "s" * 40}
+        return Documented(create_app(Settings.load(given, Path(place))).openapi_schema.to_schema())
+
+
 @pytest.fixture
-async def web(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
-    """Asks the running application; refuses to hide its exceptions."""
+async def web(app: Litestar, documented: Documented) -> AsyncIterator[httpx.AsyncClient]:
+    """Asks the running application; refuses to hide its exceptions, or answers that are not documented."""
     async with running(app) as client:
+        client.event_hooks = {"response": [documented.check]}
         yield client
 
 
