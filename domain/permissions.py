@@ -86,8 +86,8 @@ ROLES: Mapping[str, frozenset[str]] = {
     ),
     "platform": frozenset({"platform.*", "audit.read"}),
 }  # fmt: skip
-"""The roles every tenant has. `platform` is for logins of the platform tenant alone, whose audit trail is that
-of its own acts."""
+"""The roles every tenant has. `platform` is for logins of the platform tenant alone; its audit trail has its
+own acts."""
 
 TENANT_ROLES = frozenset(ROLES) - {"platform"}
 """Built-in roles that a tenant may give to its users."""

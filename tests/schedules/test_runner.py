@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.fires import Fire, Fires
+from domain.fields import rfc3339
 from domain.plan.model import SHARDS
 from locks.lease import Lease
 from schedules.declaration import Asked, Due, Every, Latest, Schedule
@@ -112,6 +113,48 @@ def test_a_plan_whose_look_died_is_quarantined_and_stops_no_other(house: House) 
     assert house.stored(bad)["state"] == "quarantined"
     assert "dead letters" in house.stored(bad)["quarantine"]["message"]
     assert house.orders(good)
+
+
+def test_a_plan_learns_of_an_order_whose_opening_died_and_goes_on(house: House) -> None:
+    plan = house.plan(house.asset(), open_policy="skip")
+    house.push(days=1.5)
+    house.runner().tick()
+    house.drain()
+    house.db.work_orders.delete_many({})
+    died = {"$set": {"state": "dead", "finished_at": house.now}}
+    house.db.commands.update_one({"type": "work_order.open_from_plan"}, died)
+
+    asked = [house.runner("lost-orders").tick()]
+    house.drain()
+    house.push(minutes=2)
+    asked.append(house.runner("lost-orders").tick())
+
+    assert asked == [1, 0]
+    assert house.stored(plan)["open_orders"] == []
+    (left_out,) = house.stored(plan)["skipped"]
+    assert left_out["code"] == "order_failed"
+    assert "is dead" in left_out["reason"]
+    house.push(days=1)
+    house.runner().tick()
+    house.drain()
+    assert len(house.orders(plan)) == 1
+
+
+def test_a_first_reminder_policy_reaches_open_orders_that_nothing_runs_on(house: House) -> None:
+    house.do("sla.policy.set", name="Only critical", applies={"priorities": ["critical"]}, response="PT1H")
+    order = {"type": "corrective", "priority": "low", "due_at": rfc3339(house.now + timedelta(days=1))}
+    open_one = house.do("work_order.create", title="Open", **order)
+    closed = house.do("work_order.create", title="Given up", **order)
+    house.do("work_order.cancel", work_order_id=closed["target"].partition(":")[2], reason="no need")
+    assert house.db.work_orders.count_documents({"look_at": {"$type": "date"}}) == 0
+
+    house.do("reminder.policy.set", name="All", before_due=["PT1H"])
+    asked = house.runner("policies").tick()
+    house.drain()
+
+    assert asked == 1
+    (watched,) = house.db.work_orders.find({"look_at": {"$type": "date"}})
+    assert watched["id"] == open_one["target"].partition(":")[2]
 
 
 def test_slots_that_go_by_during_a_fire_are_passed_over_or_make_one_more(house: House) -> None:
