@@ -35,12 +35,13 @@ class Office:
 
     async def ask(self, type: str, *, by: Person | None = None, **payload: Any) -> dict[str, Any]:
         """One command, applied with all that follows; its receipt."""
-        sent = (by or self.planner).sends()
-        answer = await self.web.post(f"/api/commands/{type}", headers=sent, json=payload)
+        asker = by or self.planner
+        answer = await self.web.post(f"/api/commands/{type}", headers=asker.sends(), json=payload)
         assert answer.status_code == 202, answer.text
         told = answer.json()
         self.drains.until_dry([(self.planner.tenant_id, told["target"])])
-        receipt: dict[str, Any] = await self.read(f"commands/{told['command_id']}")
+        answer = await self.web.get(f"/api/commands/{told['command_id']}", headers=asker.auth)
+        receipt: dict[str, Any] = answer.json()
         return receipt
 
     async def read(self, path: str, **params: str) -> Any:
