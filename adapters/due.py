@@ -74,6 +74,15 @@ class DueReader:
         }
         return self._ids("plans", query)
 
+    def orders_counting_by(self, calendar: Changed) -> Iterator[str]:
+        query: Document = {
+            "tenant_id": calendar.tenant_id,
+            "watch.sla.policy.calendar_id": calendar.id,
+            "watch.sla.calendar_version": {"$lt": calendar.version},
+            "status": {"$in": list(OPEN)},
+        }
+        return self._ids("work_orders", query)
+
     def orders_behind(self, policies: Changed) -> Iterator[str]:
         query: Document = {
             "tenant_id": policies.tenant_id,

@@ -124,6 +124,17 @@ INDEXES: list[Index] = [
             },
         },
     ),
+    (
+        "work_orders",
+        [("tenant_id", 1), ("watch.sla.policy.calendar_id", 1), ("watch.sla.calendar_version", 1)],
+        {
+            "name": "of_calendar",
+            "partialFilterExpression": {
+                "watch.sla.calendar_version": {"$exists": True},
+                "status": {"$in": list(OPEN)},
+            },
+        },
+    ),
     ("calendars", [("fresh", 1)], {"name": "fresh", "partialFilterExpression": {"fresh": True}}),
     ("policies", [("fresh", 1)], {"name": "fresh", "partialFilterExpression": {"fresh": True}}),
     ("meters", [("tenant_id", 1), ("asset_id", 1), ("_id", -1)], {"name": "by_asset"}),

@@ -9,6 +9,7 @@ from adapters import indexes
 NEW = {
     "commands": ("unopened",),
     "plans": ("by_due",),
+    "work_orders": ("of_calendar",),
     "meters": ("by_name",),
     "fires": ("running", "latest", "ended"),
     "notices": ("spread",),

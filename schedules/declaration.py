@@ -112,6 +112,9 @@ class Due(Protocol):
     def plans_behind(self, calendar: Changed) -> Iterator[str]:
         """Ids of plans that go by an older version of this calendar."""
 
+    def orders_counting_by(self, calendar: Changed) -> Iterator[str]:
+        """Ids of open orders whose SLA clocks were worked out by an older version of this calendar."""
+
     def changed_policies(self) -> Iterator[Changed]: ...
 
     def orders_behind(self, policies: Changed) -> Iterator[str]:

@@ -186,6 +186,33 @@ def test_a_calendar_that_changed_is_spread_to_its_plans_and_then_settled(house: 
     assert found["fresh"] is False
 
 
+def test_a_calendar_that_changed_moves_the_deadlines_of_open_orders(house: House) -> None:
+    def set_hours(until: str, **more: Any) -> Any:
+        hours = [{"weekday": day, "from": "00:00", "to": until} for day in range(1, 8)]
+        return house.do("calendar.set", name="Works", time_zone="UTC", working_hours=hours, **more)
+
+    def deadline() -> datetime:
+        (order,) = house.db.work_orders.find()
+        assert order["look_at"] > order["watch"]["sla"]["resolve"]["deadline"]
+        at: datetime = order["watch"]["sla"]["resolve"]["deadline"]
+        return at
+
+    calendar = set_hours("12:30")["target"].partition(":")[2]
+    house.do("sla.policy.set", name="All", resolve="PT13H", calendar_id=calendar)
+    house.do("work_order.create", title="Leak", type="corrective", priority="high")
+    before = deadline()
+
+    set_hours("23:59", id=calendar)
+    asked = []
+    for _ in range(3):
+        asked.append(house.runner("calendars").tick())
+        house.drain()
+        house.push(seconds=15)
+
+    assert asked == [1, 1, 0]
+    assert deadline() < before
+
+
 def slow(house: House, overlap: Any) -> int:
     """Fires of a schedule whose first takes three periods, in the three periods after it began."""
     period = timedelta(hours=1)
