@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from domain import local_time
 from tests.domain.planning import BERLIN, FAN, PUMP, Life, by_rule, every, identities
 
 BACK = "2026-03-09T12:00"
@@ -164,3 +166,20 @@ def test_an_order_that_was_never_opened_is_left_out_and_keeps_no_other_from_comi
         assert life.plan.open_orders == ()
         life.until("2026-03-03T12:00")
         assert life.days == ["2026-03-02", "2026-03-03"]
+
+
+@pytest.mark.parametrize(("now_like", "hour"), [("Europe/London", "08"), ("Europe/Moscow", "05")])
+def test_a_zone_whose_rules_change_keeps_the_wall_clock_and_loses_or_doubles_nothing(
+    monkeypatch: pytest.MonkeyPatch, now_like: str, hour: str
+) -> None:
+    life = Life(every(1, "day", "2026-03-02T08:00"), at="2026-03-01")
+    life.until("2026-03-03T12:00")
+
+    # Its lawmakers decide on another time; when to look next was worked out before that.
+    monkeypatch.setattr(local_time, "zone", lambda _: ZoneInfo(now_like))
+    life.until("2026-03-06T12:00")
+
+    assert life.days == [f"2026-03-0{day}" for day in range(2, 7)]
+    assert life.dues == [f"2026-03-0{day}T07:00" for day in (2, 3)] + [
+        f"2026-03-0{day}T{hour}:00" for day in (4, 5, 6)
+    ]

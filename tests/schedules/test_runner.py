@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
+from adapters import due
 from adapters.fires import Fire, Fires
 from domain.fields import rfc3339
 from domain.plan.model import SHARDS
 from locks.lease import Lease
 from schedules.declaration import Asked, Due, Every, Latest, Schedule
 from tests.schedules.conftest import TENANT, House
+from workers import schedules
 
 
 def test_a_plan_that_is_due_becomes_one_order_however_many_schedulers_tick(house: House) -> None:
@@ -242,6 +246,27 @@ def slow(house: House, overlap: Any) -> int:
 
 def lease(*, token: int) -> Lease:
     return Lease(name="schedule:plans", owner="dead", token=token, ttl=timedelta(minutes=10), deadline=0)
+
+
+def test_however_many_are_due_none_starves_behind_the_first(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due, "PAGE", 2)
+    monkeypatch.setattr(schedules, "PAGE", 2)
+    monkeypatch.setattr(schedules, "MOST", 4)
+    asset = house.asset()
+    plans = [house.plan(asset) for _ in range(7)]
+    house.push(days=1.5)
+    runner = house.runner()
+
+    asked = []
+    for _ in range(3):
+        asked.append(runner.tick())
+        house.push(seconds=5)
+    house.drain()
+
+    assert asked == [4, 3, 0]
+    assert all(len(house.orders(plan)) == 1 for plan in plans)
 
 
 def test_a_tick_reads_what_is_due_and_nothing_else(house: House) -> None:
