@@ -36,6 +36,7 @@ from api import (
     tracking,
 )
 from api.accept import Door
+from api.acting import Acting
 from api.envelope import Envelope
 from api.hinting import HintSender
 from api.identity import Identity
@@ -140,6 +141,7 @@ class House:
             window=self.settings.rate_limit_window,
             monotonic=self.clock.monotonic,
         )
+        acting = Acting(self.identity, now=now, new_id=new_id)
         by_hand = (self.identity, self.hints, self.catalogue, self.metrics)
         kept = self.settings.idempotency_ttl
         return [
@@ -155,12 +157,18 @@ class House:
             *ledgers.routes(reader, self.db),
             *more.routes(reader, self.db, now),
             *plans.routes(reader, self.db, now),
-            *deliveries.routes(deliveries.Deliveries(self.acts_db, self.identity, now=now, new_id=new_id)),
-            *schedules.routes(
-                schedules.Schedules(self.acts_db, self.identity, table(), now=now, new_id=new_id)
-            ),
+            *deliveries.routes(deliveries.Deliveries(self.acts_db, acting)),
+            *schedules.routes(schedules.Schedules(self.acts_db, acting, table())),
             *operator.routes(
-                operator.Operators(self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
+                operator.Operators(
+                    self.acts_db,
+                    acting,
+                    self.hints,
+                    self.catalogue,
+                    self.metrics,
+                    keys_kept=kept,
+                    new_id=new_id,
+                )
             ),
             *imports.routes(imports.Imports(self.acts_db, self.identity, now=now, new_id=new_id)),
             *health.routes(

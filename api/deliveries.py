@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 import anyio.to_thread
-import msgspec
 from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -18,71 +16,41 @@ from adapters.acts import Act
 from adapters.delivery import acts
 from adapters.delivery.acts import NoSuchDelivery, NotOpen
 from adapters.mongo import Document
-from api import body
+from api.acting import Acting, Because
 from api.encoding import encode
-from api.identity import Identity, need
 from api.openapi import BEARER, operation, schema_of
-from api.problem import Problem, not_found, request_id_of
+from api.problem import Problem, not_found
 from api.reads.resources import plain
-from domain.fields import Reason
 
-T = TypeVar("T")
+B = TypeVar("B", bound=Because)
 
 DECIDE = "ops.replay"
 HIDDEN = ("tenant_id", "claimed_by", "claimed_until")
 
 
-class Resend(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    reason: Reason
-
-
-class Settle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settle(Because, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: Literal["sent", "failed"]
-    reason: Reason
 
 
 class Deliveries:
     """`db` is synchronous and used in threads, as its transactions are the command line's too."""
 
-    def __init__(
-        self,
-        db: Database[Any],
-        identity: Identity,
-        *,
-        now: Callable[[], datetime],
-        new_id: Callable[[], str],
-    ) -> None:
+    def __init__(self, db: Database[Any], acting: Acting) -> None:
         self._db = db
-        self._identity = identity
-        self._now = now
-        self._new_id = new_id
+        self._acting = acting
 
     async def resend(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        act, _ = await self._asked(request, Resend)
+        act, _ = await self._asked(request, Because)
         return await self._done(id, lambda: acts.resend(self._db, id, act))
 
     async def settle(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         act, wanted = await self._asked(request, Settle)
         return await self._done(id, lambda: acts.settle(self._db, id, wanted.state, act))
 
-    async def _asked(self, request: Request[Any, Any, Any], kind: type[T]) -> tuple[Act, T]:
-        """Raises: Problem 401, 403, 415, 422."""
-        actor = await self._identity.actor(request.headers.get("authorization", ""))
-        need(actor, DECIDE)
-        headers: body.Headers = dict(request.scope["headers"])
-        body.check_media_type(headers)
-        typed, given = body.decode(await body.read(headers, request.receive), msgspec.json.Decoder(kind))
-        body.refuse_unstorable(given)
-        act = Act(
-            id=self._new_id(),
-            tenant_id=actor.tenant_id,
-            user_id=actor.user_id,
-            via="api",
-            reason=typed.reason,
-            at=self._now(),
-            request_id=request_id_of(request.scope),
-        )
-        return act, typed
+    async def _asked(self, request: Request[Any, Any, Any], kind: type[B]) -> tuple[Act, B]:
+        actor = await self._acting.actor(request, DECIDE)
+        wanted = await self._acting.wanted(request, kind)
+        return self._acting.act(request, actor, wanted.reason), wanted
 
     async def _done(self, id: str, work: Callable[[], Document]) -> ASGIResponse:
         try:
@@ -101,7 +69,7 @@ def routes(deliveries: Deliveries) -> list[HTTPRouteHandler]:
     @post(
         f"{root}/resend",
         operation_id="deliveries.resend",
-        operation_class=operation(request=schema_of(Resend)),
+        operation_class=operation(request=schema_of(Because)),
         **shared,
     )
     async def resend(request: Request[Any, Any, Any], delivery_id: FromPath[str]) -> ASGIResponse:

@@ -18,13 +18,10 @@ from adapters import schedules
 from adapters.acts import Act
 from adapters.mongo import Document
 from adapters.schedules import NoSuchLock, NotNow
-from api import body
+from api.acting import Acting, Because
 from api.encoding import encode
-from api.identity import Identity, need
 from api.openapi import BEARER, operation, schema_of
-from api.problem import Problem, not_found, request_id_of
-from domain.actor import Actor
-from domain.fields import Reason
+from api.problem import Problem, not_found
 from schedules.declaration import Schedule
 
 T = TypeVar("T")
@@ -39,40 +36,28 @@ ACTS: dict[str, Callable[[Database[Any], str, Act], Document]] = {
 }
 
 
-class Because(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    reason: Reason
-
-
-_BECAUSE = msgspec.json.Decoder(Because)
-
-
 class Schedules:
     """`db` is synchronous and used in threads, as for the command line."""
 
     def __init__(
         self,
         db: Database[Any],
-        identity: Identity,
+        acting: Acting,
         table: dict[str, Schedule],
-        *,
-        now: Callable[[], datetime],
-        new_id: Callable[[], str],
     ) -> None:
         self._db = db
-        self._identity = identity
+        self._acting = acting
         self._table = table
-        self._now = now
-        self._new_id = new_id
 
     async def schedules(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        await self._actor(request, READ)
+        await self._acting.actor(request, READ)
         found = await _threaded(lambda: schedules.states(self._db, list(self._table)))
         now = await _threaded(lambda: schedules.server_time(self._db))
         items = [told(schedule, found[name], now) for name, schedule in self._table.items()]
         return ASGIResponse(body=encode({"items": items}))
 
     async def locks(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        await self._actor(request, READ)
+        await self._acting.actor(request, READ)
         return ASGIResponse(body=encode({"items": await _threaded(lambda: schedules.locks(self._db))}))
 
     async def act(self, request: Request[Any, Any, Any], name: str, what: str) -> ASGIResponse:
@@ -89,26 +74,10 @@ class Schedules:
         found = await _threaded(lambda: schedules.locks(self._db))
         return ASGIResponse(body=encode(next(lock for lock in found if lock["name"] == name)))
 
-    async def _actor(self, request: Request[Any, Any, Any], permission: str) -> Actor:
-        actor = await self._identity.actor(request.headers.get("authorization", ""))
-        need(actor, permission)
-        return actor
-
     async def _act(self, request: Request[Any, Any, Any]) -> Act:
-        actor = await self._actor(request, MANAGE)
-        headers: body.Headers = dict(request.scope["headers"])
-        body.check_media_type(headers)
-        because, plain = body.decode(await body.read(headers, request.receive), _BECAUSE)
-        body.refuse_unstorable(plain)
-        return Act(
-            id=self._new_id(),
-            tenant_id=actor.tenant_id,
-            user_id=actor.user_id,
-            via="api",
-            reason=because.reason,
-            at=self._now(),
-            request_id=request_id_of(request.scope),
-        )
+        actor = await self._acting.actor(request, MANAGE)
+        because = await self._acting.wanted(request, Because)
+        return self._acting.act(request, actor, because.reason)
 
 
 def told(schedule: Schedule, state: Document, now: datetime) -> Document:
