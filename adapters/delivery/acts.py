@@ -5,6 +5,7 @@ The rows of one message (a digest) share what becomes of it, so an act on one is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pymongo import ReturnDocument
@@ -42,6 +43,17 @@ def listed(
     query = {"tenant_id": tenant_id, "state": state}
     wanted = {name: value for name, value in query.items() if value is not None}
     return list(db["deliveries"].find(wanted).sort([("created_at", -1), ("_id", -1)]).limit(limit))
+
+
+def addresses(db: Database[Any], rows: Sequence[Document]) -> dict[str, str]:
+    """Whom each row is for, as a person knows them: by `_id`, an e-mail address, or a webhook's id."""
+    ids = {document_id(row["tenant_id"], row["recipient"]) for row in rows}
+    found = db["users"].find({"_id": {"$in": list(ids)}}, ["email"])
+    known: dict[str, str] = {user["_id"]: user["email"] for user in found}
+    return {
+        row["_id"]: known.get(document_id(row["tenant_id"], row["recipient"]), row["recipient"])
+        for row in rows
+    }
 
 
 def resend(db: Database[Any], id: str, act: Act) -> Document:
