@@ -51,7 +51,7 @@ def addresses(db: Database[Any], rows: Sequence[Document]) -> dict[str, str]:
     found = db["users"].find({"_id": {"$in": list(ids)}}, ["email"])
     known: dict[str, str] = {user["_id"]: user["email"] for user in found}
     return {
-        row["_id"]: known.get(document_id(row["tenant_id"], row["recipient"]), row["recipient"])
+        row["_id"]: known.get(document_id(row["tenant_id"], row["recipient"])) or str(row["recipient"])
         for row in rows
     }
 
