@@ -6,8 +6,9 @@ State words, and the shape of a fresh command and of its events. The unit of wor
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 from bson.timestamp import Timestamp
@@ -31,8 +32,9 @@ RUNNABLE: tuple[State, ...] = ("accepted", "retrying")
 ACTIVE: tuple[State, ...] = (*RUNNABLE, "parked")
 FINAL: tuple[State, ...] = ("applied", "rejected", "conflict", "dead", "cancelled", "discarded", "superseded")
 
-Queue = Literal["interactive", "bulk", "time"]
-QUEUES: tuple[Queue, ...] = ("interactive", "bulk", "time")
+Queue = Literal["interactive", "offline", "bulk", "time"]
+QUEUES: tuple[Queue, ...] = ("interactive", "offline", "bulk", "time")
+"""Classes of work, in the order in which a worker that has both prefers them."""
 
 Via = Literal["api", "offline", "schedule", "import", "operator", "follow_up"]
 
@@ -49,15 +51,24 @@ KEYS_KEPT = timedelta(days=90)
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a command came from. `occurred_at` is the world's time of offline or imported work."""
+    """Where a command came from.
+
+    `occurred_at` is when it happened in the world, as the sender says (offline and imported work);
+    `effective_at` the same by the server's reckoning, where the sender's clock needed putting right.
+    """
 
     via: Via
     user_id: str | None = None
     request_id: str | None = None
     traceparent: str | None = None
     device_id: str | None = None
+    outbox: str | None = None
+    """Whose outbox it came from, `<user>/<device>`; kept by follow-ups, which are no news to that device."""
     lane_seq: int | None = None
     occurred_at: datetime | None = None
+    clock_offset_ms: int | None = None
+    effective_at: datetime | None = None
+    clock_suspect: bool = False
     parent: str | None = None
     depth: int = 0
     root: str | None = None
@@ -83,8 +94,18 @@ def target_of(spec: Spec, entity_id: str) -> str:
     return f"{spec.kind}:{entity_id}"
 
 
+class Kind(Protocol):
+    """What a command document says of its type."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def schema_version(self) -> int: ...
+
+
 def fresh(
-    spec: Spec,
+    spec: Kind,
     *,
     id: str,
     tenant_id: str,
@@ -95,6 +116,8 @@ def fresh(
     accepted_at: datetime,
     queue: Queue = "interactive",
     base_version: int | None = None,
+    resolves: str | None = None,
+    needs: Sequence[str] = (),
 ) -> Document:
     """A command as it is inserted. `payload` is the JSON object as received, already validated."""
     document: Document = {
@@ -117,7 +140,33 @@ def fresh(
     }
     if base_version is not None:
         document["base_version"] = base_version
+    if resolves is not None:
+        document["resolves"] = resolves
+    if needs:
+        document["needs"] = list(needs)
     return document
+
+
+def ended(
+    document: Document, state: State, *, error: Document | None, at: datetime, keys_kept: timedelta
+) -> Document:
+    """A fresh command that is final from the start: settled where it came in. It has one event."""
+    entry: Document = {"state": state, "at": at} | ({"code": error["code"]} if error else {})
+    waiting = ("active", "next_at", "hint_at")
+    final = {name: value for name, value in document.items() if name not in waiting} | {
+        "state": state,
+        "finished_at": at,
+        "purge_at": at + keys_kept,
+        "history": [entry],
+        "events": 1,
+    }
+    return final | ({"error": error} if error else {})
+
+
+def effective_at(origin: Document, at: datetime) -> datetime:
+    """When it happened in the world, never later than `at`; that itself where nobody said otherwise."""
+    claimed: datetime = origin.get("effective_at") or origin.get("occurred_at") or at
+    return min(claimed, at)
 
 
 def event(
@@ -128,12 +177,13 @@ def event(
     at: datetime,
     version: int | None = None,
     paths: tuple[str, ...] = (),
+    was: Document | None = None,
     data: Document | None = None,
 ) -> Document:
     """One event of a command. `serial` counts on from the command's `events`, so an event is written once."""
     origin = command["origin"]
-    actor = {name: origin[name] for name in ("via", "user_id", "device_id") if name in origin}
-    return {
+    actor = {name: origin[name] for name in ("via", "user_id", "device_id", "outbox") if name in origin}
+    told: Document = {
         "_id": f"{command['_id']}:{serial}",
         "tenant_id": command["tenant_id"],
         "target": command["target"],
@@ -142,8 +192,11 @@ def event(
         "command_id": command["_id"],
         "root": origin.get("root", command["_id"]),
         "at": at,
-        "effective_at": min(origin.get("occurred_at", at), at),
+        "effective_at": effective_at(origin, at),
         "actor": actor,
         "paths": list(paths),
         "data": data or {},
     }
+    if was:
+        told["was"] = was
+    return told

@@ -60,12 +60,29 @@ INDEXES: list[Index] = [
         },
     ),
     ("commands", [("tenant_id", 1), ("_id", -1)], {"name": "recent"}),
+    # What blocks a device's lane, what a person is to decide, what waits for something to exist: all rare.
+    (
+        "commands",
+        [("tenant_id", 1), ("target", 1), ("blocks", 1)],
+        {"name": "blocks", "partialFilterExpression": {"blocks": {"$exists": True}}},
+    ),
+    (
+        "commands",
+        [("tenant_id", 1), ("inbox", 1), ("_id", -1)],
+        {"name": "inbox", "partialFilterExpression": {"inbox": {"$exists": True}}},
+    ),
+    (
+        "commands",
+        [("waits_for", 1), ("_id", 1)],
+        {"name": "waits_for", "partialFilterExpression": {"waits_for": {"$exists": True}}},
+    ),
     # What became of the rows of an import, and how much of it is on its way.
     (
         "commands",
         [("tenant_id", 1), ("import.id", 1), ("state", 1), ("import.line", 1)],
         {"name": "of_import", "partialFilterExpression": {"import.id": {"$exists": True}}},
     ),
+    ("replays", [("purge_at", 1)], {"name": "over", "expireAfterSeconds": 0}),
     ("imports", [("tenant_id", 1), ("_id", -1)], {"name": "recent"}),
     ("imports", [("active", 1), ("_id", 1)], {"name": "open", "partialFilterExpression": ACTIVE}),
     ("import_reports", [("tenant_id", 1), ("import_id", 1), ("line", 1)], {"name": "of_import"}),

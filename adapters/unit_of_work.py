@@ -32,7 +32,7 @@ from adapters.mongo import (
     Unwritable,
     translated,
 )
-from adapters.verdicts import Changes, Ref, Verdict, is_ending, verdict_update
+from adapters.verdicts import Changes, Ref, Verdict, is_ending, reapplied, verdict_update
 from tasks.catalogue import Catalogue
 
 TRY_FOR = timedelta(seconds=6)
@@ -134,9 +134,22 @@ class UnitOfWork:
             "target": line[1],
             "version": {"$gt": version},
         }
-        wanted = ["paths", "actor", "at", "version"]
+        wanted = ["paths", "actor", "at", "version", "was"]
         found = self.db.events.find(query, wanted, session=self._session).sort("version", -1)
         return list(found.limit(EVENTS_READ).batch_size(EVENTS_READ))[::-1]
+
+    @translated()
+    def blockers(self, lines: Iterable[Line]) -> list[Document]:
+        """The commands that block a lane of these lines."""
+        by_tenant: dict[str, list[str]] = {}
+        for tenant_id, target in lines:
+            by_tenant.setdefault(tenant_id, []).append(target)
+        found: list[Document] = []
+        for tenant_id, targets in by_tenant.items():
+            query = {"tenant_id": tenant_id, "target": {"$in": targets}, "blocks": {"$exists": True}}
+            wanted = ["tenant_id", "target", "state", "blocks", "origin"]
+            found += self.db.commands.find(query, wanted, session=self._session)
+        return found
 
     @translated()
     def find_creates(self, catalogue: Catalogue, tenant_id: str, target: str) -> list[Document]:
@@ -161,7 +174,10 @@ class UnitOfWork:
             self._insert("events", [event for verdict in changes.verdicts for event in verdict.events])
             changes.follow_ups = self._insert_follow_ups(changes.follow_ups)
             begun = [(row["tenant_id"], row["target"]) for row in changes.follow_ups]
-            return begun + self._tell_waiters(changes.verdicts, now)
+            resolved = waiters.resolve(
+                self.db, self._session, reapplied(changes.verdicts), now=now, keys_kept=keys_kept
+            )
+            return begun + self._tell_waiters(changes.verdicts, now) + resolved
 
     def _settle(self, changes: Changes, now: datetime, keys_kept: timedelta) -> None:
         """One statement for all commands that end alike: most end `applied` at the first attempt, and a

@@ -10,6 +10,13 @@ from adapters.commands import ACTIVE, HISTORY, State
 from adapters.masking import MASK, given_secrets
 from adapters.mongo import Document
 
+MARKS = ("inbox", "for_planner", "blocks", "waits_for")
+"""`inbox`: a person must decide, on a `conflict` or by a `review`; `for_planner`: a planner, not its author.
+`blocks`: the outbox whose lane waits behind it. `waits_for`: the target whose existence releases it."""
+
+DECIDED = tuple(mark for mark in MARKS if mark != "blocks")
+"""What goes when a parked command runs again."""
+
 Ref = tuple[str, str]
 """(collection, document id)."""
 
@@ -29,6 +36,8 @@ class Verdict(msgspec.Struct, kw_only=True):
     next_at: datetime | None = None
     attempts: int = 0
     after: list[str] = []
+    marks: Document = {}
+    """What of MARKS is set on it; those it had before are gone."""
     entity_version: int | None = None
 
 
@@ -49,6 +58,32 @@ class Changes(msgspec.Struct, kw_only=True):
     """Warnings for parents' receipts, by command id."""
 
 
+class Resolution(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided on a command that waited for a person: by whom, and by which later command."""
+
+    command_id: str
+    choice: str
+    by: Document
+    reason: str | None = None
+    by_command: str | None = None
+
+
+def reapplied(verdicts: list[Verdict]) -> list[Resolution]:
+    """The conflicts that these commands have settled, by taking effect in their place."""
+    return [
+        Resolution(
+            command_id=verdict.command["resolves"],
+            choice="reapply",
+            by={
+                name: who for name in ("user_id", "device_id") if (who := verdict.command["origin"].get(name))
+            },
+            by_command=verdict.command["_id"],
+        )
+        for verdict in verdicts
+        if verdict.state == "applied" and "resolves" in verdict.command
+    ]
+
+
 def is_ending(state: State) -> bool:
     return state not in ACTIVE
 
@@ -56,14 +91,14 @@ def is_ending(state: State) -> bool:
 def verdict_update(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> Document:
     """The update that writes a verdict on its command."""
     to_set: Document = {"state": verdict.state, "attempts": verdict.attempts}
-    to_set |= _place(verdict, now, keys_kept)
+    to_set |= _place(verdict, now, keys_kept) | verdict.marks
     to_unset = _gone(verdict)
     to_set |= {
         name: value for name in ("error", "warnings", "follow_ups") if (value := getattr(verdict, name))
     }
     if verdict.state == "dead" and verdict.entity_version is not None:
         to_set["died_at_version"] = verdict.entity_version
-    if is_ending(verdict.state) and verdict.state != "dead":  # a dead one may be replayed as it was
+    if "purge_at" in to_set:  # who may be asked for again keeps them
         to_set |= {f"payload.{name}": MASK for name in given_secrets(verdict.command)}
     if verdict.events:
         to_set["events"] = verdict.command.get("events", 0) + len(verdict.events)
@@ -78,14 +113,14 @@ def verdict_update(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> 
 
 def _place(verdict: Verdict, now: datetime, keys_kept: timedelta) -> Document:
     """When it ended and may be forgotten, or when it is due again, or what it waits for."""
-    if verdict.state == "dead":
+    if verdict.state == "dead" or (is_ending(verdict.state) and verdict.marks):  # a person is to decide
         return {"finished_at": now}
     if is_ending(verdict.state):
         return {"finished_at": now, "purge_at": now + keys_kept}
     if verdict.next_at is not None:
         # `hint_at` too: the relay then passes over what waits for its time without reading it.
         return {"next_at": verdict.next_at, "hint_at": verdict.next_at}
-    return {"after": verdict.after}
+    return {"after": verdict.after} if verdict.after else {}
 
 
 def _gone(verdict: Verdict) -> list[str]:
@@ -96,6 +131,8 @@ def _gone(verdict: Verdict) -> list[str]:
         gone += [name for name in ("after", "suspect") if name in verdict.command]
     elif verdict.next_at is None:
         gone.append("next_at")
+    if is_ending(verdict.state) or verdict.state == "parked":
+        gone += [name for name in MARKS if name in verdict.command and name not in verdict.marks]
     if verdict.error is None and "error" in verdict.command:
         gone.append("error")
     return gone

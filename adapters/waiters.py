@@ -8,16 +8,21 @@ conflict, so no wake-up is lost between two snapshots.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters.commands import AT_ONCE, RUNNABLE, event
 from adapters.hints import Line
 from adapters.mongo import Contention, Document
+from adapters.verdicts import DECIDED, MARKS, Resolution
 from tasks.catalogue import Catalogue
+
+LAST: Document = {"seq": {"$type": "timestamp"}}
+"""For `$currentDate`: to the end of its line."""
 
 STATEMENTS = 1_000
 """Updates sent in one server command."""
@@ -38,15 +43,74 @@ def release(db: Database[Any], session: ClientSession, ended: Iterable[Document]
     end of its line."""
     known = list(ended)
     ends = {command["_id"] for command in known}
-    woken: list[Line] = []
+    woken: list[Document] = []
     statements: list[Document] = []
     for command in _waiters(db, session, known):
         left = [id for id in command.get("after", ()) if id not in ends]
         statements.append({"q": {"_id": command["_id"]}, "u": _released(command, left)})
         if not left:
-            woken.append((command["tenant_id"], command["target"]))
+            woken.append(command)
     _update(db, session, statements)
+    return _in_lane_order(db, session, woken)
+
+
+def arrive(db: Database[Any], session: ClientSession, parked: Iterable[Document]) -> list[Line]:
+    """What these waited for is there: they come back at the end of their lines."""
+    known = list(parked)
+    _update(db, session, [{"q": {"_id": command["_id"]}, "u": _released(command, [])} for command in known])
+    return _in_lane_order(db, session, known)
+
+
+def resolve(
+    db: Database[Any],
+    session: ClientSession,
+    resolutions: Iterable[Resolution],
+    *,
+    now: datetime,
+    keys_kept: timedelta,
+) -> list[Line]:
+    """Write what was decided on these conflicts, and release whoever was parked behind them.
+
+    One that has been decided before is left as it is.
+    """
+    woken: list[Line] = []
+    for resolution in resolutions:
+        told = {name: value for name, value in msgspec.structs.asdict(resolution).items() if value}
+        told["at"] = now
+        del told["command_id"]
+        conflict = db.commands.find_one_and_update(
+            {"_id": resolution.command_id, "inbox": "conflict"},
+            {
+                "$set": {"resolution": told, "purge_at": now + keys_kept},
+                "$unset": dict.fromkeys(MARKS, ""),
+            },
+            session=session,
+        )
+        woken += release(db, session, [conflict]) if conflict else []
     return woken
+
+
+def _in_lane_order(db: Database[Any], session: ClientSession, woken: list[Document]) -> list[Line]:
+    """Commands of a device go on in the order in which it sent them: those behind one that comes back come
+    back behind it. Returns the lines that have something due."""
+    lanes: dict[tuple[str, str, str], int] = {}
+    for command in woken:
+        origin = command["origin"]
+        if "lane_seq" in origin and "outbox" in origin:
+            lane = (command["tenant_id"], command["target"], origin["outbox"])
+            lanes[lane] = min(origin["lane_seq"], lanes.get(lane, origin["lane_seq"]))
+    for (tenant_id, target, outbox), first in lanes.items():
+        query = {
+            "tenant_id": tenant_id,
+            "target": target,
+            "active": True,
+            "state": {"$in": RUNNABLE},
+            "origin.outbox": outbox,
+            "origin.lane_seq": {"$gte": first},
+        }
+        ids = [row["_id"] for row in db.commands.find(query, [], session=session).sort("origin.lane_seq", 1)]
+        _update(db, session, [{"q": {"_id": id}, "u": {"$currentDate": LAST}} for id in ids])
+    return [(command["tenant_id"], command["target"]) for command in woken]
 
 
 def strand(db: Database[Any], session: ClientSession, dead: Iterable[Document], now: datetime) -> list[Line]:
@@ -96,7 +160,9 @@ def _released(command: Document, left: list[str]) -> Document:
         "$unset": {"after": ""},
     }
     if command["state"] == "parked":
-        change["$currentDate"] = {"seq": {"$type": "timestamp"}}
+        change["$currentDate"] = LAST
+        # It goes on blocking its lane until it has ended: who is parked behind it comes next.
+        change["$unset"] |= dict.fromkeys(DECIDED, "")
     return change
 
 

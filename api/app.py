@@ -28,6 +28,8 @@ from api import (
     deliveries,
     health,
     imports,
+    inbox,
+    offline,
     openapi,
     operator,
     problem,
@@ -157,6 +159,22 @@ class House:
             *ledgers.routes(reader, self.db),
             *more.routes(reader, self.db, now),
             *plans.routes(reader, self.db, now),
+            *offline.routes(
+                offline.Offline(self.db, self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
+            ),
+            *inbox.routes(
+                inbox.Inbox(
+                    self.db,
+                    self.acts_db,
+                    self.identity,
+                    self.intake,
+                    self.hints,
+                    self.catalogue,
+                    keys_kept=kept,
+                    now=now,
+                    new_id=new_id,
+                )
+            ),
             *deliveries.routes(deliveries.Deliveries(self.acts_db, acting)),
             *schedules.routes(schedules.Schedules(self.acts_db, acting, table())),
             *operator.routes(

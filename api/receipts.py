@@ -7,12 +7,19 @@ from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.mongo import Document
+from adapters.mongo import Document, document_id
+from adapters.resolutions import ALLOWED, CONFLICT
 from api.problem import Problem
+from api.reads.resources import RESOURCES, plain
+from domain.actor import Actor
+from domain.kinds import ENTITIES
 
-_RECEIPT = ("target", "state", "attempts", "warnings", "follow_ups", "finished_at", "after")
+_RECEIPT = (
+    "target", "state", "attempts", "warnings", "follow_ups", "finished_at", "after", "waits_for", "resolves",
+    "resolution", "for_planner",
+)  # fmt: skip
 _EVENT = ("type", "at", "version", "data")
-_ERROR = ("code", "message", "path", "params", "diff")
+_ERROR = ("code", "message", "path", "params", "diff", "errors")
 """Of an error only what was written for its reader; the rest is the operator's."""
 
 
@@ -41,11 +48,19 @@ def told(document: Document, events: Sequence[Document] = ()) -> Document:
         out["next_at"] = document["next_at"]
     if error := document.get("error"):
         out["error"] = told_error(error)
+    if document.get("inbox") == CONFLICT:
+        out["allowed"] = list(ALLOWED)
     if document["state"] == "applied" and events:
         out["result"] = {"id": document["target"].partition(":")[2], "version": events[-1]["version"]}
     out["history"] = [{"state": "accepted", "at": document["accepted_at"]}, *document.get("history", [])]
     out["events"] = [{name: event[name] for name in _EVENT} for event in events]
     return out
+
+
+def outcome(document: Document, events: Sequence[Document]) -> Document:
+    """The receipt in short: its state, and what came of it or why not."""
+    whole = told(document, events)
+    return {name: whole[name] for name in ("state", "result", "error", "allowed") if name in whole}
 
 
 def event_ids(command: Document) -> list[str]:
@@ -68,6 +83,32 @@ async def events_of(db: AsyncDatabase[Any], documents: Iterable[Document]) -> di
 async def receipt(db: AsyncDatabase[Any], document: Document) -> Document:
     events = await events_of(db, [document])
     return told(document, events.get(document["_id"], []))
+
+
+async def with_server_docs(
+    db: AsyncDatabase[Any], actor: Actor, receipts: Sequence[Document]
+) -> Sequence[Document]:
+    """Beside each open conflict the entity as it is now, where this actor may see it: `server_doc`."""
+    wanted: dict[str, set[str]] = {}
+    for shown in receipts:
+        if "allowed" in shown:
+            kind, _, id = shown["target"].partition(":")
+            wanted.setdefault(kind, set()).add(id)
+    found = {kind: await _seen(db, actor, kind, ids) for kind, ids in wanted.items()}
+    for shown in receipts:
+        kind, _, id = shown["target"].partition(":")
+        if "allowed" in shown and id in found[kind]:
+            shown["server_doc"] = found[kind][id]
+    return receipts
+
+
+async def _seen(db: AsyncDatabase[Any], actor: Actor, kind: str, ids: set[str]) -> dict[str, Document]:
+    entity = ENTITIES.get(kind)
+    resource = next((one for one in RESOURCES if entity and one.collection == entity.collection), None)
+    if resource is None or (resource.permission and not actor.can(resource.permission)):
+        return {}
+    query = resource.selects(actor) | {"_id": {"$in": [document_id(actor.tenant_id, id) for id in ids]}}
+    return {one["id"]: plain(one) async for one in db[resource.collection].find(query, resource.projection)}
 
 
 def ended_badly(receipt: Document) -> Problem:

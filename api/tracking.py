@@ -30,7 +30,7 @@ from api.openapi import BEARER, operation, parameter, schema_of
 from api.problem import Fault, Problem, invalid, not_found, request_id_of
 from api.reads.paging import page, take_cursor, take_limit, take_order
 from api.reads.query import Parameter, conditions, parse, words
-from api.receipts import receipt, told
+from api.receipts import receipt, told, with_server_docs
 from domain.actor import Actor
 from domain.fields import Reason
 from domain.ids import UUID7
@@ -97,7 +97,8 @@ class Tracking:
         document = await self._db["commands"].find_one(_visible(actor, SEES_ALL) | {"_id": id})
         if document is None:
             raise not_found("command", id[:100])
-        return ASGIResponse(body=encode(await receipt(self._db, document)))
+        (shown,) = await with_server_docs(self._db, actor, [await receipt(self._db, document)])
+        return ASGIResponse(body=encode(shown))
 
     async def listing(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         actor = await self._actor(request)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from domain.errors import Conflict, Rejected
+from domain.errors import Rejected
 from domain.fields import Number, Title, Word
 from domain.ids import Id
 
@@ -90,26 +90,16 @@ def answered(
     at: datetime,
     evidence_sha256: str | None = None,
 ) -> tuple[Item, ...]:
-    """The checklist with that answer; the very same tuple when the same person already gave it.
+    """The checklist with that answer; the very same tuple when it has been given already.
 
-    Raises: Rejected: unknown_item, checklist_value_invalid. Conflict: checklist_answered, when someone else
-    answered otherwise after `at`: an old answer that comes late does not overwrite a newer one.
+    Raises: Rejected: unknown_item, checklist_value_invalid.
     """
     item = next((item for item in items if item.item_id == item_id), None)
     if item is None:
         raise Rejected("unknown_item", f"the checklist has no item {item_id}", path="item_id")
     value = fitting(item, value)
-    if (item.value, item.evidence_sha256, item.answered_by) == (value, evidence_sha256, by):
+    if item.value == value and evidence_sha256 in (None, item.evidence_sha256):
         return items
-    if (
-        item.value not in (None, value)
-        and item.answered_by != by
-        and item.answered_at
-        and item.answered_at > at
-    ):
-        raise Conflict(
-            "checklist_answered", f"{item.text}: answered otherwise since", diff=[_row(item, value)]
-        )
     done = msgspec.structs.replace(
         item, value=value, answered_by=by, answered_at=at, evidence_sha256=evidence_sha256
     )
@@ -157,14 +147,3 @@ def _within(item: Item, number: int | float) -> int | float:
 
 def _unfit(item: Item, why: str, **params: int | float) -> Rejected:
     return Rejected("checklist_value_invalid", f"{item.text}: the value {why}", path="value", **params)
-
-
-def _row(item: Item, mine: Value) -> dict[str, object]:
-    return {
-        "path": f"checklist.{item.item_id}.value",
-        "base": None,
-        "mine": mine,
-        "server": item.value,
-        "by": item.answered_by,
-        "at": item.answered_at,
-    }

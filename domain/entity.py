@@ -1,5 +1,6 @@
 """What every entity has. Entities are values: a change gives a new one."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
@@ -17,6 +18,8 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     kind: ClassVar[str]
     collection: ClassVar[str]
     schema_version: ClassVar[int] = 1
+    named: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    """Lists whose items people change side by side: the field -> (an item's name, what is set of it)."""
 
     id: str
     version: int = 0

@@ -26,6 +26,7 @@ PERMISSIONS: Mapping[str, str] = {
     "pm.write": "create and revise maintenance plans, meters and calendars",
     "pm.run": "run a plan now, override an occurrence",
     "offline.submit": "send work done offline",
+    "offline.review": "decide on others' conflicts, and on work done offline by who may no longer do it",
     "importexport.import": "import files",
     "importexport.export": "export files",
     "reports.read": "see reports",
@@ -53,13 +54,14 @@ ROLES: Mapping[str, frozenset[str]] = {
             "workorders.write", "workorders.approve", "workorders.close",
             "workrequests.read", "workrequests.submit", "assets.*", "inventory.*", "pm.*",
             "importexport.*", "reports.*", "users.read", "roles.read", "audit.read", "ops.read",
+            "offline.review",
         }
     ),
     "planner": frozenset(
         {
             "workorders.read", "workorders.discuss",
             "workorders.write", "workrequests.*", "assets.*", "inventory.*", "pm.*",
-            "importexport.*", "reports.read", "reports.export", "users.read", "offline.submit",
+            "importexport.*", "reports.read", "reports.export", "users.read", "offline.*",
         }
     ),
     "supervisor": frozenset(
@@ -67,7 +69,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "workorders.read", "workorders.discuss",
             "workorders.write", "workorders.execute", "workorders.close",
             "workrequests.*", "assets.read", "inventory.read", "pm.read", "importexport.export",
-            "reports.read", "users.read", "offline.submit",
+            "reports.read", "users.read", "offline.*",
         }
     ),
     "technician": frozenset(
@@ -91,6 +93,15 @@ own acts."""
 
 TENANT_ROLES = frozenset(ROLES) - {"platform"}
 """Built-in roles that a tenant may give to its users."""
+
+
+LEAVES: Mapping[str, str] = {"workorders.execute": "workorders.write"}
+"""Who plans work may vouch for work that was done, without doing any."""
+
+
+def leave_for(permission: str) -> str:
+    """What somebody needs to vouch for what another did with this permission: the same, but for LEAVES."""
+    return LEAVES.get(permission, permission)
 
 
 def granted(roles: Iterable[str], table: Mapping[str, Collection[str]] = ROLES) -> frozenset[str]:

@@ -32,6 +32,14 @@ def catalogue() -> Catalogue:
     return dict(sorted(found.items()))
 
 
+def contended(catalogue: Catalogue) -> Mapping[str, frozenset[str]]:
+    """By kind of target, the fields for which commands contend."""
+    found: dict[str, frozenset[str]] = {}
+    for spec in catalogue.values():
+        found[spec.kind] = found.get(spec.kind, frozenset()).union(spec.touches)
+    return found
+
+
 def _modules(package: ModuleType) -> Iterator[ModuleType]:
     for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         yield importlib.import_module(info.name)

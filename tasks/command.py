@@ -15,7 +15,7 @@ From that line follow the API's route, its OpenAPI entry, both permission checks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Literal, TypeVar, get_type_hints
 
@@ -52,7 +52,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     permission: str | None
     """Needed of the actor at acceptance and again when applied; None: any signed-in user of the tenant."""
     touches: tuple[str, ...]
-    """Top-level fields of the entity whose change since `base_version` is a conflict; none for appends."""
+    """Fields of the entity whose change since `base_version` is a conflict; none for appends. An item of a
+    list by a member of the payload: `checklist/{item_id}`."""
     kind: str
     """The target's: `work_order` of `work_order.parts.consume`."""
     of: Of
@@ -67,6 +68,15 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """Likewise those that the target itself names, once a batch has read it."""
     schema_version: int
     summary: str
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it depends on what others may have changed; what does not, appends."""
+        return bool(self.touches)
+
+    def touched(self, payload: Mapping[str, Any]) -> frozenset[str]:
+        """The paths that this payload contends for."""
+        return frozenset(path.format_map(payload) if "{" in path else path for path in self.touches)
 
     @property
     def secrets(self) -> frozenset[str]:

@@ -31,6 +31,11 @@ def settle(work: Work, before: WorkOrder, after: WorkOrder, event: str, **data: 
         tell_plan(work, before, after)
 
 
+def told_as(before: WorkOrder, after: WorkOrder, event: str) -> str:
+    """The event's name; what moves no status puts a time right."""
+    return event if after.status != before.status else "work_order.time_corrected"
+
+
 def tell_plan(work: Work, before: WorkOrder, after: WorkOrder) -> None:
     """The plan an order is of hears that it has ended, or is open again."""
     if after.plan is None or after.status == before.status:

@@ -26,6 +26,14 @@ class Work(Protocol):
         """When it happened in the world (offline work, imports); never later than `now`."""
 
     @property
+    def is_measured(self) -> bool:
+        """Whether `occurred_at` was noted where and when it happened (by a device), not told afterwards."""
+
+    @property
+    def seen_version(self) -> int | None:
+        """The version of the target that the author saw, if known."""
+
+    @property
     def actor(self) -> Actor: ...
 
     @property

@@ -25,7 +25,7 @@ from adapters.unit_of_work import UnitOfWork
 from adapters.verdicts import Ref, Verdict
 from domain.entity import Entity
 from domain.kinds import ENTITIES
-from tasks.catalogue import Catalogue
+from tasks.catalogue import Catalogue, contended
 from tasks.command import Refers, Spec
 from workers.choice import choose
 from workers.fold import Forced, fold
@@ -80,6 +80,7 @@ class Executor:
         self._solo = solo or threading.Lock()
         self._uow = uow
         self._catalogue = catalogue
+        self._contended = contended(catalogue)
         self._now = now
         self._sleep = sleep
         self._new_id = new_id
@@ -198,12 +199,19 @@ class Executor:
 
     def _snapshot(self, commands: list[Document], now: datetime, numbers: Numbers) -> Snapshot:
         snapshot = Snapshot(
-            self._uow, catalogue=self._catalogue, now=now, new_id=self._new_id, numbers=numbers
+            self._uow,
+            catalogue=self._catalogue,
+            now=now,
+            new_id=self._new_id,
+            numbers=numbers,
+            contended=self._contended,
         )
         snapshot.prefetch(self._wanted(commands))
         snapshot.prefetch(self._referred(commands, snapshot))
-        origins = ((command["tenant_id"], command["origin"].get("user_id")) for command in commands)
-        snapshot.prefetch_actors({(tenant, user) for tenant, user in origins if user is not None})
+        snapshot.prefetch_actors(_speakers(commands))
+        in_lanes = [command for command in commands if "outbox" in command["origin"] or "resolves" in command]
+        if in_lanes:
+            snapshot.prefetch_blockers({(command["tenant_id"], command["target"]) for command in in_lanes})
         return snapshot
 
     def _wanted(self, commands: list[Document]) -> set[Ref]:
@@ -261,6 +269,16 @@ def referred(refers: Refers, slot: Slot, kind: type[Entity]) -> Iterable[tuple[t
         return list(refers(slot.entity))
     except Exception:  # noqa: BLE001 - as above
         return ()
+
+
+def _speakers(commands: list[Document]) -> set[tuple[str, str]]:
+    """The users behind them, and those who vouched for them."""
+    named = (
+        (command["tenant_id"], user)
+        for command in commands
+        for user in (command["origin"].get("user_id"), command.get("vouched_by"))
+    )
+    return {(tenant, user) for tenant, user in named if user is not None}
 
 
 def halves(lines: list[Line]) -> list[list[Line]]:

@@ -10,18 +10,19 @@ import msgspec
 
 from adapters.commands import RUNNABLE, event
 from adapters.hints import Line
-from adapters.masking import masked
 from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome
-from adapters.unit_of_work import EVENTS_READ
 from adapters.verdicts import Verdict, is_ending
-from domain.errors import Conflict, Missing, Rejected
+from domain.actor import Actor
+from domain.errors import Missing, Rejected
+from domain.permissions import leave_for
 from tasks.command import Spec
+from workers import lanes
 from workers.fate import APPLIED, Fate, Newer, fate_of
+from workers.merging import Base, conflict, give_way
 from workers.overlay import Overlay
 from workers.snapshot import Snapshot
 
-DIFF = 50
-"""Rows of a conflict's diff: a person reads no more."""
+OFFLINE = "offline.submit"
 
 Forced = Mapping[str, Exception]
 """Commands whose write the store refused, with the refusal: they are not run again, only judged."""
@@ -42,9 +43,8 @@ def fold(
             held.add(line)
             continue
         verdicts.append(verdict)
-        snapshot.outcomes[command["_id"]] = verdict.state
-        snapshot.news.setdefault(line, []).extend(verdict.events)
-        if verdict.state == "retrying" or verdict.state == "accepted":
+        snapshot.note(line, verdict)
+        if verdict.state in ("retrying", "accepted") or lanes.resumes(command, verdict):
             held.add(line)
     snapshot.changes.verdicts = verdicts
     return verdicts, held
@@ -57,6 +57,9 @@ def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: F
     try:
         if command["_id"] in forced:
             raise forced[command["_id"]]
+        if parked := lanes.behind(command, spec, snapshot):
+            return parked
+        lanes.must_be_open(command, snapshot)
         overlay = Overlay(snapshot, command, spec, _permitted(command, spec, snapshot))
         _handle(command, spec, snapshot, overlay)
         events, version = overlay.merge()
@@ -74,26 +77,55 @@ def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: F
     except (Contention, UnknownOutcome, Unavailable):
         raise  # the store's, met while reading on demand: no fault of this command
     except Missing as missing:
-        waiting = _behind_create(command, missing, snapshot)
-        return waiting or _verdict(command, fate_of(missing, attempts=attempts, chance=chance), snapshot)
+        waiting = _behind_create(command, missing, snapshot) or lanes.awaiting(
+            command, spec, missing, snapshot
+        )
+        return waiting or _verdict(
+            command, spec, fate_of(missing, attempts=attempts, chance=chance), snapshot
+        )
+    except Rejected as refusal:
+        fate = fate_of(refusal, attempts=attempts, chance=chance)
+        return lanes.for_review(command, spec, refusal, snapshot) or _verdict(command, spec, fate, snapshot)
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is an ending, and the table names it
-        return _verdict(command, fate_of(error, attempts=attempts, chance=chance), snapshot)
+        return _verdict(command, spec, fate_of(error, attempts=attempts, chance=chance), snapshot)
 
 
-def _permitted(command: Document, spec: Spec, snapshot: Snapshot) -> Any:
+def _permitted(command: Document, spec: Spec, snapshot: Snapshot) -> Actor:
+    """Who speaks, with the roles of now. Raises: Rejected: actor_inactive, forbidden, too_old."""
+    if "vouched_by" in command:
+        return _vouched(command, spec, snapshot)
     actor = snapshot.actor(command)
     if actor is None:
         raise Rejected("actor_inactive", "the user who sent this is no longer active")
-    if spec.permission and not actor.can(spec.permission):
-        raise Rejected(
-            "forbidden", f"this needs the permission {spec.permission}", permission=spec.permission
-        )
+    _must_be_allowed(actor, spec.permission)
+    if command["origin"]["via"] == "offline":
+        _must_be_allowed(actor, OFFLINE)
+        lanes.must_be_recent(command)
     return actor
 
 
-def _payload(command: Document, spec: Spec) -> Any:
+def _vouched(command: Document, spec: Spec, snapshot: Snapshot) -> Actor:
+    """The author, with the leave of whoever has looked at it; that one must have it still."""
+    by = snapshot.user(command["tenant_id"], command["vouched_by"])
+    if by is None:
+        raise Rejected("actor_inactive", "the user who vouched for this is no longer active")
+    _must_be_allowed(by, leave_for(spec.permission) if spec.permission else None)
+    author = snapshot.actor(command)
+    roles = author.roles if author else ()
+    own = author.granted if author else frozenset[str]()
+    return Actor(
+        tenant_id=by.tenant_id, user_id=command["origin"]["user_id"], roles=roles, granted=own | by.granted
+    )
+
+
+def _must_be_allowed(actor: Actor, permission: str | None) -> None:
+    if permission and not actor.can(permission):
+        raise Rejected("forbidden", f"this needs the permission {permission}", permission=permission)
+
+
+def _payload(payload: Document, spec: Spec) -> Any:
     try:
-        return msgspec.convert(command["payload"], spec.payload)
+        return msgspec.convert(payload, spec.payload)
     except msgspec.ValidationError as error:
         raise Rejected("invalid_payload", str(error)) from error
 
@@ -103,41 +135,21 @@ def _handle(command: Document, spec: Spec, snapshot: Snapshot, overlay: Overlay)
 
     A refusal on a moved base is a conflict too: its author acted on a state that is gone.
     """
+    wanted = _payload(command["payload"], spec)
+    base = Base(command, snapshot)
+    left = give_way(base, spec, overlay)
+    if left is None:
+        return
+    if left is not command["payload"]:
+        wanted = _payload(left, spec)
     try:
-        spec.handler(_payload(command, spec), overlay)
+        spec.handler(wanted, overlay)
     except Missing:
         raise
     except Rejected as refusal:
-        raise _moved(command, frozenset(spec.touches), snapshot) or refusal from None
-    if conflict := _moved(command, overlay.seal() & set(spec.touches), snapshot):
-        raise conflict
-
-
-def _moved(command: Document, touched: frozenset[str], snapshot: Snapshot) -> Conflict | None:
-    """The conflict, if somebody else has changed one of these fields since the version the author saw."""
-    base = command.get("base_version")
-    if base is None or not touched:
-        return None
-    device = command["origin"].get("device_id")
-    since = snapshot.changed_since((command["tenant_id"], command["target"]), base)
-    mine = masked(command)["payload"]
-    diff = [
-        {
-            "path": f"/{path}",
-            "mine": mine.get(path),
-            "by": event["actor"].get("user_id"),
-            "at": event["at"],
-            "version": event["version"],
-        }
-        for event in since
-        if device is None or event["actor"].get("device_id") != device
-        for path in sorted(touched.intersection(event["paths"]))
-    ]
-    if diff:
-        return Conflict("base_moved", f"changed since version {base}", diff=diff[:DIFF])
-    if len(since) >= EVENTS_READ:
-        return Conflict("base_too_old", f"version {base} is more than {EVENTS_READ} events ago")
-    return None
+        raise conflict(base, spec, overlay, spec.touched(left), refusal) or refusal from None
+    if moved := conflict(base, spec, overlay, overlay.seal()):
+        raise moved
 
 
 def _behind_create(command: Document, missing: Missing, snapshot: Snapshot) -> Verdict | None:
@@ -157,11 +169,11 @@ def _behind_create(command: Document, missing: Missing, snapshot: Snapshot) -> V
     )
 
 
-def _verdict(command: Document, fate: Fate, snapshot: Snapshot) -> Verdict:
+def _verdict(command: Document, spec: Spec, fate: Fate, snapshot: Snapshot) -> Verdict:
     error = fate.error or {}
     told: Document = {name: error[name] for name in ("code", "message") if name in error}
     name = f"command.{fate.state}"
-    return Verdict(
+    verdict = Verdict(
         command=command,
         state=fate.state,
         events=[event(command, command.get("events", 0), name, at=snapshot.now, data=told)],
@@ -170,3 +182,5 @@ def _verdict(command: Document, fate: Fate, snapshot: Snapshot) -> Verdict:
         attempts=command["attempts"] + 1 if fate.counts or is_ending(fate.state) else command["attempts"],
         entity_version=snapshot.version(command) if fate.state == "dead" else None,
     )
+    verdict.marks = lanes.marks(command, spec, verdict)
+    return verdict

@@ -10,10 +10,11 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from adapters.commands import MAX_DEPTH, Key, Origin, event, fingerprint, fresh, target_of
+from adapters.commands import MAX_DEPTH, Key, Origin, effective_at, event, fingerprint, fresh, target_of
 from adapters.mongo import Document, document_id
 from adapters.verdicts import Ref
 from domain.actor import Actor
+from domain.conflicts import paths_of
 from domain.entity import Entity, Entry
 from domain.errors import Missing, Rejected
 from domain.kinds import ENTITIES, LEDGER
@@ -24,6 +25,10 @@ E = TypeVar("E", bound=Entity)
 
 _KEPT = (datetime, Decimal)
 """Types that BSON has (with our codec); all others become strings, numbers, lists and dicts."""
+
+LONGEST_TEXT = 500
+LONGEST_LIST = 50
+"""Of a value that an event remembers as it was."""
 
 _ROW: Any = reduce(or_, LEDGER)
 
@@ -43,12 +48,15 @@ class Overlay:
         self._saved: Entity | None = None
         self._document: Document | None = None
         self._paths: tuple[str, ...] = ()
+        self._was: Document = {}
         self._read: dict[str, Document] = {}
         self._rows: dict[str, tuple[bool, Document]] = {}
         self._emitted: list[tuple[str, Document]] = []
         self._follow_ups: list[Document] = []
         self._guards: set[Ref] = set()
         self.warnings: list[Document] = []
+        if command["origin"].get("clock_suspect"):
+            self.warn("clock_suspect", "the device's clock is off by more than 2 minutes")
 
     # -- what a handler sees ------------------------------------------------------------------------------
 
@@ -58,8 +66,15 @@ class Overlay:
 
     @property
     def occurred_at(self) -> datetime:
-        claimed: datetime = self._command["origin"].get("occurred_at", self.now)
-        return min(claimed, self.now)
+        return effective_at(self._command["origin"], self.now)
+
+    @property
+    def is_measured(self) -> bool:
+        return bool(self._command["origin"]["via"] == "offline")
+
+    @property
+    def seen_version(self) -> int | None:
+        return self._command.get("base_version")
 
     @property
     def actor(self) -> Actor:
@@ -155,7 +170,9 @@ class Overlay:
             via="follow_up",
             request_id=origin.request_id,
             traceparent=origin.traceparent,
+            outbox=origin.outbox,
             occurred_at=origin.occurred_at,
+            effective_at=origin.effective_at,
             parent=self.command_id,
             depth=origin.depth + 1,
             root=origin.root or self.command_id,
@@ -167,10 +184,19 @@ class Overlay:
     # -- what the fold does with it -----------------------------------------------------------------------
 
     def seal(self) -> frozenset[str]:
-        """The handler is done: work out the new document. Returns the fields that it changes."""
+        """The handler is done: work out the new document. Returns the paths that it changes."""
         if self._saved is not None or self._rows:
             self._document, self._paths = self._draft(self._snapshot.slot(self._ref).document)
         return frozenset(self._paths)
+
+    def before(self) -> Entity | None:
+        """The target as this command found it."""
+        return _entity(self._snapshot.slot(self._ref), self._kind)
+
+    @property
+    def saved(self) -> Entity | None:
+        """The target as the handler leaves it; None: it left it alone."""
+        return self._saved
 
     def merge(self) -> tuple[list[Document], int | None]:
         """Put all of it into the snapshot, once sealed. Returns the events and the entity's new version."""
@@ -203,24 +229,31 @@ class Overlay:
         return document, self._changed()
 
     def _changed(self) -> tuple[str, ...]:
-        """Fields in which what is saved differs from what was there."""
-        saved, before = self._saved, _entity(self._snapshot.slot(self._ref), self._kind)
+        """Paths at which what is saved differs from before. Keeps what was, where commands contend."""
+        saved, before = self._saved, self.before()
         if saved is None or before is None:
             return ()
-        values = zip(
-            saved.__struct_fields__,
-            msgspec.structs.astuple(saved),
-            msgspec.structs.astuple(before),
-            strict=True,
-        )
-        # Most fields are the very same objects: asking for identity first is what makes this cheap.
-        return tuple(name for name, new, old in values if new is not old and new != old)
+        changed = paths_of(before, saved)
+        contended = self._snapshot.contended[self._kind.kind]
+        was = {path: old for path, (old, _) in changed.items() if path in contended or "/" in path}
+        if was:
+            self._was = {path: old for path, old in _plain(was).items() if _is_short(old)}
+        return tuple(changed)
 
     def _events(self, version: int | None) -> list[Document]:
         serial = self._command.get("events", 0)
         emitted = self._emitted or [("command.applied", {})]
         return [
-            event(self._command, serial + n, name, at=self.now, version=version, paths=self._paths, data=data)
+            event(
+                self._command,
+                serial + n,
+                name,
+                at=self.now,
+                version=version,
+                paths=self._paths,
+                was=self._was,
+                data=data,
+            )
             for n, (name, data) in enumerate(emitted)
         ]
 
@@ -231,6 +264,17 @@ class Overlay:
     def current_version(self) -> int | None:
         document = self._snapshot.slot(self._ref).document
         return document["version"] if document else None
+
+
+def _plain(value: Any) -> Any:
+    return msgspec.to_builtins(value, builtin_types=_KEPT)
+
+
+def _is_short(value: Any) -> bool:
+    """Worth keeping twice, for a person who must decide: a plain value, or a list of names."""
+    if isinstance(value, list):
+        return len(value) <= LONGEST_LIST and all(isinstance(one, str) for one in value)
+    return not isinstance(value, dict) and len(str(value)) <= LONGEST_TEXT
 
 
 def _entity(slot: Slot, kind: type[Entity]) -> Entity | None:

@@ -23,6 +23,8 @@ from adapters.telemetry import Metrics
 from locks.keeper import Keeper
 from locks.lease import Lease, Leases, Unreachable
 from workers import gauges, primary, purge, reaper, schedules
+from workers.arrivals import EVERY as EVERY_ARRIVAL
+from workers.arrivals import Arrivals
 from workers.duties import Duty, Performance
 from workers.epoch import Epoch
 from workers.probes import Probes
@@ -154,6 +156,14 @@ def purge_duty(db: Database[Any], told: Settings) -> Duty:
     return Duty("purge", tick)
 
 
+def arrivals_duty(arrivals: Arrivals) -> Duty:
+    def tick() -> timedelta:
+        arrivals.tick()
+        return EVERY_ARRIVAL
+
+    return Duty("arrivals", tick)
+
+
 def schedule_duty(runner: Runner) -> Duty:
     def tick() -> timedelta:
         runner.tick()
@@ -178,6 +188,7 @@ def terms(client: MongoClient[Any], told: Settings, metrics: Metrics) -> Term:
             reaper_duty(Reaper(client, told.database, broker, metrics)),
             gauges_duty(client, told.database, metrics),
             purge_duty(client[told.database], told),
+            arrivals_duty(Arrivals(client[told.database])),
             feed_duty(WebhookFeed(client[told.database], lease, monotonic=SystemClock().monotonic)),
             *map(schedule_duty, runners),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -12,7 +12,7 @@ from adapters.commands import RUNNABLE, State
 from adapters.hints import Line
 from adapters.mongo import Document, document_id
 from adapters.unit_of_work import UnitOfWork
-from adapters.verdicts import Changes, Ref, is_ending
+from adapters.verdicts import Changes, Ref, Verdict, is_ending
 from domain.actor import Actor
 from domain.entity import Entity
 from domain.kinds import ENTITIES
@@ -42,8 +42,10 @@ class Snapshot:
         now: datetime,
         new_id: Callable[[], str],
         numbers: Numbers,
+        contended: Mapping[str, frozenset[str]],
     ) -> None:
         self.catalogue = catalogue
+        self.contended = contended
         self.now = now
         self.new_id = new_id
         self.numbers = numbers
@@ -55,6 +57,7 @@ class Snapshot:
         self._uow = uow
         self._slots: dict[Ref, Slot] = {}
         self._actors: dict[tuple[str, str], Actor | None] = {}
+        self._blockers: dict[Line, list[Document]] = {}
 
     def prefetch(self, refs: set[Ref]) -> None:
         """Read these at once; the absent ones are then known to be absent."""
@@ -70,12 +73,45 @@ class Snapshot:
             document = found.get(("users", document_id(tenant_id, user_id)))
             self._actors[tenant_id, user_id] = _actor(document) if document else None
 
+    def prefetch_blockers(self, lines: set[Line]) -> None:
+        """What blocks lanes of these lines, see `workers/lanes.py`."""
+        for found in self._uow.blockers(lines):
+            self._blockers.setdefault((found["tenant_id"], found["target"]), []).append(found)
+
+    def blockers(self, command: Document) -> list[Document]:
+        """What blocks the command's lane, the first of it first."""
+        found = self._blockers.get((command["tenant_id"], command["target"]), ())
+        outbox = command["origin"]["outbox"]
+        mine = [blocker for blocker in found if blocker["blocks"] == outbox]
+        return sorted(mine, key=lambda blocker: blocker["origin"].get("lane_seq", 0))
+
+    def is_blocker(self, command: Document, id: str) -> bool:
+        """Whether that one blocks a lane of this command's line."""
+        found = self._blockers.get((command["tenant_id"], command["target"]), ())
+        return any(blocker["_id"] == id for blocker in found)
+
+    def note(self, line: Line, verdict: Verdict) -> None:
+        """What a command of this batch came to, for those who come after it."""
+        command = verdict.command
+        self.outcomes[command["_id"]] = verdict.state
+        self.news.setdefault(line, []).extend(verdict.events)
+        if found := self._blockers.get(line):
+            gone = {command["_id"]} | ({command.get("resolves")} if verdict.state == "applied" else set())
+            self._blockers[line] = [blocker for blocker in found if blocker["_id"] not in gone]
+        if blocks := verdict.marks.get("blocks"):
+            blocker = command | {"state": verdict.state, "blocks": blocks}
+            self._blockers.setdefault(line, []).append(blocker)
+
+    def user(self, tenant_id: str, user_id: str) -> Actor | None:
+        """A user with the roles of now; None: gone, or no longer active."""
+        return self._actors[tenant_id, user_id]
+
     def actor(self, command: Document) -> Actor | None:
         """Who speaks in this command: None when that user is gone or no longer active."""
         user_id = command["origin"].get("user_id")
         if user_id is None:
             return Actor(tenant_id=command["tenant_id"], user_id=None)
-        return self._actors[command["tenant_id"], user_id]
+        return self.user(command["tenant_id"], user_id)
 
     def slot(self, ref: Ref) -> Slot:
         if ref not in self._slots:

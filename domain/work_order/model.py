@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, Self
@@ -69,6 +70,7 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "work_order"
     collection: ClassVar[str] = "work_orders"
+    named: ClassVar[Mapping[str, tuple[str, str]]] = {"checklist": ("item_id", "value")}
 
     number: str
     title: str
@@ -110,6 +112,9 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
     moved: Move | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
+    start_measured: bool = False
+    end_measured: bool = False
+    """Whether that time was noted where and when the work was done, rather than told to the office later."""
     closed_at: datetime | None = None
     cancelled_at: datetime | None = None
 
@@ -146,10 +151,22 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
         self._approved_for(action)
         return self._moved(action, by, at, assignee_ids=assignee_ids, team_id=team_id)
 
-    def start(self, *, by: str | None, at: datetime) -> Self:
-        """In progress; `started_at` is that of the first start. Raises: Rejected."""
+    def start(self, *, by: str | None, at: datetime, measured: bool = False) -> Self:
+        """In progress; `started_at` is that of the first start, a measured one before a told one.
+
+        Started where the work is (`measured`) what is begun already is no change but of that time. Raises:
+        Rejected.
+        """
+        if measured and self.status == "in_progress":
+            is_earlier = self.started_at is None or at < self.started_at
+            return (
+                self
+                if self.start_measured and not is_earlier
+                else self._with(started_at=at, start_measured=True)
+            )
         self._approved_for("start")
-        return self._moved("start", by, at, started_at=self.started_at or at)
+        first = self.started_at or at
+        return self._moved("start", by, at, started_at=first, start_measured=measured and first == at)
 
     def hold(
         self, reason: HoldReason, until: datetime | None = None, *, by: str | None, at: datetime
@@ -167,14 +184,17 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
         *,
         by: str | None,
         at: datetime,
+        measured: bool = False,
         note: str | None = None,
         failure_code: str | None = None,
         cause_code: str | None = None,
         remedy_code: str | None = None,
     ) -> Self:
-        """Done; whoever says it again changes nothing. Raises: Rejected: checklist_incomplete."""
+        """Done; whoever says it again changes nothing, but that a measured end (the latest, if there are
+        several) goes before one told to the office. Raises: Rejected: checklist_incomplete."""
         if self.status == "completed":
-            return self
+            is_later = self.completed_at is None or at > self.completed_at
+            return self if not measured or (self.end_measured and not is_later) else self._ended(at)
         step(self.number, self.status, "complete")
         if open_items := missing(self.checklist):
             raise Rejected(
@@ -189,6 +209,7 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
             by,
             ended,
             completed_at=ended,
+            end_measured=measured,
             completion_note=note,
             failure_code=failure_code,
             cause_code=cause_code,
@@ -196,7 +217,7 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
         )
 
     def reopen(self, reason: str, *, by: str | None, at: datetime) -> Self:
-        return self._moved("reopen", by, at, reason=reason, completed_at=None)
+        return self._moved("reopen", by, at, reason=reason, completed_at=None, end_measured=False)
 
     def close(self, *, by: str | None, at: datetime) -> Self:
         """No more is booked on it from here on."""
@@ -216,10 +237,17 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
         at: datetime,
         evidence_sha256: str | None = None,
     ) -> Self:
-        """With that answer on its checklist. Raises: Rejected, Conflict as `answered`."""
+        """With that answer on its checklist. Raises: Rejected as `answered`."""
         step(self.number, self.status, "answer")
         items = answered(self.checklist, item_id, value, by=by, at=at, evidence_sha256=evidence_sha256)
         return self if items is self.checklist else self._with(checklist=items)
+
+    def _ended(self, at: datetime) -> Self:
+        # Never before it began: a device's clock may run behind the server that noted the start.
+        ended = max(at, self.started_at or at)
+        if ended == self.completed_at and self.end_measured:
+            return self
+        return self._with(completed_at=ended, end_measured=True)
 
     def _approved_for(self, action: Action) -> None:
         if self.status == "requested" and self.approval_pending:

@@ -124,4 +124,10 @@ def step(number: str, status: Status, action: Action) -> Status:
         f"{number} is {said}: it cannot be {_PAST.get(action, action)}",
         status=status,
         action=action,
+        aim=aim(action),
     )
+
+
+def aim(action: Action) -> Status | None:
+    """The status that an action leads to, wherever it starts from; None: it leaves the status alone."""
+    return next((after for (_, taken), after in _MOVES.items() if taken == action), None)

@@ -17,8 +17,8 @@ class AnswerItem(Payload, frozen=True, kw_only=True):
     evidence_sha256: Sha256 | None = None
 
 
-# No `touches`: two people answer two items of one list side by side; the order knows each item.
-@handles("work_order.checklist.answer", permission="workorders.execute")
+# Two people answer two items of one list side by side: only the item's own answer is contended for.
+@handles("work_order.checklist.answer", permission="workorders.execute", touches=("checklist/{item_id}",))
 def answer_item(cmd: AnswerItem, work: Work) -> None:
     """Answer one item of the checklist; the later answer holds."""
     order = load_own(work)

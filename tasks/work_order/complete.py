@@ -6,7 +6,7 @@ from domain.fields import Note, Word
 from domain.ids import Id
 from domain.ledger import Comment
 from tasks.command import Payload, handles
-from tasks.orders import book, load_own, settle
+from tasks.orders import book, load_own, settle, told_as
 from tasks.work import Work
 
 
@@ -24,7 +24,10 @@ def complete(cmd: Complete, work: Work) -> None:
     order = load_own(work)
     at, by = work.occurred_at, work.actor.user_id
     codes = {"failure_code": cmd.failure_code, "cause_code": cmd.cause_code, "remedy_code": cmd.remedy_code}
-    done = order.complete(by=by, at=at, note=cmd.note, **codes)
-    if done is order and cmd.note and cmd.note != order.completion_note:
-        book(work, order, Comment(id=work.new_id(), at=at, by=by, text=cmd.note), "work_order.commented")
-    settle(work, order, done, "work_order.completed", note=cmd.note, **codes)
+    done = order.complete(by=by, at=at, measured=work.is_measured, note=cmd.note, **codes)
+    if order.status == "completed" and cmd.note and cmd.note != order.completion_note:
+        book(work, done, Comment(id=work.new_id(), at=at, by=by, text=cmd.note), "work_order.commented")
+    elif done.status == order.status:
+        settle(work, order, done, told_as(order, done, "work_order.completed"))
+    else:
+        settle(work, order, done, "work_order.completed", note=cmd.note, **codes)

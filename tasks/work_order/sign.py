@@ -18,14 +18,15 @@ class Sign(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.sign", permission="workorders.execute")
 def sign(cmd: Sign, work: Work) -> None:
-    """Put a name under the order as it is now; it cannot be taken back."""
+    """Put a name under the order as its signer saw it; it cannot be taken back."""
     order = load_own(work)
+    seen = work.seen_version or order.version
     entry = Signature(
         id=work.new_id(),
         at=work.occurred_at,
         by=work.actor.user_id,
         image_sha256=cmd.image_sha256,
         name=cmd.name,
-        signed_version=order.version,
+        signed_version=seen,
     )
-    book(work, order, entry, "work_order.signed", name=cmd.name, signed_version=order.version)
+    book(work, order, entry, "work_order.signed", name=cmd.name, signed_version=seen)

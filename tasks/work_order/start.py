@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.ids import Id
 from tasks.command import Payload, handles
-from tasks.orders import load_own, settle
+from tasks.orders import load_own, settle, told_as
 from tasks.work import Work
 
 
@@ -16,4 +16,5 @@ class Start(Payload, frozen=True, kw_only=True):
 def start(cmd: Start, work: Work) -> None:
     """Begin the work; beginning again what one has begun changes nothing."""
     order = load_own(work)
-    settle(work, order, order.start(by=work.actor.user_id, at=work.occurred_at), "work_order.started")
+    begun = order.start(by=work.actor.user_id, at=work.occurred_at, measured=work.is_measured)
+    settle(work, order, begun, told_as(order, begun, "work_order.started"))

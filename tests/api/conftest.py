@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,9 +15,11 @@ from pymongo.database import Database
 from adapters import indexes, mongo
 from adapters.settings import Settings
 from api.app import create_app
+from tasks.catalogue import catalogue
 from tests.api.asking import running
 from tests.api.people import People
 from tests.servers import Servers
+from tests.support.drains import Drains
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +58,16 @@ async def web(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def people(store: Database[Any], settings: Settings) -> People:
     return People(store, settings)
+
+
+@pytest.fixture
+def apply(settings: Settings, store: Database[Any], people: People) -> Callable[[], None]:
+    """Applies everything of the tenant that is due."""
+
+    def run() -> None:
+        with mongo.client(settings.mongo_uri) as client:
+            drains = Drains(client, store.name, catalogue())
+            active = {"tenant_id": people.tenant_id, "active": True}
+            drains.until_dry([(people.tenant_id, t) for t in store.commands.distinct("target", active)])
+
+    return run

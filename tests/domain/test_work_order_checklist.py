@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from domain.checklist import Item, Kind, NewItem, Value, answered, fitting, missing, written
-from domain.errors import Conflict, Rejected
+from domain.errors import Rejected
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -66,16 +66,11 @@ def test_the_same_answer_by_the_same_person_is_no_change() -> None:
     assert (once[0].answered_by, once[0].answered_at) == ("ann", AT)
 
 
-def test_an_old_answer_that_comes_late_does_not_overwrite_a_newer_one_of_someone_else() -> None:
-    newer = answered((item(),), "1", 4, by="ann", at=AT)
+def test_the_same_answer_again_changes_nothing_whoever_gives_it() -> None:
+    first = answered((item(),), "1", 4, by="ann", at=AT)
 
-    with pytest.raises(Conflict) as met:
-        answered(newer, "1", 5, by="bob", at=AT - timedelta(minutes=1))
-
-    assert met.value.diff[0] | {"at": None} == {
-        "path": "checklist.1.value", "base": None, "mine": 5, "server": 4, "by": "ann", "at": None,
-    }  # fmt: skip
-    assert answered(newer, "1", 5, by="bob", at=AT + timedelta(minutes=1))[0].value == 5
+    assert answered(first, "1", 4, by="bob", at=AT + timedelta(minutes=1)) is first
+    assert answered(first, "1", 5, by="bob", at=AT - timedelta(minutes=1))[0].value == 5
 
 
 def test_an_unknown_item_and_a_doubled_one_are_refused() -> None:

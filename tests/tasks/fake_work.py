@@ -66,12 +66,15 @@ class World:
         *,
         actor: Actor,
         occurred_at: datetime | None = None,
+        is_measured: bool = False,
+        seen_version: int | None = None,
     ) -> FakeWork:
         """Apply one command. Raises: whatever the handler raises, with nothing kept."""
         spec: Spec = handler.__dict__["spec"]
         work = FakeWork(
             self, spec, spec.target_id(cmd, actor.user_id) or self.fresh_id(), actor, occurred_at or self.now
         )
+        work.is_measured, work.seen_version = is_measured, seen_version
         handler(cmd, work)
         work.commit()
         return work
@@ -89,6 +92,8 @@ class FakeWork:
         self._command_id = world.fresh_id()
         self._saved: Entity | None = None
         self._rows: dict[str, Entry] = {}
+        self.is_measured = False
+        self.seen_version: int | None = None
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.follow_ups: list[tuple[str, dict[str, Any], str]] = []
         self.warnings: list[tuple[str, str, dict[str, Any]]] = []

@@ -1,0 +1,140 @@
+"""What a person decides: on a conflict, or on work done offline that waits for a review.
+
+Each is a compare-and-set on what is open, with its event, and with an audit row where somebody decides on
+what another did. Whoever was parked behind it goes on, in the order of its lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pymongo import ReturnDocument
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from adapters import waiters
+from adapters.acts import Act, audit, audited, in_transaction, write_event
+from adapters.commands import AT_ONCE, HISTORY, ended
+from adapters.endings import end
+from adapters.hints import Line
+from adapters.mongo import Contention, Document
+from adapters.verdicts import DECIDED, Resolution
+
+CONFLICT = "conflict"
+REVIEW = "review"
+
+Choice = Literal["take_server", "send_to_planner", "approve", "reject"]
+
+ALLOWED: tuple[str, ...] = ("take_server", "reapply", "send_to_planner")
+"""What its author may choose of a conflict; `reapply` is a command of its own that takes its place."""
+
+CHOICES: Mapping[str, Choice] = {
+    "conflict.take_server": "take_server",
+    "conflict.send_to_planner": "send_to_planner",
+}
+"""What a device may choose without a command, by the type of its action."""
+
+_OF: Mapping[Choice, str] = {
+    "take_server": CONFLICT,
+    "send_to_planner": CONFLICT,
+    "approve": REVIEW,
+    "reject": REVIEW,
+}
+
+
+class NothingToDecide(Exception):
+    """It is not open, or was never a matter for a person; `state` is what it is, None: there is none."""
+
+    def __init__(self, state: str | None) -> None:
+        super().__init__(
+            f"it is {state}: there is nothing to decide" if state else "there is no such conflict"
+        )
+        self.state = state
+
+
+def decide(
+    db: Database[Any], command_id: str, act: Act, choice: Choice, *, keys_kept: timedelta
+) -> tuple[Document, list[Line]]:
+    """The command as it is then, and the lines that have something due. Raises: NothingToDecide."""
+
+    def work(session: ClientSession) -> tuple[Document, list[Line]]:
+        query = {"_id": command_id, "tenant_id": act.tenant_id}
+        before = db["commands"].find_one(query, session=session)
+        lines = settle(db, session, command_id, act, choice, keys_kept=keys_kept)
+        after: Document = db["commands"].find_one(query, session=session) or {}
+        if before is not None and before["origin"].get("user_id") != act.user_id:
+            seen = {"before": audited(before), "after": audited(after)}
+            audit(db, session, act, f"offline.{choice}", command_id, **seen)
+        return after, lines
+
+    return in_transaction(db, work)
+
+
+def settle(
+    db: Database[Any],
+    session: ClientSession,
+    command_id: str,
+    act: Act,
+    choice: Choice,
+    *,
+    keys_kept: timedelta,
+) -> list[Line]:
+    """As `decide`, inside the caller's transaction and without the audit row."""
+    query = {"_id": command_id, "tenant_id": act.tenant_id}
+    command = db["commands"].find_one(query, session=session)
+    if command is None or command.get("inbox") != _OF[choice]:
+        raise NothingToDecide(command["state"] if command else None)
+    if choice == "reject":
+        _, lines = end(db, session, command, "cancelled", act, keys_kept=keys_kept)
+        return lines
+    events = write_event(db, session, command, f"command.{_PAST[choice]}", act)
+    if choice == "approve":
+        return _approve(db, session, command, act, events)
+    db["commands"].update_one(query, {"$set": {"events": events}}, session=session)
+    if choice == "send_to_planner":
+        db["commands"].update_one(query, {"$set": {"for_planner": True}}, session=session)
+        return []
+    made = Resolution(command_id=command_id, choice=choice, by=act.actor, reason=act.reason or None)
+    return waiters.resolve(db, session, [made], now=act.at, keys_kept=keys_kept)
+
+
+_PAST: Mapping[Choice, str] = {
+    "take_server": "given_up",
+    "send_to_planner": "sent_to_planner",
+    "approve": "approved",
+}
+
+
+def _approve(
+    db: Database[Any], session: ClientSession, command: Document, act: Act, events: int
+) -> list[Line]:
+    """It runs again, as its author with the leave of whoever approved; who waits behind it still does."""
+    entry = {"state": "accepted", "at": act.at, "by": act.actor, "reason": act.reason}
+    change: Document = {
+        "$set": {
+            "state": "accepted",
+            "next_at": AT_ONCE,
+            "hint_at": AT_ONCE,
+            "vouched_by": act.user_id,
+            "events": events,
+        },
+        "$unset": dict.fromkeys((*DECIDED, "error"), ""),
+        "$currentDate": waiters.LAST,
+        "$push": {"history": {"$each": [entry], "$slice": -HISTORY}},
+    }
+    after = db["commands"].find_one_and_update(
+        {"_id": command["_id"], "state": "parked", "inbox": REVIEW},
+        change,
+        return_document=ReturnDocument.AFTER,
+        session=session,
+    )
+    if after is None:
+        raise Contention(f"{command['_id']} has moved on")
+    return [(command["tenant_id"], command["target"])]
+
+
+def refused(document: Document, error: Document, at: datetime, keys_kept: timedelta) -> Document:
+    """A fresh command that is final where it came in: refused, and its number in the lane used up."""
+    return ended(document, "rejected", error=error, at=at, keys_kept=keys_kept)

@@ -1,0 +1,114 @@
+"""Lanes: what one device does to one entity, in its own order, past whatever waits for a person.
+
+A guarded command of a device that ends in conflict, dies, or waits for a person *blocks* its lane: the
+guarded ones behind it are parked until that one is decided, appends go on. Whoever decides releases them in
+the order of the lane. The device's own way out (`resolves`) passes them.
+"""
+
+from __future__ import annotations
+
+from adapters.commands import effective_at, event
+from adapters.mongo import Document
+from adapters.verdicts import Verdict, is_ending
+from domain.conflicts import REVIEWED, is_too_old
+from domain.errors import Missing, Rejected
+from tasks.command import Spec
+from workers.snapshot import Snapshot
+
+
+def behind(command: Document, spec: Spec, snapshot: Snapshot) -> Verdict | None:
+    """Parked behind what blocks its lane, if something does and the command depends on it."""
+    outbox = command["origin"].get("outbox")
+    if outbox is None or not spec.is_guarded:
+        return None
+    blocker = next(
+        (found for found in snapshot.blockers(command) if _is_before(found, command)),
+        None,
+    )
+    if blocker is None:
+        return None
+    snapshot.changes.awaited.append((blocker, command["_id"]))
+    why = {"code": f"behind_{blocker['state']}", "message": f"it waits for what becomes of {blocker['_id']}"}
+    return _parked(command, snapshot, why, after=[blocker["_id"]])
+
+
+def _is_before(blocker: Document, command: Document) -> bool:
+    if blocker["_id"] in (command["_id"], command.get("resolves")):
+        return False
+    seq = command["origin"].get("lane_seq")
+    return seq is None or bool(blocker["origin"].get("lane_seq", 0) < seq)
+
+
+def must_be_open(command: Document, snapshot: Snapshot) -> None:
+    """Raises: Rejected: already_resolved, for a way out of a conflict that somebody has decided meanwhile."""
+    if "resolves" in command and not snapshot.is_blocker(command, command["resolves"]):
+        raise Rejected("already_resolved", "somebody has decided on this conflict before")
+
+
+def must_be_recent(command: Document) -> None:
+    """Raises: Rejected: too_old, for what a device did so long ago that a person should look at it first."""
+    happened = effective_at(command["origin"], command["accepted_at"])
+    if is_too_old(happened, command["accepted_at"]):
+        raise Rejected("too_old", f"this happened on {happened:%Y-%m-%d}: {REVIEWED['too_old']}")
+
+
+def for_review(command: Document, spec: Spec, refusal: Rejected, snapshot: Snapshot) -> Verdict | None:
+    """Parked for a person, where the refusal is one that work done offline is not lost to."""
+    is_offline = command["origin"]["via"] == "offline"
+    if not is_offline or "vouched_by" in command or refusal.code not in REVIEWED:
+        return None
+    why = {"code": refusal.code, "message": refusal.message}
+    return _parked(command, snapshot, why, marks={"inbox": "review"} | blocking(command, spec))
+
+
+def awaiting(command: Document, spec: Spec, missing: Missing, snapshot: Snapshot) -> Verdict | None:
+    """Parked until what it names exists, or a person gives it up: the create may come from another device."""
+    if command["origin"]["via"] != "offline":
+        return None
+    why = {"code": missing.code, "message": missing.message}
+    marks = {"inbox": "review", "waits_for": f"{missing.kind}:{missing.id}"}
+    return _parked(command, snapshot, why, marks=marks | blocking(command, spec))
+
+
+def blocking(command: Document, spec: Spec) -> Document:
+    """The mark of what blocks its lane; none on what does not."""
+    origin = command["origin"]
+    blocks = origin["via"] == "offline" and spec.is_guarded and "resolves" not in command
+    return {"blocks": origin["outbox"]} if blocks else {}
+
+
+def marks(command: Document, spec: Spec, verdict: Verdict) -> Document:
+    """What is marked on a command that ends so."""
+    if verdict.state == "dead":
+        return blocking(command, spec)
+    if verdict.state == "conflict" and (blocks := blocking(command, spec)):
+        return {"inbox": "conflict", **blocks}
+    return {}
+
+
+def resumes(command: Document, verdict: Verdict) -> bool:
+    """Whether the lane goes on from here: what was parked behind this must run before what follows it."""
+    if not is_ending(verdict.state) or verdict.state in ("conflict", "dead"):
+        return False
+    return "blocks" in command or (verdict.state == "applied" and "resolves" in command)
+
+
+def _parked(
+    command: Document,
+    snapshot: Snapshot,
+    why: Document,
+    *,
+    after: list[str] | None = None,
+    marks: Document | None = None,
+) -> Verdict:
+    told = why | ({"after": after} if after else {})
+    serial = command.get("events", 0)
+    return Verdict(
+        command=command,
+        state="parked",
+        events=[event(command, serial, "command.parked", at=snapshot.now, data=told)],
+        error=why,
+        after=after or [],
+        marks=marks or {},
+        attempts=command["attempts"],
+    )
