@@ -12,9 +12,19 @@ from typing import Any
 
 from pymongo.database import Database
 
+from domain.work_order.transitions import OPEN
+
 Index = tuple[str, list[tuple[str, int | str]], dict[str, Any]]
 
 ACTIVE = {"active": True}
+UNOPENED = {
+    "type": "work_order.open_from_plan",
+    "state": {"$in": ["dead", "discarded", "rejected", "cancelled"]},
+}
+"""Commands that were to open a plan's order and never will by themselves."""
+
+FORGOTTEN = {"state": {"$in": ["sent", "failed", "cancelled"]}}
+"""Deliveries that may be forgotten: what is on its way, or in doubt, never is."""
 
 INDEXES: list[Index] = [
     # Acceptance: the key decides races, in the same insert that is the outbox.
@@ -110,8 +120,10 @@ INDEXES: list[Index] = [
         [("shard", 1), ("generate_at", 1), ("_id", 1)],
         {"name": "due", "partialFilterExpression": {"generate_at": {"$type": "date"}}},
     ),
+    ("commands", [("finished_at", 1)], {"name": "unopened", "partialFilterExpression": UNOPENED}),
     ("plans", [("tenant_id", 1), ("state", 1), ("_id", -1)], {"name": "by_state"}),
-    ("plans", [("tenant_id", 1), ("rules.name", 1)], {"name": "by_name"}),
+    ("plans", [("tenant_id", 1), ("rules.name", 1), ("_id", 1)], {"name": "by_name"}),
+    ("plans", [("tenant_id", 1), ("next_due_at", 1), ("_id", 1)], {"name": "by_due"}),
     ("plans", [("tenant_id", 1), ("rules.targets.asset_id", 1), ("_id", -1)], {"name": "by_asset"}),
     (
         "plans",
@@ -121,16 +133,48 @@ INDEXES: list[Index] = [
     (
         "work_orders",
         [("tenant_id", 1), ("watch.policies_version", 1)],
-        {"name": "of_policies", "partialFilterExpression": {"look_at": {"$type": "date"}}},
+        {
+            "name": "of_policies",
+            "partialFilterExpression": {
+                "watch.policies_version": {"$exists": True},
+                "status": {"$in": list(OPEN)},
+            },
+        },
+    ),
+    (
+        "work_orders",
+        [("tenant_id", 1), ("watch.sla.policy.calendar_id", 1), ("watch.sla.calendar_version", 1)],
+        {
+            "name": "of_calendar",
+            "partialFilterExpression": {
+                "watch.sla.calendar_version": {"$exists": True},
+                "status": {"$in": list(OPEN)},
+            },
+        },
     ),
     ("calendars", [("fresh", 1)], {"name": "fresh", "partialFilterExpression": {"fresh": True}}),
     ("policies", [("fresh", 1)], {"name": "fresh", "partialFilterExpression": {"fresh": True}}),
     ("meters", [("tenant_id", 1), ("asset_id", 1), ("_id", -1)], {"name": "by_asset"}),
+    ("meters", [("tenant_id", 1), ("name", 1), ("_id", 1)], {"name": "by_name"}),
+    # A schedule's fires: the one that a dead process left, the latest, and those to be forgotten.
+    (
+        "fires",
+        [("schedule", 1), ("slot", 1)],
+        {"name": "running", "partialFilterExpression": {"state": "running"}},
+    ),
+    ("fires", [("schedule", 1), ("slot", -1)], {"name": "latest"}),
+    ("fires", [("ended_at", 1)], {"name": "ended", "partialFilterExpression": {"state": "done"}}),
     (
         "notices",
         [("spread_at", 1), ("_id", 1)],
         {"name": "unspread", "partialFilterExpression": {"spread_at": None}},
     ),
+    (
+        "notices",
+        [("spread_at", 1)],
+        {"name": "spread", "partialFilterExpression": {"spread_at": {"$type": "date"}}},
+    ),
+    ("deliveries", [("ended_at", 1)], {"name": "ended", "partialFilterExpression": FORGOTTEN}),
     # Couriers take what is due, critical first; then all that is due for the same recipient.
     (
         "deliveries",

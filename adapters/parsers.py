@@ -64,6 +64,13 @@ def milliseconds(low: int = 1, *, why: str = "") -> Callable[[str], timedelta]:
     return parse
 
 
+def days(low: int) -> Callable[[str], timedelta]:
+    def parse(value: str) -> timedelta:
+        return timedelta(days=whole(low, 36_500)(value))
+
+    return parse
+
+
 def _span(seconds: float) -> timedelta:
     try:
         return timedelta(seconds=seconds)

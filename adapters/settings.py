@@ -114,6 +114,8 @@ class Settings:
     smtp_tls: str = setting("SMTP_TLS", "starttls", one_of("starttls", "tls", "none"), "`starttls` insists on it, `tls` from the first byte; production takes `none` only on this machine")
     mail_from: str = setting("MAIL_FROM", "Millwright <millwright@localhost>", parsers.mailbox, "sender of mails: an address, or Name <address>")
 
+    notification_retention: timedelta = setting("NOTIFICATION_RETENTION_DAYS", "90", parsers.days(1), "how long it is remembered who was told what, people's notifications in the app among it; what is on its way or in doubt is kept", group="Notifications")
+
     webhook_allowed_networks: parsers.Networks = setting("WEBHOOK_ALLOWED_NETWORKS", "", parsers.networks, "networks such as 10.1.0.0/16, separated by commas, to which webhooks may go though they are private, and without https; none if empty", group="Webhooks")
 
     rate_limit_window: timedelta = setting("RATE_LIMIT_WINDOW_MS", "900000", milliseconds(), "window of the rate limit", group="Limits" )

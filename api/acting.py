@@ -6,12 +6,20 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from litestar import Request
 
 from adapters.acts import Act
 from api.identity import Identity, need
 from api.problem import request_id_of
 from domain.actor import Actor
+from domain.fields import Reason
+
+
+class Because(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of an act that needs nothing but its reason."""
+
+    reason: Reason
 
 
 class Acting:

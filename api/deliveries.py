@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import anyio.to_thread
-import msgspec
 from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -17,24 +16,18 @@ from adapters.delivery import acts
 from adapters.delivery.acts import NoSuchDelivery, NotOpen
 from adapters.mongo import Document
 from api import body
-from api.acting import Acting
+from api.acting import Acting, Because
 from api.encoding import encode
 from api.openapi import BEARER, PROBLEM, operation, schema_of
 from api.problem import Problem, not_found
 from api.reads.resources import plain
-from domain.fields import Reason
 
 DECIDE = "ops.replay"
 HIDDEN = ("tenant_id", "claimed_by", "claimed_until")
 
 
-class Resend(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    reason: Reason
-
-
-class Settle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settle(Because, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: Literal["sent", "failed"]
-    reason: Reason
 
 
 class Deliveries:
@@ -50,7 +43,7 @@ class Deliveries:
 
     async def resend(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         actor = await self._acting.actor(request, DECIDE)
-        wanted = await body.said(request, Resend)
+        wanted = await body.said(request, Because)
         act = self._acting.by(actor, request, wanted.reason)
         return await self._done(id, lambda: acts.resend(self._db, id, act))
 
@@ -78,7 +71,7 @@ def routes(deliveries: Deliveries) -> list[HTTPRouteHandler]:
     @post(
         f"{root}/resend",
         operation_id="deliveries.resend",
-        operation_class=operation(request=schema_of(Resend), responses=decided),
+        operation_class=operation(request=schema_of(Because), responses=decided),
         **shared,
     )
     async def resend(request: Request[Any, Any, Any], delivery_id: FromPath[str]) -> ASGIResponse:

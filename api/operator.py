@@ -32,7 +32,7 @@ from adapters.mongo import Document, document_id
 from adapters.storable import Unstorable
 from adapters.telemetry import Metrics
 from api import body
-from api.acting import Acting
+from api.acting import Acting, Because
 from api.encoding import encode
 from api.hinting import HintSender
 from api.openapi import BEARER, PROBLEM, operation, parameter, schema_of
@@ -50,10 +50,6 @@ T = TypeVar("T")
 class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Reason
     payload: Annotated[dict[str, Any], Meta(description="in place of the dead one's")] | None = None
-
-
-class Discard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    reason: Reason
 
 
 class Operators:
@@ -106,7 +102,7 @@ class Operators:
 
     async def discard(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         actor = await self._acting.actor(request, "ops.discard")
-        wanted = await body.said(request, Discard)
+        wanted = await body.said(request, Because)
         act = self._acting.by(actor, request, wanted.reason)
         outcome = await _threaded(lambda: dead_letters.discard(self._db, id, act, keys_kept=self._keys_kept))
         self._metrics.commands_final.labels(outcome.command["type"], "discarded").inc()
@@ -229,7 +225,7 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
         f"{root}/dead-letters/{{command_id:str}}/discard",
         status_code=200,
         operation_id="dead-letters.discard",
-        operation_class=operation(request=schema_of(Discard), responses=decided),
+        operation_class=operation(request=schema_of(Because), responses=decided),
         **shared,
     )
     async def discard(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:

@@ -19,11 +19,10 @@ from adapters.acts import Act
 from adapters.mongo import Document
 from adapters.schedules import NoSuchLock, NotNow
 from api import body
-from api.acting import Acting
+from api.acting import Acting, Because
 from api.encoding import encode
 from api.openapi import BEARER, PROBLEM, operation, schema_of
 from api.problem import Problem, not_found
-from domain.fields import Reason
 from schedules.declaration import Schedule
 
 T = TypeVar("T")
@@ -36,10 +35,6 @@ ACTS: dict[str, Callable[[Database[Any], str, Act], Document]] = {
     "resume": schedules.resume,
     "run": schedules.run,
 }
-
-
-class Because(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    reason: Reason
 
 
 class Schedules:

@@ -86,9 +86,10 @@ ROLES: Mapping[str, frozenset[str]] = {
     "operator": frozenset(
         {"workorders.read", "workrequests.read", "assets.read", "inventory.read", "audit.read", "ops.*"}
     ),
-    "platform": frozenset({"platform.*"}),
+    "platform": frozenset({"platform.*", "audit.read"}),
 }  # fmt: skip
-"""The roles every tenant has. `platform` is for logins of the platform tenant alone."""
+"""The roles every tenant has. `platform` is for logins of the platform tenant alone; its audit trail has its
+own acts."""
 
 TENANT_ROLES = frozenset(ROLES) - {"platform"}
 """Built-in roles that a tenant may give to its users."""

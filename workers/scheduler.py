@@ -16,7 +16,6 @@ from pymongo.database import Database
 
 from adapters import guard, hints, logs, mongo, settings
 from adapters.clock import Clock, SystemClock
-from adapters.fires import Fires
 from adapters.guard import DemoInProduction
 from adapters.mongo import Unavailable
 from adapters.settings import Settings
@@ -147,14 +146,12 @@ def gauges_duty(client: MongoClient[Any], database: str, metrics: Metrics) -> Du
     return Duty("gauges", tick)
 
 
-def purge_duty(db: Database[Any], keys_kept: timedelta) -> Duty:
+def purge_duty(db: Database[Any], told: Settings) -> Duty:
     def tick() -> timedelta:
-        now = primary.ask(db).now
-        Fires(db).purge(now)
-        purged = purge.purge(db, now, keys_kept)
-        if purged:
-            logger.info("purged", commands=purged)
-        return timedelta() if purged == purge.AT_ONCE else purge.EVERY
+        purged = purge.sweep(db, told, primary.ask(db).now)
+        if any(purged.values()):
+            logger.info("purged", **purged)
+        return timedelta() if purge.AT_ONCE in purged.values() else purge.EVERY
 
     return Duty("purge", tick)
 
@@ -201,7 +198,7 @@ def terms(client: MongoClient[Any], told: Settings, metrics: Metrics) -> Term:
             relay_duty(Relay(client[told.database], broker, has_lost_hints=epoch.has_changed)),
             reaper_duty(Reaper(client, told.database, broker, metrics)),
             gauges_duty(client, told.database, metrics),
-            purge_duty(client[told.database], told.idempotency_ttl),
+            purge_duty(client[told.database], told),
             arrivals_duty(Arrivals(client[told.database])),
             sweep_duty(client[told.database], metrics),
             feed_duty(WebhookFeed(client[told.database], lease, monotonic=SystemClock().monotonic)),

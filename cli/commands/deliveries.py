@@ -33,14 +33,16 @@ def listed(
         raise Stop(f"There is no state {state}: it is one of {', '.join(STATES)}.")
     with opened(from_environment()) as db:
         found = acts.listed(db, tenant, state=state, limit=limit)
-    # The id is what one copies: it is never cut.
+        to = acts.addresses(db, found)
+    # The id is what one copies: it is never cut; the rest goes on in the next line.
+    names = ("state", "channel", "to", "kind", "about", "code")
     shown = Table(
-        Column("delivery", no_wrap=True), "state", "channel", "kind", "recipient", "about", "code", box=None
+        Column("delivery", no_wrap=True), *(Column(name, overflow="fold") for name in names), box=None
     )
     for row in found:
+        about = row.get("params", {}).get("number") or row["about"]
         code = row.get("error", {}).get("code", "")
-        told = (row[name] for name in ("state", "channel", "kind", "recipient", "about"))
-        shown.add_row(row["_id"], *told, code)
+        shown.add_row(row["_id"], row["state"], row["channel"], to[row["_id"]], row["kind"], about, code)
     Console(highlight=False).print(shown if found else "There are no such deliveries.")
 
 

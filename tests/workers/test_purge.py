@@ -1,14 +1,18 @@
-"""Commands are forgotten when no device can repeat their key any more, and never before."""
+"""What is old is forgotten in bounded pages, and nothing that anybody may still need."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo.database import Database
 
+from adapters import indexes
 from adapters.commands import FINAL, State
+from adapters.delivery.ledger import STATES
+from adapters.settings import Settings
 from adapters.verdicts import Verdict, verdict_update
 from domain.ids import uuid7
 from workers import purge
@@ -84,3 +88,31 @@ def test_a_long_past_goes_in_bounded_steps(database: Database[Any], monkeypatch:
     steps = [purge.purge(database, NOW, KEPT) for _ in range(4)]
 
     assert steps == [2, 2, 1, 0]
+
+
+def test_who_was_told_what_is_forgotten_after_its_time_unless_it_is_on_its_way_or_in_doubt(
+    database: Database[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    indexes.create(database)
+    monkeypatch.setattr(purge, "AT_ONCE", 2)
+    told = Settings.load({"NOTIFICATION_RETENTION_DAYS": "30"}, tmp_path, servers_needed=False)
+    old, young = NOW - timedelta(days=31), NOW - timedelta(days=29)
+    for at in (old, young):
+        database.deliveries.insert_many({"state": state, "ended_at": at} for state in STATES)
+        database.notices.insert_one({"spread_at": at})
+        database.fires.insert_many(
+            {"schedule": "plans", "slot": at, "ended_at": at, "state": s} for s in FIRE
+        )
+    database.notices.insert_one({"spread_at": None, "created_at": LONG_AGO})
+
+    pages = [purge.sweep(database, told, NOW) for _ in range(3)]
+
+    assert [page["deliveries"] for page in pages] == [2, 1, 0]
+    kept = [row["state"] for row in database.deliveries.find({"ended_at": old})]
+    assert sorted(kept) == ["pending", "sending", "uncertain"]
+    assert database.deliveries.count_documents({"ended_at": young}) == len(STATES)
+    assert {row["spread_at"] for row in database.notices.find()} == {None, young.replace(tzinfo=UTC)}
+    assert {row["state"] for row in database.fires.find()} == {"running"}
+
+
+FIRE = ("running", "done")

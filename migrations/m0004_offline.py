@@ -1,4 +1,4 @@
-"""Indexes of blobs, and of whatever names one."""
+"""Indexes of blobs and of whatever names one; of what devices sent, and what of it waits for a person."""
 
 from typing import Any
 
@@ -8,6 +8,10 @@ from adapters import indexes
 
 NAMES = (
     ("commands", "needs"),
+    ("commands", "blocks"),
+    ("commands", "inbox"),
+    ("commands", "waits_for"),
+    ("replays", "over"),
     ("entries", "file"),
     ("entries", "image"),
     ("work_orders", "evidence"),
