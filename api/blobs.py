@@ -182,7 +182,9 @@ def routes(store: BlobStore) -> Iterator[HTTPRouteHandler]:
     refused = {
         "413": (f"more than {MAX_BYTES} bytes", PROBLEM),
         "415": ("none of the kinds that are kept, or not what Content-Type says", PROBLEM),
+        "408": ("the bytes came too slowly", PROBLEM),
         "422": ("the bytes have another hash", PROBLEM),
+        "429": ("too many files at once; nothing was kept", PROBLEM),
     }
 
     @put(
@@ -205,7 +207,12 @@ def routes(store: BlobStore) -> Iterator[HTTPRouteHandler]:
         operation_id="blobs.get",
         operation_class=operation(
             parameters=reading,
-            responses={"200": ("The bytes", BINARY), "206": ("A range of them", BINARY)},
+            responses={
+                "200": ("The bytes", BINARY),
+                "206": ("A range of them", BINARY),
+                "304": ("The client has it already", None),
+                "416": ("No byte of it is in this range", PROBLEM),
+            },
             response_types=MEDIA_TYPES,
         ),
         summary="The bytes of a file",

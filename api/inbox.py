@@ -31,7 +31,7 @@ from api.acting import Acting
 from api.encoding import encode
 from api.hinting import HintSender
 from api.identity import need
-from api.openapi import BEARER, operation, parameter, schema_of
+from api.openapi import ACCEPTED, BEARER, PROBLEM, operation, parameter, schema_of
 from api.problem import Fault, Problem, invalid, not_found, request_id_of
 from api.reads.paging import page, take_cursor, take_limit, take_order
 from api.reads.query import conditions as filtered
@@ -242,7 +242,17 @@ def routes(inbox: Inbox) -> list[HTTPRouteHandler]:
         "/api/commands/{command_id:str}/resolve",
         status_code=200,
         operation_id="commands.resolve",
-        operation_class=operation(parameters=[key], request=schema_of(Decision)),
+        operation_class=operation(
+            parameters=[key],
+            request=schema_of(Decision),
+            responses={
+                "200": ("Decided: the receipt", {"type": "object"}),
+                "202": ("`reapply`: a command in its place", ACCEPTED),
+                "400": ("`reapply` without an Idempotency-Key, or a malformed one", PROBLEM),
+                "409": ("`nothing_to_decide`: somebody has", PROBLEM),
+                "429": ("Too much at once; nothing was kept", PROBLEM),
+            },
+        ),
         tags=["offline"],
         security=BEARER,
     )
