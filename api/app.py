@@ -40,6 +40,8 @@ from api.envelope import Envelope
 from api.hinting import HintSender
 from api.identity import Identity
 from api.reads import ledgers, lists, more, plans
+from api.sync import route as sync
+from api.sync.answer import Sync
 from api.waiting import Waits
 from schedules.table import table
 from tasks.catalogue import Catalogue
@@ -155,6 +157,7 @@ class House:
             *ledgers.routes(reader, self.db),
             *more.routes(reader, self.db, now),
             *plans.routes(reader, self.db, now),
+            sync.route(reader, Sync(self.db, new_id=new_id)),
             *deliveries.routes(deliveries.Deliveries(self.acts_db, self.identity, now=now, new_id=new_id)),
             *schedules.routes(
                 schedules.Schedules(self.acts_db, self.identity, table(), now=now, new_id=new_id)
