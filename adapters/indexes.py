@@ -26,6 +26,15 @@ UNOPENED = {
 FORGOTTEN = {"state": {"$in": ["sent", "failed", "cancelled"]}}
 """Deliveries that may be forgotten: what is on its way, or in doubt, never is."""
 
+CHANGED: list[tuple[str, int | str]] = [("tenant_id", 1), ("updated_at", 1), ("_id", 1)]
+WORK_OF: list[tuple[str, int | str]] = [
+    ("tenant_id", 1),
+    ("assignee_ids", 1),
+    ("status", 1),
+    ("updated_at", 1),
+    ("_id", 1),
+]
+
 INDEXES: list[Index] = [
     # Acceptance: the key decides races, in the same insert that is the outbox.
     (
@@ -92,7 +101,25 @@ INDEXES: list[Index] = [
     ("work_orders", [("tenant_id", 1), ("number", 1)], {"name": "number", "unique": True}),
     ("work_orders", [("tenant_id", 1), ("status", 1), ("_id", -1)], {"name": "by_status"}),
     ("work_orders", [("tenant_id", 1), ("asset_id", 1), ("_id", -1)], {"name": "by_asset"}),
-    ("work_orders", [("tenant_id", 1), ("assignee_ids", 1), ("_id", -1)], {"name": "by_assignee"}),
+    # Whose work: lists by assignee, and the delta of one person, in the order in which things changed. Sync
+    # begins behind what it told last, so what did not change is not looked at. The second holds what teams
+    # have; those orders of it that name nobody are one range (an empty list has an entry of its own).
+    ("work_orders", WORK_OF, {"name": "work_of"}),
+    (
+        "work_orders",
+        WORK_OF,
+        {"name": "work_of_teams", "partialFilterExpression": {"team_id": {"$type": "string"}}},
+    ),
+    # Whom an order was taken from, and when: in few events, hence partial.
+    (
+        "events",
+        [("tenant_id", 1), ("data.taken_from", 1), ("at", 1), ("_id", 1)],
+        {"name": "taken", "partialFilterExpression": {"data.taken_from": {"$exists": True}}},
+    ),
+    # What changed lately among what orders name; lists sorted by `updated_at` use them too.
+    ("assets", CHANGED, {"name": "changed"}),
+    ("parts", CHANGED, {"name": "changed"}),
+    ("plans", CHANGED, {"name": "changed"}),
     ("work_orders", [("tenant_id", 1), ("created_at", -1), ("_id", -1)], {"name": "by_age"}),
     ("work_orders", [("tenant_id", 1), ("due_at", 1), ("_id", 1)], {"name": "by_due"}),
     (

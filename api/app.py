@@ -46,6 +46,8 @@ from api.envelope import Envelope
 from api.hinting import HintSender
 from api.identity import Identity
 from api.reads import ledgers, lists, more, plans
+from api.sync import route as sync
+from api.sync.answer import Sync
 from api.waiting import Waits
 from schedules.table import table
 from tasks.catalogue import Catalogue
@@ -172,6 +174,7 @@ class House:
             *ledgers.routes(reader, self.db),
             *more.routes(reader, self.db, now),
             *plans.routes(reader, self.db, now),
+            sync.route(reader, Sync(self.db, new_id=new_id)),
             *offline.routes(offline.Offline(self.db, *by_hand, keys_kept=kept, now=now)),
             *inbox.routes(inbox.Inbox(self.db, *by_hand, intake=self.intake, keys_kept=kept, now=now)),
             *deliveries.routes(deliveries.Deliveries(self.acts_db, acting)),
