@@ -13,6 +13,7 @@ import msgspec
 from bson.timestamp import Timestamp
 
 from adapters.mongo import Document
+from domain.read_ahead import read_ahead
 from tasks.command import Spec
 
 State = Literal[
@@ -62,6 +63,9 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     depth: int = 0
     root: str | None = None
     """A follow-up's first ancestor, so that one timeline can join them."""
+
+
+read_ahead(Origin)
 
 
 class Key(msgspec.Struct, frozen=True):
