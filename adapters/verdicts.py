@@ -41,6 +41,10 @@ class Changes(msgspec.Struct, kw_only=True):
     entries: dict[str, tuple[bool, Document]] = {}
     """Ledger rows by id: whether the row is new, and the row."""
     follow_ups: list[Document] = []
+    inlined: list[Verdict] = []
+    """Follow-ups that this very batch has applied: they are inserted as they ended."""
+    begun: list[Document] = []
+    """Once written: the follow-ups that were new."""
     guards: set[Ref] = set()
     """Entities that must not change until we commit."""
     awaited: list[tuple[Document, str]] = []
@@ -74,6 +78,16 @@ def verdict_update(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> 
     if to_unset:
         update["$unset"] = dict.fromkeys(to_unset, "")
     return update
+
+
+def ended(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> Document:
+    """A command that nobody has stored yet, as that same update would leave it."""
+    update = verdict_update(verdict, now=now, keys_kept=keys_kept)
+    document = {name: value for name, value in verdict.command.items() if name not in update["$unset"]}
+    for name, value in update["$set"].items():
+        outer, _, inner = name.partition(".")
+        document[outer] = document[outer] | {inner: value} if inner else value
+    return document | {name: pushed["$each"] for name, pushed in update["$push"].items()}
 
 
 def _place(verdict: Verdict, now: datetime, keys_kept: timedelta) -> Document:

@@ -52,23 +52,11 @@ def fold(
 
 def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: Forced) -> Verdict | None:
     """The command's verdict; None when it must stay as it is, for a newer worker."""
-    spec = snapshot.catalogue[command["type"]]
     attempts = command["attempts"]
     try:
         if command["_id"] in forced:
             raise forced[command["_id"]]
-        overlay = Overlay(snapshot, command, spec, _permitted(command, spec, snapshot))
-        _handle(command, spec, snapshot, overlay)
-        events, version = overlay.merge()
-        return Verdict(
-            command=command,
-            state=APPLIED.state,
-            events=events,
-            warnings=overlay.warnings,
-            follow_ups=overlay.follow_up_ids,
-            attempts=attempts + 1,
-            entity_version=version,
-        )
+        return applied(command, snapshot)
     except Newer:
         return None
     except (Contention, UnknownOutcome, Unavailable):
@@ -78,6 +66,23 @@ def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: F
         return waiting or _verdict(command, fate_of(missing, attempts=attempts, chance=chance), snapshot)
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is an ending, and the table names it
         return _verdict(command, fate_of(error, attempts=attempts, chance=chance), snapshot)
+
+
+def applied(command: Document, snapshot: Snapshot) -> Verdict:
+    """Run it, and put what it does into the snapshot. Raises: whatever its handler does; then nothing is."""
+    spec = snapshot.catalogue[command["type"]]
+    overlay = Overlay(snapshot, command, spec, _permitted(command, spec, snapshot))
+    _handle(command, spec, snapshot, overlay)
+    events, version = overlay.merge()
+    return Verdict(
+        command=command,
+        state=APPLIED.state,
+        events=events,
+        warnings=overlay.warnings,
+        follow_ups=overlay.follow_up_ids,
+        attempts=command["attempts"] + 1,
+        entity_version=version,
+    )
 
 
 def _permitted(command: Document, spec: Spec, snapshot: Snapshot) -> Any:
@@ -91,9 +96,9 @@ def _permitted(command: Document, spec: Spec, snapshot: Snapshot) -> Any:
     return actor
 
 
-def _payload(command: Document, spec: Spec) -> Any:
+def _payload(command: Document, spec: Spec, snapshot: Snapshot) -> Any:
     try:
-        return msgspec.convert(command["payload"], spec.payload)
+        return snapshot.payload(command, spec)
     except msgspec.ValidationError as error:
         raise Rejected("invalid_payload", str(error)) from error
 
@@ -104,7 +109,7 @@ def _handle(command: Document, spec: Spec, snapshot: Snapshot, overlay: Overlay)
     A refusal on a moved base is a conflict too: its author acted on a state that is gone.
     """
     try:
-        spec.handler(_payload(command, spec), overlay)
+        spec.handler(_payload(command, spec, snapshot), overlay)
     except Missing:
         raise
     except Rejected as refusal:
