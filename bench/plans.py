@@ -205,7 +205,10 @@ class Remembered:
                 for process in processes:
                     process.check()
                 CLOCK.sleep(LOOK_EVERY_S * 10)
-            return Sample(max(process.peak_mb() for process in processes), {"n": self._due})
+            peak = max(process.peak_mb() for process in processes)
+        # The ticks of the next round are to find what those of this one did.
+        db.plans.update_many({"last_generated": {"$ne": None}}, {"$set": {"generate_at": CLOCK.now()}})
+        return Sample(peak, {"n": self._due})
 
 
 @contextmanager
