@@ -14,6 +14,7 @@ import msgspec
 from bson.timestamp import Timestamp
 
 from adapters.mongo import Document
+from domain.read_ahead import read_ahead
 from tasks.command import Spec
 
 State = Literal[
@@ -73,6 +74,9 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     depth: int = 0
     root: str | None = None
     """A follow-up's first ancestor, so that one timeline can join them."""
+
+
+read_ahead(Origin)
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -150,22 +154,6 @@ def fresh(
     if named := sorted({*needs, *spec.blobs(payload)}):
         document["needs"] = named
     return document
-
-
-def ended(
-    document: Document, state: State, *, error: Document | None, at: datetime, keys_kept: timedelta
-) -> Document:
-    """A fresh command that is final from the start: settled where it came in. It has one event."""
-    entry: Document = {"state": state, "at": at} | ({"code": error["code"]} if error else {})
-    waiting = ("active", "next_at", "hint_at")
-    final = {name: value for name, value in document.items() if name not in waiting} | {
-        "state": state,
-        "finished_at": at,
-        "purge_at": at + keys_kept,
-        "history": [entry],
-        "events": 1,
-    }
-    return final | ({"error": error} if error else {})
 
 
 def effective_at(origin: Document, at: datetime) -> datetime:

@@ -15,12 +15,12 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from adapters.commands import Key, Origin, State, ended, fingerprint, fresh, target_of
-from adapters.masking import masked
+from adapters.commands import Key, Origin, State, fingerprint, fresh, target_of
 from adapters.mongo import Document
 from adapters.replays import DISCARD, Batch, Entry, Unstored
 from adapters.resolutions import CHOICES
 from adapters.storable import flaws
+from adapters.verdicts import settled
 from api.body import fault_of
 from api.problem import Fault
 from domain.conflicts import effective
@@ -159,7 +159,7 @@ class Doorkeeper:
         action = refused.action
         kind = _Verb(action.type, action.v) if action else _Verb("unreadable")
         document = self._document(kind, action or header, action.payload if action else {})
-        return _entry(header, self._ended(masked(document), "rejected", refused.error), fault=refused.error)
+        return _entry(header, self._ended(document, "rejected", refused.error), fault=refused.error)
 
     def _document(self, kind: Spec | _Verb, said: Header, payload: Document) -> Document:
         batch = self._batch
@@ -202,7 +202,7 @@ class Doorkeeper:
         )
 
     def _ended(self, document: Document, state: State, error: Document | None = None) -> Document:
-        return ended(document, state, error=error, at=self._batch.received_at, keys_kept=self._keys_kept)
+        return settled(document, state, error=error, at=self._batch.received_at, keys_kept=self._keys_kept)
 
 
 def _entry(

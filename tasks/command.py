@@ -23,6 +23,7 @@ import msgspec
 from msgspec import inspect
 
 from domain.entity import Entity
+from domain.read_ahead import read_ahead
 from tasks.work import Work
 
 
@@ -191,6 +192,7 @@ def handles(
             schema_version=schema_version,
             summary=(handler.__doc__ or "").strip().partition("\n")[0],
         )
+        read_ahead(payload)
         handler.__dict__["spec"] = spec
         return handler
 
