@@ -87,6 +87,7 @@ class WorkerProcess:
                 UnitOfWork(mongo, database, worker=self.id, slot=slot),
                 catalogue(),
                 now=now,
+                monotonic=clock.monotonic,
                 sleep=clock.sleep,
                 new_id=self._new_id,
                 chance=chance,
