@@ -31,7 +31,7 @@ from workers.executor import Executor
 from workers.imports import Importer
 from workers.middleware import StopFetching
 from workers.pool import Pool
-from workers.presence import Presence
+from workers.presence import Presence, ServerClock
 from workers.report import Report
 
 SLOTS = 2
@@ -53,6 +53,7 @@ class WorkerProcess:
         broker_url: str,
         *,
         clock: Clock,
+        server_clock: ServerClock | None = None,
         chance: random.Random,
         end_process: Callable[[int], None],
         threads: int = 8,
@@ -75,7 +76,7 @@ class WorkerProcess:
                 "queues": list(queues),
                 "slots": SLOTS,
             },
-            clock=clock,
+            clock=server_clock or ServerClock(clock.monotonic),
             oldest_batch_age=self._oldest_batch_age,
             pace=self._pace,
             end_process=end_process,

@@ -50,6 +50,8 @@ ASK_AGAIN = timedelta(seconds=60)
 MOMENT = timedelta(milliseconds=1)
 SCOPE = "schedule"
 
+Now = Callable[[], datetime]
+
 
 class Runner:
     """Runs one schedule; `tick` as often as you like. `term` is the leadership's token, None outside one."""
@@ -63,7 +65,7 @@ class Runner:
         *,
         told: Settings,
         hint: Callable[[Sequence[Line]], None],
-        now: Callable[[], datetime],
+        now: Now,
         new_id: Callable[[], str],
         monotonic: Callable[[], float],
         metrics: Metrics,
@@ -210,9 +212,16 @@ class Runner:
 
 
 def runners(
-    db: Database[Any], broker: HintBroker, told: Settings, metrics: Metrics, *, term: int | None
+    db: Database[Any],
+    broker: HintBroker,
+    told: Settings,
+    metrics: Metrics,
+    *,
+    term: int | None,
+    now: Now | None = None,
 ) -> list[Runner]:
-    """A runner for each schedule of the table, on the server's clock."""
+    """A runner for each schedule of the table; what is due is decided by `now`, the server's clock unless
+    told otherwise."""
     clock = SystemClock()
     leases = Leases(db["leases"], monotonic=clock.monotonic, new_owner=lambda: _new_id(clock))
     return [
@@ -223,7 +232,7 @@ def runners(
             catalogue(),
             told=told,
             hint=partial(hints.send, broker, "time"),
-            now=lambda: primary.ask(db).now,
+            now=now or (lambda: primary.ask(db).now),
             new_id=lambda: _new_id(clock),
             monotonic=clock.monotonic,
             metrics=metrics,
