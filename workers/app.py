@@ -33,6 +33,7 @@ from workers.middleware import StopFetching
 from workers.pool import Pool
 from workers.presence import Presence, ServerClock
 from workers.report import Report
+from workers.signals import await_set
 
 SLOTS = 2
 """Drains of one process at once: one folds while the other commits."""
@@ -199,5 +200,5 @@ def run(process: WorkerProcess, stop: threading.Event) -> None:
             logger.warning("waiting for the store", reason=str(error))
             stop.wait(START_AGAIN.total_seconds())
         else:
-            stop.wait()
+            await_set(stop)
             process.stop()

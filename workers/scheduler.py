@@ -30,6 +30,7 @@ from workers.probes import Probes
 from workers.reaper import Reaper
 from workers.relay import Relay
 from workers.schedules import Now, Runner
+from workers.signals import await_set
 from workers.webhook_feed import WebhookFeed
 
 LEASE = "scheduler"
@@ -111,7 +112,7 @@ class Scheduler:
             performance.over.set()
         try:
             with keeper, performance:
-                performance.over.wait()
+                await_set(performance.over)
         except Unreachable as error:
             logger.warning("lease not released, it will expire", lease=LEASE, reason=str(error))
         finally:
