@@ -85,6 +85,8 @@ class Runner:
         self._metrics = metrics
         self._term = term
         self._asked: OrderedDict[str, float] = OrderedDict()
+        self._kept: Keeper | None = None
+        """Of a fire whose lease may not have been released: the store was slow or away."""
 
     def tick(self) -> int:
         """Fires what is due; returns how many commands were accepted.
@@ -121,17 +123,26 @@ class Runner:
         if first is None and fire.request is None:
             self._pass(fire, began)
             return 0
+        self._let_go()
         lease = self._leases.acquire(f"schedule:{self.schedule.name}", ttl=self._ttl, term=self._term)
         if lease is None:
             return 0
-        with Keeper(self._leases, lease, monotonic=self._monotonic) as keeper:
+        self._kept = Keeper(self._leases, lease, monotonic=self._monotonic)
+        with self._kept as keeper:
             self._fires.begin(fire, lease, now=began)
             commands = self._ask(chain([first] if first else [], pages), keeper)
             self._fires.end(fire, keeper.lease, commands=commands, now=self._now())
+        self._kept = None
         self._fires.fired(fire, commands=commands, now=began)
         self._pass(fire, began)
         logger.info("schedule fired", schedule=self.schedule.name, fire=fire.id, commands=commands)
         return commands
+
+    def _let_go(self) -> None:
+        """Once more: nobody else would, and we should wait for our own lease until its ttl is over."""
+        if self._kept is not None:
+            self._leases.release(self._kept.lease)
+            self._kept = None
 
     def _pass(self, fire: Fire, began: datetime) -> None:
         """On to the next slot. Those that went by while this ran are passed over, but perhaps the last."""

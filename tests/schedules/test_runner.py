@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from adapters.fires import Fire, Fires
 from domain.plan.model import SHARDS, shard_of
-from locks.lease import Lease
+from locks.lease import Lease, Unreachable
 from schedules.declaration import Asked, Due, Every, Latest, Schedule
 from tests.schedules.conftest import TENANT, House
 from tests.support.seeds import new_id
@@ -247,3 +249,25 @@ def test_more_plans_than_a_page_are_asked_for_in_one_tick_each_once(house: House
 
     assert house.runner().tick() == len(ids) + 1
     assert house.runner().tick() == 0
+
+
+def test_a_leader_whose_lease_could_not_be_released_does_not_wait_for_itself(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = house.plan(house.asset())
+    house.push(days=1.5)
+    leader = house.runner(term=1)
+
+    def unreachable(_lease: Lease) -> None:
+        raise Unreachable("the tick's time is over")
+
+    with monkeypatch.context() as slow:
+        slow.setattr(leader._leases, "release", unreachable)
+        with pytest.raises(Unreachable):
+            leader.tick()
+    house.drain()
+    house.push(days=1)
+
+    assert leader.tick() == 1
+    house.drain()
+    assert len(house.orders(plan)) == 2

@@ -27,13 +27,13 @@ CLOCKS_DIFFER = timedelta(seconds=2 * STEP_S)
 WEEKS = Span(
     plans=60,
     dense=0.9,
-    begins="2044-02-22T12:01",  # 29 February, and the change of clocks on both sides of the Atlantic
-    lasts=timedelta(days=43),
+    begins="2044-02-26T12:01",  # 29 February, and the change of clocks on both sides of the Atlantic
+    lasts=timedelta(days=36),
     stride=timedelta(days=4),
     outages=("killed", "stopped", "stopped"),
     outage=timedelta(days=3),
-    lease_s=3,
-    patience_s=1,
+    lease_s=2.5,
+    patience_s=0.8,
     fault_every=2,
     calm_within_s=120,
 )
