@@ -68,19 +68,22 @@ class Executor:
         catalogue: Catalogue,
         *,
         now: Callable[[], datetime],
+        monotonic: Callable[[], float],
         sleep: Callable[[float], None],
         new_id: Callable[[], str],
         chance: random.Random,
         keys_kept: timedelta = KEYS_KEPT,
         solo: threading.Lock | None = None,
     ) -> None:
-        """`solo` is one for all slots of a process: who may be poison runs while no other suspect does, or
-        that one would be blamed for the death."""
+        """`now` is the server's time and decides what is due; how long something took is `monotonic`'s to
+        say, since the server's clock may be set. `solo` is one for all slots of a process: who may be poison
+        runs while no other suspect does, or that one would be blamed for the death."""
         self._solo = solo or threading.Lock()
         self._uow = uow
         self._catalogue = catalogue
         self._contended = contended(catalogue)
         self._now = now
+        self._monotonic = monotonic
         self._sleep = sleep
         self._new_id = new_id
         self._chance = chance
@@ -98,10 +101,10 @@ class Executor:
         done = Drained()
         self._plain.clear()
         left = deque([list(lines)])
-        began = self._now()
+        began = self._monotonic()
         while left:
             batch = left.popleft()
-            if self._now() - began > DRAIN_LIMIT:
+            if self._since(began) > DRAIN_LIMIT:
                 done.again += batch
                 continue
             try:
@@ -119,16 +122,19 @@ class Executor:
             self._uow.announce([], self._now())
             self._announced = False
 
+    def _since(self, began: float) -> timedelta:
+        return timedelta(seconds=self._monotonic() - began)
+
     def _persist(self, lines: list[Line], done: Drained) -> list[list[Line]]:
         """One batch, repeated under contention. Returns the lines still to drain, in batches."""
         numbers: Numbers = {}
-        began = self._now()
+        began = self._monotonic()
         for contentions in range(PATIENCE):
             try:
                 return self._once(lines, done, numbers)
             except (Contention, UnknownOutcome) as error:
                 logger.debug("contended", lines=len(lines), reason=str(error))
-                if self._now() - began > DRAIN_LIMIT:  # commits that time out: no majority, and no use
+                if self._since(began) > DRAIN_LIMIT:  # commits that time out: no majority, and no use
                     raise Unavailable(str(error)) from error
                 self._sleep((1 + self._chance.random()) / 2 * JITTER.total_seconds() * 2**contentions)
             except Unavailable:
@@ -178,7 +184,7 @@ class Executor:
         at_most: int | None = None,
         forced: Forced = MappingProxyType({}),
     ) -> list[list[Line]]:
-        now = self._now()
+        now, began = self._now(), self._monotonic()
         self._tried, self._inlined = [], False
         with self._uow.transaction():
             heads = self._uow.heads(lines)
@@ -202,7 +208,7 @@ class Executor:
         done.accepted.update(follow_up["type"] for follow_up in snapshot.changes.begun)
         # Who lost one of our lines has dropped its hint, perhaps for a command newer than our snapshot.
         is_cut = len(commands) < len(choice.commands)
-        ours = heads.lines if is_cut or self._now() - now >= LOSERS_PATIENCE else heads.more
+        ours = heads.lines if is_cut or self._since(began) >= LOSERS_PATIENCE else heads.more
         done.again += begun + [line for line in ours if line not in held]
         return split(heads, [line for line in choice.alone if line not in held])
 

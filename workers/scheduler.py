@@ -30,7 +30,8 @@ from workers.epoch import Epoch
 from workers.probes import Probes
 from workers.reaper import Reaper
 from workers.relay import Relay
-from workers.schedules import Runner
+from workers.schedules import Now, Runner
+from workers.signals import await_set
 from workers.webhook_feed import WebhookFeed
 
 LEASE = "scheduler"
@@ -112,7 +113,7 @@ class Scheduler:
             performance.over.set()
         try:
             with keeper, performance:
-                performance.over.wait()
+                await_set(performance.over)
         except Unreachable as error:
             logger.warning("lease not released, it will expire", lease=LEASE, reason=str(error))
         finally:
@@ -187,12 +188,12 @@ def feed_duty(feed: WebhookFeed) -> Duty:
     return Duty("webhook feed", feed.tick)
 
 
-def terms(client: MongoClient[Any], told: Settings, metrics: Metrics) -> Term:
-    """What a leader does: the duties by name, and each schedule of the table."""
+def terms(client: MongoClient[Any], told: Settings, metrics: Metrics, *, now: Now | None = None) -> Term:
+    """What a leader does: the duties by name, and each schedule of the table, by the clock `now`."""
     broker = hints.broker(told.broker, timeout=BROKER_TIMEOUT)
 
     def duties(lease: Lease) -> Sequence[Duty]:
-        runners = schedules.runners(client[told.database], broker, told, metrics, term=lease.token)
+        runners = schedules.runners(client[told.database], broker, told, metrics, term=lease.token, now=now)
         epoch = Epoch(broker.client, new=lambda: str(uuid4()))
         return (
             relay_duty(Relay(client[told.database], broker, has_lost_hints=epoch.has_changed)),
@@ -244,8 +245,8 @@ def main() -> int:
     return 0
 
 
-def wired(told: Settings, metrics: Metrics) -> Scheduler:
-    """The process by hand; opens nothing yet."""
+def wired(told: Settings, metrics: Metrics, *, now: Now | None = None) -> Scheduler:
+    """The process by hand; opens nothing yet. `now`: as `schedules.runners`."""
     client, clock = mongo.client(told.mongo_uri, **told.mongo_options), SystemClock()
     leases = Leases(
         client[told.database]["leases"],
@@ -253,7 +254,9 @@ def wired(told: Settings, metrics: Metrics) -> Scheduler:
         new_owner=lambda: str(uuid4()),
         answer_within=ANSWER_WITHIN,
     )
-    return Scheduler(leases, terms(client, told, metrics), clock=clock, on_lost=metrics.leases_lost.inc)
+    return Scheduler(
+        leases, terms(client, told, metrics, now=now), clock=clock, on_lost=metrics.leases_lost.inc
+    )
 
 
 if __name__ == "__main__":

@@ -80,6 +80,22 @@ def test_the_zone_of_the_machine_plays_no_part(monkeypatch: pytest.MonkeyPatch) 
     assert brought[0][0] == ["2026-03-28T01:30", "2026-03-29T01:30", "2026-03-30T00:30", "2026-03-31T00:30"]
 
 
+def test_a_zone_whose_rules_are_changed_moves_what_is_to_come_and_brings_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    life = Life(every(1, "day", "2026-11-01T08:00"), at="2026-10-30")
+    life.until("2026-11-02T12:00")
+
+    # A land keeps its summer time for good, and a release brings the new rules.
+    monkeypatch.setattr(local_time, "zone", lambda _name: ZoneInfo("Etc/GMT-2"))
+    life.catch_up("2026-11-02T13:00")
+    life.until("2026-11-04T12:00")
+
+    assert life.days == ["2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04"]
+    # What had been worked out by the old rules is looked at an hour late, and due when it should be.
+    assert life.dues[1:] == ["2026-11-02T07:00", "2026-11-03T06:00", "2026-11-04T06:00"]
+
+
 @pytest.mark.parametrize(
     ("zone", "due"), [("Pacific/Kiritimati", "2026-03-06T10:00"), ("Etc/GMT+12", "2026-03-07T12:00")]
 )

@@ -11,11 +11,13 @@ import pytest
 from adapters import due
 from adapters.fires import Fire, Fires
 from domain.instants import told
-from domain.plan.model import SHARDS
-from locks.lease import Lease
+from domain.plan.model import SHARDS, shard_of
+from locks.lease import Lease, Unreachable
 from schedules.declaration import Asked, Due, Every, Latest, Schedule
 from tests.schedules.conftest import TENANT, House
+from tests.support.seeds import new_id
 from workers import schedules
+from workers.schedules import PAGE
 
 
 def test_a_plan_that_is_due_becomes_one_order_however_many_schedulers_tick(house: House) -> None:
@@ -286,3 +288,79 @@ def test_a_tick_reads_what_is_due_and_nothing_else(house: House) -> None:
     assert (look["nreturned"], look["docsExamined"]) == (1, 0)
     # One key beyond what is due ends each shard's range.
     assert look["keysExamined"] <= 1 + 2 * SHARDS
+
+
+def test_a_fire_whose_lease_was_taken_over_in_the_middle_leaves_its_successors_record_alone(
+    house: House,
+) -> None:
+    plan = house.plan(house.asset())
+    house.push(days=1.5)
+    late = house.runner(term=1)
+
+    def taken_over(_lines: object) -> None:
+        successor = house.runner(term=2)._leases.acquire("schedule:plans", ttl=timedelta(minutes=10), term=2)
+        assert successor is not None
+        begun = house.db.fires.find_one({"state": "running"})
+        assert begun is not None
+        Fires(house.db).begin(Fire(schedule="plans", slot=begun["slot"]), successor, now=house.now)
+
+    late._hint = taken_over
+    late.tick()
+
+    fire = house.db.fires.find_one()
+    assert fire is not None
+    assert (fire["state"], fire["fence"]) == ("running", 2)
+    house.runner(term=3).tick()
+    house.drain()
+    assert house.db.fires.count_documents({"state": "running"}) == 0
+    assert len(house.orders(plan)) == 1
+
+
+def test_a_plan_that_is_revised_while_a_tick_is_under_way_goes_by_its_new_rules(house: House) -> None:
+    plan = house.plan(house.asset())
+    house.push(days=1.5)
+    # Accepted before the tick's command, and applied only with it: the tick has read the plan as it was.
+    trigger = house.stored(plan)["rules"]["trigger"]
+    house.seeds.accept("plan.revise", plan_id=plan, patch={"trigger": trigger | {"every": 30}})
+
+    house.runner().tick()
+    house.drain()
+
+    assert house.orders(plan) == []
+    assert house.stored(plan)["generate_at"] > house.now + timedelta(days=20)
+
+
+def test_more_plans_than_a_page_are_asked_for_in_one_tick_each_once(house: House) -> None:
+    house.plan(house.asset())
+    like = house.db.plans.find_one()
+    assert like is not None
+    ids = [new_id() for _ in range(PAGE + 200)]
+    house.db.plans.insert_many(
+        {**like, "_id": f"{TENANT}/{id}", "id": id, "shard": shard_of(id)} for id in ids
+    )
+    house.push(days=1.5)
+
+    assert house.runner().tick() == len(ids) + 1
+    assert house.runner().tick() == 0
+
+
+def test_a_leader_whose_lease_could_not_be_released_does_not_wait_for_itself(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = house.plan(house.asset())
+    house.push(days=1.5)
+    leader = house.runner(term=1)
+
+    def unreachable(_lease: Lease) -> None:
+        raise Unreachable("the tick's time is over")
+
+    with monkeypatch.context() as slow:
+        slow.setattr(leader._leases, "release", unreachable)
+        with pytest.raises(Unreachable):
+            leader.tick()
+    house.drain()
+    house.push(days=1)
+
+    assert leader.tick() == 1
+    house.drain()
+    assert len(house.orders(plan)) == 2

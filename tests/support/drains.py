@@ -49,6 +49,7 @@ class Drains:
             uow or self.uow(),
             {**self.catalogue, **own},
             now=self.clock.now,
+            monotonic=SystemClock().monotonic,
             sleep=SystemClock().sleep,
             new_id=new_id,
             chance=random.Random(chance),

@@ -196,6 +196,14 @@ def test_the_next_one_may_take_the_place_of_the_order_that_is_still_open(world: 
     assert [one.work_order_id for one in plan(world).open_orders] == [orders(world)[1].id]
 
 
+def test_of_the_orders_that_an_outage_missed_each_takes_the_place_of_the_one_before(world: World) -> None:
+    planned(world, open_policy="supersede")
+    look(world, NOON + HOUR + 2 * DAY)
+
+    assert [order.status for order in orders(world)] == ["cancelled", "cancelled", "requested"]
+    assert [one.work_order_id for one in plan(world).open_orders] == [orders(world)[2].id]
+
+
 @pytest.mark.parametrize(("verb", "payload"), [("complete", {}), ("cancel", {"reason": "sold"})])
 def test_a_floating_plan_waits_for_its_order_and_counts_from_its_end(
     world: World, verb: str, payload: dict[str, str]
