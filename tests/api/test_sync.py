@@ -248,8 +248,9 @@ async def test_what_ends_or_was_completed_long_ago_is_a_tombstone(
     assert sorted(device.gone) == sorted([done["id"], off["id"], aging["id"]])
 
 
+@pytest.mark.parametrize("limit", [1, 500])
 async def test_an_asset_that_changes_is_told_where_an_order_stands_on_or_below_it(
-    web: httpx.AsyncClient, people: People, store: Database[Any], drains: Drains
+    web: httpx.AsyncClient, people: People, store: Database[Any], drains: Drains, limit: int
 ) -> None:
     planner, tech = people.add("planner"), people.add("technician")
     tenant, old = tech.tenant_id, {"updated_at": long_ago(), "created_at": long_ago()}
@@ -263,7 +264,7 @@ async def test_an_asset_that_changes_is_told_where_an_order_stands_on_or_below_i
     order(
         store, tenant, 1, assignee_ids=[tech.id], status="assigned", asset_id=pump["id"], parts=parts, **old
     )
-    device = Device(web, tech)
+    device = Device(web, tech, limit=limit)
     await device.sync()
 
     do(drains, planner, "asset.update", asset_id=hall["id"], name="Great hall")

@@ -43,7 +43,7 @@ Step = tuple[str, int, int]
 
 _CHANGES = ["assign", "assign", "assign", "start", "complete", "close", "cancel", "reopen", "comment"]
 _AROUND = ["create", "rename", "move", "part", "plan", "roles", "fortnight", "quarter"]
-_SYNCS = ["sync", "sync", "lost", "twice"]
+_SYNCS = ["sync", "sync", "lost", "twice", "settled"]
 STEPS = st.lists(
     st.tuples(st.sampled_from(_CHANGES * 2 + _AROUND + _SYNCS * 4), st.integers(0, 3), st.integers(0, 5)),
     min_size=20,
@@ -84,9 +84,10 @@ class World:
         self.sync.drains = drains
         self.copy = Copy()
         self.orders: list[str] = []
-        self.assets = [
-            self._thing("assets", name=str(n), criticality="low", parent_id=None) for n in range(ASSETS)
-        ]
+        self.assets: list[str] = []
+        for n in range(ASSETS):
+            above = self.assets[-1] if self.assets else None
+            self.assets.append(self._thing("assets", name=str(n), criticality="low", parent_id=above))
         self.parts = [self._thing("parts", name=str(n), unit="piece") for n in range(2)]
         rules = {"name": "Greasing", "template": {"title": "Grease"}}
         self.plans = [self._thing("plans", rules=rules, state="active", revision=1) for _ in range(2)]
@@ -112,6 +113,8 @@ class World:
         match what:
             case "sync" | "lost" | "twice":
                 await self.syncs(what, limit=1 + how)
+            case "settled":
+                await self.settles()
             case "fortnight":
                 self.drains.clock.push(KEPT + timedelta(hours=how - 2))
             case "quarter":
@@ -163,7 +166,7 @@ class World:
             {"assignee_ids": [ME_ID, OTHER_ID], "team_id": CREW},
             {"assignee_ids": [], "team_id": CREW},
             {"assignee_ids": [], "team_id": None},
-            {"assignee_ids": [ME_ID]},
+            {"assignee_ids": [], "team_id": CREW},
         )[how]
 
     def commands(self, what: str, which: int, how: int) -> None:
@@ -185,11 +188,12 @@ class World:
         self.drains.until_dry([(self.tenant, target)])
 
     def changes_around(self, what: str, which: int, how: int) -> None:
-        if what in ("rename", "move"):
-            asset = self.assets[which]
-            parent = self.assets[how] if how < ASSETS else None
-            change = {"name": f"Renamed {how}"} if what == "rename" else {"parent_id": parent}
-            self.run("asset.update", f"asset:{asset}", asset_id=asset, **change)
+        if what == "move":
+            self.run_on_asset(which, parent_id=self.assets[how] if how < ASSETS else None)
+            return
+        if what == "rename":  # several, so that an answer may end between them
+            for n in range(which + 1):
+                self.run_on_asset(n, name=f"Renamed {how}")
             return
         if what == "part":
             part = self.parts[which % 2]
@@ -200,14 +204,19 @@ class World:
         now = self.drains.clock.now()
         self.store.plans.update_one(match, {"$set": {"updated_at": now}, "$inc": {"version": 1}})
 
+    def run_on_asset(self, which: int, **change: Any) -> None:
+        asset = self.assets[which]
+        self.run("asset.update", f"asset:{asset}", asset_id=asset, **change)
+
     # -- what must come of it -----------------------------------------------------------------------------
 
     async def settles(self) -> None:
-        """To the end of the pass that is under way, and one more."""
+        """To the end of the pass that is under way, and one more: then the copy is whole."""
         for _ in range(2):
             self.drains.clock.push(timedelta(minutes=1))
             while not await self.syncs("sync", limit=3):
                 pass
+        assert self.copy.versions == self.carried()
 
     def carried(self) -> dict[Key, int]:
         """What the person's copy has to hold, worked out from all that there is."""
@@ -254,7 +263,6 @@ async def converge(servers: Servers, store: Database[Any], steps: list[Step]) ->
         for step in steps:
             await world.happens(step)
         await world.settles()
-        assert world.copy.versions == world.carried()
 
 
 @bounded(10)
