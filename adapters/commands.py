@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 from bson.timestamp import Timestamp
@@ -38,6 +38,9 @@ QUEUES: tuple[Queue, ...] = ("interactive", "offline", "bulk", "time")
 """Classes of work, in the order in which a worker that has both prefers them."""
 
 Via = Literal["api", "offline", "schedule", "import", "operator", "follow_up"]
+
+FOLLOW_UP: Final = "follow_up"
+"""Both where a follow-up comes from and the scope of its key, `<parent>:<step>`."""
 
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 """As `next_at`: due since ever. As `hint_at` (when the relay is to hint): as soon as the accepter's own hint

@@ -18,7 +18,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters import waiters
-from adapters.commands import KEYS_KEPT
+from adapters.commands import FOLLOW_UP, KEYS_KEPT
 from adapters.heads import Heads, read_heads
 from adapters.hints import Line
 from adapters.mongo import (
@@ -164,7 +164,7 @@ class UnitOfWork:
             return []
         query = {
             "tenant_id": {"$in": list({row["tenant_id"] for row in follow_ups})},
-            "idempotency.scope": "follow_up",
+            "idempotency.scope": FOLLOW_UP,
             "idempotency.key": {"$in": [row["idempotency"]["key"] for row in follow_ups]},
         }
         wanted = {"tenant_id": 1, "idempotency.key": 1}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
 
-from adapters.commands import ACTIVE, HISTORY, State, event
+from adapters.commands import ACTIVE, FOLLOW_UP, HISTORY, State, event
 from adapters.masking import MASK, given_secrets
 from adapters.mongo import Document
 
@@ -32,7 +33,8 @@ class Verdict(msgspec.Struct, kw_only=True):
     events: list[Document]
     error: Document | None = None
     warnings: list[Document] = []
-    follow_ups: list[str] = []
+    follow_ups: int = 0
+    """How many; `followed` finds them by their keys, so that commands that end alike stay alike."""
     next_at: datetime | None = None
     attempts: int = 0
     after: list[str] = []
@@ -86,6 +88,13 @@ def reapplied(verdicts: list[Verdict]) -> list[Resolution]:
         for verdict in verdicts
         if verdict.state == "applied" and "resolves" in verdict.command
     ]
+
+
+def followed(tenant_id: str, parents: Iterable[str]) -> Document:
+    """Selects the follow-ups of these commands, by the index of keys: a follow-up's is its parent's id, a
+    colon and a step, which sorts before a semicolon."""
+    keys = [{"idempotency.key": {"$gt": f"{id}:", "$lt": f"{id};"}} for id in parents]
+    return {"tenant_id": tenant_id, "idempotency.scope": FOLLOW_UP, "$or": keys}
 
 
 def is_ending(state: State) -> bool:

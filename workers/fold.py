@@ -89,7 +89,7 @@ def applied(command: Document, snapshot: Snapshot) -> Verdict:
         state=APPLIED.state,
         events=events,
         warnings=overlay.warnings,
-        follow_ups=overlay.follow_up_ids,
+        follow_ups=overlay.follow_up_count,
         attempts=command["attempts"] + 1,
         entity_version=version,
     )

@@ -8,7 +8,17 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from adapters.commands import MAX_DEPTH, Key, Origin, effective_at, event, fingerprint, fresh, target_of
+from adapters.commands import (
+    FOLLOW_UP,
+    MAX_DEPTH,
+    Key,
+    Origin,
+    effective_at,
+    event,
+    fingerprint,
+    fresh,
+    target_of,
+)
 from adapters.mongo import Document, document_id
 from adapters.verdicts import Ref
 from domain.actor import Actor
@@ -157,7 +167,7 @@ class Overlay:
                 target=target_of(spec, spec.target_id(parsed, None) or self.new_id()),
                 payload=body,
                 origin=self._descend(origin),
-                key=Key("follow_up", f"{self.command_id}:{step}", fingerprint(type, body, None)),
+                key=Key(FOLLOW_UP, f"{self.command_id}:{step}", fingerprint(type, body, None)),
                 accepted_at=self.now,
                 queue=self._command["queue"],
             )
@@ -165,7 +175,7 @@ class Overlay:
 
     def _descend(self, origin: Origin) -> Origin:
         return Origin(
-            via="follow_up",
+            via=FOLLOW_UP,
             request_id=origin.request_id,
             traceparent=origin.traceparent,
             outbox=origin.outbox,
@@ -256,8 +266,8 @@ class Overlay:
         ]
 
     @property
-    def follow_up_ids(self) -> list[str]:
-        return [command["_id"] for command in self._follow_ups]
+    def follow_up_count(self) -> int:
+        return len(self._follow_ups)
 
     def current_version(self) -> int | None:
         document = self._snapshot.slot(self._ref).document

@@ -96,7 +96,8 @@ def test_it_is_applied_in_its_parents_commit_and_leaves_what_every_command_leave
 
     [command] = [row for row in follow_ups(seed) if row["_id"] != alone["_id"]]
     stored = seed.found(parent)
-    assert (stored["state"], stored["follow_ups"]) == ("applied", [command["_id"]])
+    assert (stored["state"], stored["follow_ups"]) == ("applied", 1)
+    assert command["origin"]["parent"] == parent["_id"]
     assert [row["code"] for row in stored["warnings"]] == ["a_child"], "told to the parent too"
     assert seed.entity(inlined)["version"] == 1
     like = seed.found(alone)
@@ -120,7 +121,7 @@ def test_what_it_asks_for_is_applied_with_it_and_warns_it(seed: Seeds, drains: D
 
     first, second = follow_ups(seed)
     assert [row["state"] for row in (first, second)] == ["applied", "applied"]
-    assert (first["follow_ups"], second["origin"]["parent"]) == ([second["_id"]], first["_id"])
+    assert (first["follow_ups"], second["origin"]["parent"]) == (1, first["_id"])
     assert [row["code"] for row in first["warnings"]] == ["a_child", "a_child"], "its own, and its child's"
     assert {seed.name(child), seed.name(grandchild)} == {"1", "2"}
     assert not drained.again
