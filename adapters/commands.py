@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 from bson.timestamp import Timestamp
 
 from adapters.mongo import Document
+from domain.read_ahead import read_ahead
 from tasks.command import Spec
 
 State = Literal[
@@ -37,6 +38,9 @@ QUEUES: tuple[Queue, ...] = ("interactive", "offline", "bulk", "time")
 """Classes of work, in the order in which a worker that has both prefers them."""
 
 Via = Literal["api", "offline", "schedule", "import", "operator", "follow_up"]
+
+FOLLOW_UP: Final = "follow_up"
+"""Both where a follow-up comes from and the scope of its key, `<parent>:<step>`."""
 
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 """As `next_at`: due since ever. As `hint_at` (when the relay is to hint): as soon as the accepter's own hint
@@ -75,6 +79,9 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A follow-up's first ancestor, so that one timeline can join them."""
 
 
+read_ahead(Origin)
+
+
 class Key(msgspec.Struct, frozen=True):
     """The idempotency record. Scope is the user, not the route: an online POST whose answer was lost comes
     back through an offline replay."""
@@ -103,6 +110,8 @@ class Kind(Protocol):
     @property
     def schema_version(self) -> int: ...
 
+    def blobs(self, payload: Any) -> list[str]: ...
+
 
 def fresh(
     spec: Kind,
@@ -119,7 +128,10 @@ def fresh(
     resolves: str | None = None,
     needs: Sequence[str] = (),
 ) -> Document:
-    """A command as it is inserted. `payload` is the JSON object as received, already validated."""
+    """A command as it is inserted. `payload` is the JSON object as received, already validated.
+
+    `needs`: the blobs that it names, which are kept for its sake until it has ended.
+    """
     document: Document = {
         "_id": id,
         "tenant_id": tenant_id,
@@ -142,25 +154,9 @@ def fresh(
         document["base_version"] = base_version
     if resolves is not None:
         document["resolves"] = resolves
-    if needs:
-        document["needs"] = list(needs)
+    if named := sorted({*needs, *spec.blobs(payload)}):
+        document["needs"] = named
     return document
-
-
-def ended(
-    document: Document, state: State, *, error: Document | None, at: datetime, keys_kept: timedelta
-) -> Document:
-    """A fresh command that is final from the start: settled where it came in. It has one event."""
-    entry: Document = {"state": state, "at": at} | ({"code": error["code"]} if error else {})
-    waiting = ("active", "next_at", "hint_at")
-    final = {name: value for name, value in document.items() if name not in waiting} | {
-        "state": state,
-        "finished_at": at,
-        "purge_at": at + keys_kept,
-        "history": [entry],
-        "events": 1,
-    }
-    return final | ({"error": error} if error else {})
 
 
 def effective_at(origin: Document, at: datetime) -> datetime:

@@ -22,6 +22,7 @@ from locks.fence import fenced, stamped
 from locks.lease import Lease
 
 KEPT = timedelta(days=7)
+"""A fire that is done is remembered for so long."""
 
 
 class Fire(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,8 +92,3 @@ class Fires:
 
     def latest(self, name: str, count: int) -> list[Document]:
         return list(self._fires.find({"schedule": name}).sort("slot", -1).limit(count))
-
-    def purge(self, now: datetime) -> int:
-        """Forget fires that ended long ago."""
-        old = {"state": "done", "ended_at": {"$lt": now - KEPT}}
-        return self._fires.delete_many(old).deleted_count

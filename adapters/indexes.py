@@ -12,9 +12,28 @@ from typing import Any
 
 from pymongo.database import Database
 
+from domain.work_order.transitions import OPEN
+
 Index = tuple[str, list[tuple[str, int | str]], dict[str, Any]]
 
 ACTIVE = {"active": True}
+UNOPENED = {
+    "type": "work_order.open_from_plan",
+    "state": {"$in": ["dead", "discarded", "rejected", "cancelled"]},
+}
+"""Commands that were to open a plan's order and never will by themselves."""
+
+FORGOTTEN = {"state": {"$in": ["sent", "failed", "cancelled"]}}
+"""Deliveries that may be forgotten: what is on its way, or in doubt, never is."""
+
+CHANGED: list[tuple[str, int | str]] = [("tenant_id", 1), ("updated_at", 1), ("_id", 1)]
+WORK_OF: list[tuple[str, int | str]] = [
+    ("tenant_id", 1),
+    ("assignee_ids", 1),
+    ("status", 1),
+    ("updated_at", 1),
+    ("_id", 1),
+]
 
 INDEXES: list[Index] = [
     # Acceptance: the key decides races, in the same insert that is the outbox.
@@ -82,7 +101,25 @@ INDEXES: list[Index] = [
     ("work_orders", [("tenant_id", 1), ("number", 1)], {"name": "number", "unique": True}),
     ("work_orders", [("tenant_id", 1), ("status", 1), ("_id", -1)], {"name": "by_status"}),
     ("work_orders", [("tenant_id", 1), ("asset_id", 1), ("_id", -1)], {"name": "by_asset"}),
-    ("work_orders", [("tenant_id", 1), ("assignee_ids", 1), ("_id", -1)], {"name": "by_assignee"}),
+    # Whose work: lists by assignee, and the delta of one person, in the order in which things changed. Sync
+    # begins behind what it told last, so what did not change is not looked at. The second holds what teams
+    # have; those orders of it that name nobody are one range (an empty list has an entry of its own).
+    ("work_orders", WORK_OF, {"name": "work_of"}),
+    (
+        "work_orders",
+        WORK_OF,
+        {"name": "work_of_teams", "partialFilterExpression": {"team_id": {"$type": "string"}}},
+    ),
+    # Whom an order was taken from, and when: in few events, hence partial.
+    (
+        "events",
+        [("tenant_id", 1), ("data.taken_from", 1), ("at", 1), ("_id", 1)],
+        {"name": "taken", "partialFilterExpression": {"data.taken_from": {"$exists": True}}},
+    ),
+    # What changed lately among what orders name; lists sorted by `updated_at` use them too.
+    ("assets", CHANGED, {"name": "changed"}),
+    ("parts", CHANGED, {"name": "changed"}),
+    ("plans", CHANGED, {"name": "changed"}),
     ("work_orders", [("tenant_id", 1), ("created_at", -1), ("_id", -1)], {"name": "by_age"}),
     ("work_orders", [("tenant_id", 1), ("due_at", 1), ("_id", 1)], {"name": "by_due"}),
     (
@@ -110,8 +147,10 @@ INDEXES: list[Index] = [
         [("shard", 1), ("generate_at", 1), ("_id", 1)],
         {"name": "due", "partialFilterExpression": {"generate_at": {"$type": "date"}}},
     ),
+    ("commands", [("finished_at", 1)], {"name": "unopened", "partialFilterExpression": UNOPENED}),
     ("plans", [("tenant_id", 1), ("state", 1), ("_id", -1)], {"name": "by_state"}),
-    ("plans", [("tenant_id", 1), ("rules.name", 1)], {"name": "by_name"}),
+    ("plans", [("tenant_id", 1), ("rules.name", 1), ("_id", 1)], {"name": "by_name"}),
+    ("plans", [("tenant_id", 1), ("next_due_at", 1), ("_id", 1)], {"name": "by_due"}),
     ("plans", [("tenant_id", 1), ("rules.targets.asset_id", 1), ("_id", -1)], {"name": "by_asset"}),
     (
         "plans",
@@ -121,16 +160,48 @@ INDEXES: list[Index] = [
     (
         "work_orders",
         [("tenant_id", 1), ("watch.policies_version", 1)],
-        {"name": "of_policies", "partialFilterExpression": {"look_at": {"$type": "date"}}},
+        {
+            "name": "of_policies",
+            "partialFilterExpression": {
+                "watch.policies_version": {"$exists": True},
+                "status": {"$in": list(OPEN)},
+            },
+        },
+    ),
+    (
+        "work_orders",
+        [("tenant_id", 1), ("watch.sla.policy.calendar_id", 1), ("watch.sla.calendar_version", 1)],
+        {
+            "name": "of_calendar",
+            "partialFilterExpression": {
+                "watch.sla.calendar_version": {"$exists": True},
+                "status": {"$in": list(OPEN)},
+            },
+        },
     ),
     ("calendars", [("fresh", 1)], {"name": "fresh", "partialFilterExpression": {"fresh": True}}),
     ("policies", [("fresh", 1)], {"name": "fresh", "partialFilterExpression": {"fresh": True}}),
     ("meters", [("tenant_id", 1), ("asset_id", 1), ("_id", -1)], {"name": "by_asset"}),
+    ("meters", [("tenant_id", 1), ("name", 1), ("_id", 1)], {"name": "by_name"}),
+    # A schedule's fires: the one that a dead process left, the latest, and those to be forgotten.
+    (
+        "fires",
+        [("schedule", 1), ("slot", 1)],
+        {"name": "running", "partialFilterExpression": {"state": "running"}},
+    ),
+    ("fires", [("schedule", 1), ("slot", -1)], {"name": "latest"}),
+    ("fires", [("ended_at", 1)], {"name": "ended", "partialFilterExpression": {"state": "done"}}),
     (
         "notices",
         [("spread_at", 1), ("_id", 1)],
         {"name": "unspread", "partialFilterExpression": {"spread_at": None}},
     ),
+    (
+        "notices",
+        [("spread_at", 1)],
+        {"name": "spread", "partialFilterExpression": {"spread_at": {"$type": "date"}}},
+    ),
+    ("deliveries", [("ended_at", 1)], {"name": "ended", "partialFilterExpression": FORGOTTEN}),
     # Couriers take what is due, critical first; then all that is due for the same recipient.
     (
         "deliveries",
@@ -162,6 +233,44 @@ INDEXES: list[Index] = [
     # All that listen now, whatever their tenant: the feed asks again and again.
     ("webhooks", [("active", 1), ("_id", 1)], {"name": "active", "partialFilterExpression": ACTIVE}),
     ("webhooks", [("tenant_id", 1), ("_id", -1)], {"name": "recent"}),
+    # Blobs: the unique one decides which of two uploads of the same bytes becomes the blob.
+    (
+        "blobs.files",
+        [("tenant_id", 1), ("sha256", 1)],
+        {
+            "name": "content",
+            "unique": True,
+            "partialFilterExpression": {"state": {"$in": ["kept", "condemned"]}},
+        },
+    ),
+    ("blobs.files", [("look_at", 1), ("_id", 1)], {"name": "looks"}),
+    ("blobs.chunks", [("files_id", 1), ("n", 1)], {"name": "of_file", "unique": True}),
+    # Who names a blob. All but those of `commands` hold strings only: an empty field is no name.
+    (
+        "commands",
+        [("tenant_id", 1), ("needs", 1)],
+        {"name": "needs", "partialFilterExpression": {"needs": {"$exists": True}}},
+    ),
+    (
+        "entries",
+        [("tenant_id", 1), ("sha256", 1)],
+        {"name": "file", "partialFilterExpression": {"sha256": {"$gt": ""}}},
+    ),
+    (
+        "entries",
+        [("tenant_id", 1), ("image_sha256", 1)],
+        {"name": "image", "partialFilterExpression": {"image_sha256": {"$gt": ""}}},
+    ),
+    (
+        "work_orders",
+        [("tenant_id", 1), ("checklist.evidence_sha256", 1)],
+        {"name": "evidence", "partialFilterExpression": {"checklist.evidence_sha256": {"$gt": ""}}},
+    ),
+    (
+        "requests",
+        [("tenant_id", 1), ("attachments.sha256", 1)],
+        {"name": "files", "partialFilterExpression": {"attachments.sha256": {"$gt": ""}}},
+    ),
     ("operator_actions", [("tenant_id", 1), ("subject", 1)], {"name": "of_subject"}),
     ("users", [("tenant_id", 1), ("_id", 1)], {"name": "of_tenant"}),
 ]

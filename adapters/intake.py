@@ -176,7 +176,7 @@ class Intake:
     async def _winners(self, losers: list[Document]) -> dict[tuple[str, str, str], Document]:
         if not losers:
             return {}
-        found = self._commands.find({"$or": [key_filter(loser) for loser in losers]})
+        found = self._commands.find(keys_filter(losers))
         return {_key(winner): winner async for winner in found}
 
 
@@ -188,10 +188,18 @@ def refusals(error: BulkWriteError) -> dict[int, int]:
     return {row["index"]: row["code"] for row in details.get("writeErrors", ())}
 
 
-def key_filter(document: Document) -> Document:
-    """Selects whatever holds this document's idempotency key."""
-    tenant, scope, key = _key(document)
-    return {"tenant_id": tenant, "idempotency.scope": scope, "idempotency.key": key}
+def keys_filter(documents: Sequence[Document]) -> Document:
+    """Selects whatever holds one of these keys, a scope at a time: a thousand alternatives, each planned by
+    itself, took six times as long."""
+    scopes: dict[tuple[str, str], list[str]] = {}
+    for tenant, scope, key in map(_key, documents):
+        scopes.setdefault((tenant, scope), []).append(key)
+    return {
+        "$or": [
+            {"tenant_id": tenant, "idempotency.scope": scope, "idempotency.key": {"$in": keys}}
+            for (tenant, scope), keys in scopes.items()
+        ]
+    }
 
 
 def accept_many(commands: Collection[Any], documents: Sequence[Document]) -> list[Accepted]:
@@ -207,8 +215,7 @@ def accept_many(commands: Collection[Any], documents: Sequence[Document]) -> lis
             except BulkWriteError as error:
                 refused = refusals(error)
             lost = [documents[index] for index in refused]
-            query = {"$or": [key_filter(document) for document in lost]}
-            winners = {_key(winner): winner for winner in commands.find(query)} if lost else {}
+            winners = {_key(winner): winner for winner in commands.find(keys_filter(lost))} if lost else {}
     except PyMongoError as error:
         raise Unavailable(str(error)) from error
     return [_verdict(document, refused.get(i), winners) for i, document in enumerate(documents)]

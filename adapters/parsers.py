@@ -52,13 +52,21 @@ def duration(value: str) -> timedelta:
     return _span(float(found[1]) * UNITS[found[2]])
 
 
-def milliseconds(low: int = 1) -> Callable[[str], timedelta]:
-    """A whole number of milliseconds, not below `low`."""
+def milliseconds(low: int = 1, *, why: str = "") -> Callable[[str], timedelta]:
+    """A whole number of milliseconds, not below `low`; `why` is told to who sets less."""
+    reason = f" ({why})" if why else ""
 
     def parse(value: str) -> timedelta:
         if not re.fullmatch(r"[0-9]{1,15}", value) or int(value) < low:
-            raise ValueError(f"must be a whole number of milliseconds, at least {low}")
+            raise ValueError(f"must be a whole number of milliseconds, at least {low}{reason}")
         return _span(int(value) / 1000)
+
+    return parse
+
+
+def days(low: int) -> Callable[[str], timedelta]:
+    def parse(value: str) -> timedelta:
+        return timedelta(days=whole(low, 36_500)(value))
 
     return parse
 

@@ -17,10 +17,10 @@ from pymongo.database import Database
 
 from adapters import resolutions
 from adapters.acts import Act, in_transaction
-from adapters.commands import event
 from adapters.hints import Line
 from adapters.mongo import Document
 from adapters.resolutions import CONFLICT, NothingToDecide
+from adapters.verdicts import ending, settled
 
 Status = Literal["accepted", "duplicate", "rejected", "out_of_order", "retry_later"]
 
@@ -198,7 +198,11 @@ class _Take:
             return action.document | {"resolves": conflict["_id"]}, None
         except NothingToDecide as error:
             why = {"code": "nothing_to_resolve", "message": str(error)}
-            return resolutions.refused(action.document, why, self._batch.received_at, self._keys_kept), why
+            return self._refused(action.document, why), why
+
+    def _refused(self, document: Document, why: Document) -> Document:
+        at, kept = self._batch.received_at, self._keys_kept
+        return settled(document, "rejected", error=why, at=at, keys_kept=kept)
 
     def _conflict(self, named: str, lane: str) -> Document:
         """The open conflict meant: named by its action or command, or by a way out that conflicted too."""
@@ -238,7 +242,7 @@ class _Take:
         if not self._unwritten:
             return
         self._db.commands.insert_many(self._unwritten, session=self._session)
-        told = [_told(document) for document in self._unwritten if "finished_at" in document]
+        told = [ending(document) for document in self._unwritten if "finished_at" in document]
         if told:
             self._db.events.insert_many(told, session=self._session)
         self._unwritten = []
@@ -278,13 +282,6 @@ def _is_the_same(document: Document, first: Document) -> bool:
     if DISCARD in (document["type"], first["type"]):
         return True
     return bool(document["idempotency"]["fingerprint"] == first["idempotency"]["fingerprint"])
-
-
-def _told(document: Document) -> Document:
-    error = document.get("error") or {}
-    said = {name: error[name] for name in ("code", "message") if name in error}
-    name = f"command.{document['state']}"
-    return event(document, 0, name, at=document["finished_at"], data=said)
 
 
 def _recorded(result: Result) -> Document:

@@ -7,7 +7,7 @@ what another did. Whoever was parked behind it goes on, in the order of its lane
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 from pymongo import ReturnDocument
@@ -16,7 +16,7 @@ from pymongo.database import Database
 
 from adapters import waiters
 from adapters.acts import Act, audit, audited, in_transaction, write_event
-from adapters.commands import AT_ONCE, HISTORY, ended
+from adapters.commands import AT_ONCE, HISTORY
 from adapters.endings import end
 from adapters.hints import Line
 from adapters.mongo import Contention, Document
@@ -133,8 +133,3 @@ def _approve(
     if after is None:
         raise Contention(f"{command['_id']} has moved on")
     return [(command["tenant_id"], command["target"])]
-
-
-def refused(document: Document, error: Document, at: datetime, keys_kept: timedelta) -> Document:
-    """A fresh command that is final where it came in: refused, and its number in the lane used up."""
-    return ended(document, "rejected", error=error, at=at, keys_kept=keys_kept)

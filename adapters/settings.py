@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from pymongo.uri_parser import parse_uri
 
 from adapters import dotenv, guard, parsers
+from adapters.commands import KEYS_KEPT
 from adapters.parsers import duration, milliseconds, one_of, origins, text, url, whole, yes_or_no
 
 T = TypeVar("T")
@@ -24,7 +25,8 @@ DATABASE = "millwright"
 EMBEDDED = "embedded"
 EMBEDDED_FILE = "embedded.json"
 JWT_FILE = "jwt-secret"
-NINETY_DAYS_MS = 90 * 24 * 3600 * 1000
+KEYS_KEPT_MS = KEYS_KEPT // MILLISECOND
+KEYS_KEPT_WHY = f"{KEYS_KEPT.days} days: a device may repeat what it sent that late, and it would count twice"
 YEAR_S = 365 * 24 * 3600
 
 
@@ -83,7 +85,7 @@ class Settings:
     mongo_max_pool_size: int = setting("MONGO_MAX_POOL_SIZE", "20", whole(1, 10_000), "most connections of one process to one server" )
     mongo_min_pool_size: int = setting("MONGO_MIN_POOL_SIZE", "0", whole(0, 10_000), "connections kept open")
     mongo_server_selection_timeout: timedelta = setting("MONGO_SERVER_SELECTION_TIMEOUT_MS", "10000", milliseconds(), "how long to look for a primary" )
-    mongo_socket_timeout: timedelta = setting("MONGO_SOCKET_TIMEOUT_MS", "45000", milliseconds(), "how long one answer may take" )
+    mongo_socket_timeout: timedelta = setting("MONGO_SOCKET_TIMEOUT_MS", "45000", milliseconds(), "how long one answer may take; the web waits 4 s at most for what people ask" )
     mongo_connect_timeout: timedelta = setting("MONGO_CONNECT_TIMEOUT_MS", "10000", milliseconds(), "how long connecting may take" )
     mongo_max_idle_time: timedelta = setting("MONGO_MAX_IDLE_TIME_MS", "300000", milliseconds(), "idle connections are closed after this" )
     redis_url: str = setting("REDIS_URL", EMBEDDED, parsers.embedded_or(url("redis", "rediss", "unix")), "Valkey or Redis for hints; `embedded` is the server of `make up`", secret=True)
@@ -112,11 +114,13 @@ class Settings:
     smtp_tls: str = setting("SMTP_TLS", "starttls", one_of("starttls", "tls", "none"), "`starttls` insists on it, `tls` from the first byte; production takes `none` only on this machine")
     mail_from: str = setting("MAIL_FROM", "Millwright <millwright@localhost>", parsers.mailbox, "sender of mails: an address, or Name <address>")
 
+    notification_retention: timedelta = setting("NOTIFICATION_RETENTION_DAYS", "90", parsers.days(1), "how long it is remembered who was told what, people's notifications in the app among it; what is on its way or in doubt is kept", group="Notifications")
+
     webhook_allowed_networks: parsers.Networks = setting("WEBHOOK_ALLOWED_NETWORKS", "", parsers.networks, "networks such as 10.1.0.0/16, separated by commas, to which webhooks may go though they are private, and without https; none if empty", group="Webhooks")
 
     rate_limit_window: timedelta = setting("RATE_LIMIT_WINDOW_MS", "900000", milliseconds(), "window of the rate limit", group="Limits" )
     rate_limit_max: int = setting("RATE_LIMIT_MAX", "100", whole(1, 100_000_000), "requests per window and caller" )
-    idempotency_ttl: timedelta = setting("IDEMPOTENCY_TTL_MS", str(NINETY_DAYS_MS), milliseconds(NINETY_DAYS_MS), "how long an idempotency key is remembered after its command ended; an offline device may be that late")
+    idempotency_ttl: timedelta = setting("IDEMPOTENCY_TTL_MS", str(KEYS_KEPT_MS), milliseconds(KEYS_KEPT_MS, why=KEYS_KEPT_WHY), "how long an idempotency key is remembered after its command ended; an offline device may be that late")
     job_lock_ttl: timedelta = setting("JOB_LOCK_TTL_MS", "600000", milliseconds(1000), "lease of a job")
     pm_scheduler_lock_ttl: timedelta = setting("PM_SCHEDULER_LOCK_TTL_MS", "600000", milliseconds(1000), "lease of the preventive maintenance schedule")
     reminder_job_lock_ttl: timedelta = setting("REMINDER_JOB_LOCK_TTL_MS", "600000", milliseconds(1000), "lease of the reminder schedule" )

@@ -79,6 +79,10 @@ class Metrics:
             "hints_lost_total", "Lines whose hint was dropped and is left to the relay.", registry=registry
         )
 
+        self.blobs_swept = Counter(
+            "blobs_swept_total", "Files deleted, because unnamed or incomplete.", ("why",), registry=registry
+        )
+
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """One answered request. `route` is the template, never the path: ids are no labels."""
         labels = method, route, str(status)

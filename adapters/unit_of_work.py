@@ -6,7 +6,7 @@ that somebody else has just settled gets `Contention`, writes nothing, and reads
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters import waiters
-from adapters.commands import KEYS_KEPT
+from adapters.commands import FOLLOW_UP, KEYS_KEPT
 from adapters.heads import Heads, read_heads
 from adapters.hints import Line
 from adapters.mongo import (
@@ -32,7 +32,7 @@ from adapters.mongo import (
     Unwritable,
     translated,
 )
-from adapters.verdicts import Changes, Ref, Verdict, is_ending, reapplied, verdict_update
+from adapters.verdicts import Changes, Ref, Verdict, ended, is_ending, reapplied, verdict_update
 from tasks.catalogue import Catalogue
 
 TRY_FOR = timedelta(seconds=6)
@@ -156,6 +156,34 @@ class UnitOfWork:
         """The creates of an absent entity that are on their way, parked or dead, in order of acceptance."""
         return waiters.find_creates(self.db, self._session, catalogue, tenant_id, target)
 
+    @translated()
+    def unknown(self, follow_ups: list[Document]) -> list[Document]:
+        """Those that were not there before. Derived names are idempotency keys, looked up first: a duplicate
+        key inside the transaction would abort the whole batch, every time."""
+        if not follow_ups:
+            return []
+        query = {
+            "tenant_id": {"$in": list({row["tenant_id"] for row in follow_ups})},
+            "idempotency.scope": FOLLOW_UP,
+            "idempotency.key": {"$in": [row["idempotency"]["key"] for row in follow_ups]},
+        }
+        wanted = {"tenant_id": 1, "idempotency.key": 1}
+        found = self.db.commands.find(query, wanted, session=self._session)
+        known = {(row["tenant_id"], row["idempotency"]["key"]) for row in found}
+        return [row for row in follow_ups if (row["tenant_id"], row["idempotency"]["key"]) not in known]
+
+    @translated()
+    def busy(self, lines: Collection[Line]) -> set[Line]:
+        """Those of these lines in which a command is active."""
+        query = {
+            "tenant_id": {"$in": list({tenant_id for tenant_id, _ in lines})},
+            "target": {"$in": [target for _, target in lines]},
+            "active": True,
+        }
+        wanted = {"_id": 0, "tenant_id": 1, "target": 1}
+        found = self.db.commands.find(query, wanted, session=self._session).hint("line")
+        return {(row["tenant_id"], row["target"]) for row in found}
+
     # -- writing ------------------------------------------------------------------------------------------
 
     def write(self, changes: Changes, *, now: datetime, keys_kept: timedelta = KEYS_KEPT) -> list[Line]:
@@ -171,13 +199,13 @@ class UnitOfWork:
             self._update(
                 "entries", [(id, row) for id, (is_new, row) in changes.entries.items() if not is_new]
             )
-            self._insert("events", [event for verdict in changes.verdicts for event in verdict.events])
-            changes.follow_ups = self._insert_follow_ups(changes.follow_ups)
-            begun = [(row["tenant_id"], row["target"]) for row in changes.follow_ups]
-            resolved = waiters.resolve(
-                self.db, self._session, reapplied(changes.verdicts), now=now, keys_kept=keys_kept
-            )
-            return begun + self._tell_waiters(changes.verdicts, now) + resolved
+            verdicts = changes.verdicts + changes.inlined
+            self._insert("events", [event for verdict in verdicts for event in verdict.events])
+            lines = self._begin(changes, now, keys_kept)
+            self._warn(changes.warned)
+            resolved = reapplied(changes.verdicts)
+            lines += waiters.resolve(self.db, self._session, resolved, now=now, keys_kept=keys_kept)
+            return lines + self._tell_waiters(changes.verdicts, now)
 
     def _settle(self, changes: Changes, now: datetime, keys_kept: timedelta) -> None:
         """One statement for all commands that end alike: most end `applied` at the first attempt, and a
@@ -192,14 +220,6 @@ class UnitOfWork:
             for ids, update in alike.values()
         ]
         self._run_updates("commands", statements, expected=len(changes.verdicts))
-        self._run_updates(
-            "commands",
-            [
-                {"q": {"_id": id}, "u": {"$push": {"warnings": {"$each": rows}}}}
-                for id, rows in changes.warned.items()
-            ],
-            expected=None,  # a parent may be purged by now: nobody is left to read the warning
-        )
         # After the verdicts: one waited for may have had its own in this very batch.
         for predecessor, waiter in changes.awaited:
             waiters.await_ending(self.db, self._session, predecessor, waiter)
@@ -217,26 +237,21 @@ class UnitOfWork:
         for collection, id in refs:
             self._update(collection, [(id, {"$inc": {"guards": 1}})])
 
-    def _insert_follow_ups(self, documents: list[Document]) -> list[Document]:
-        """Those that were not there before. Derived names are idempotency keys, looked up first: a duplicate
-        key inside the transaction would abort the whole batch, every time."""
-        if not documents:
-            return []
-        keys = [document["idempotency"]["key"] for document in documents]
-        query = {
-            "tenant_id": {"$in": list({document["tenant_id"] for document in documents})},
-            "idempotency.scope": "follow_up",
-            "idempotency.key": {"$in": keys},
-        }
-        known = {
-            (row["tenant_id"], row["idempotency"]["key"])
-            for row in self.db.commands.find(
-                query, {"tenant_id": 1, "idempotency.key": 1}, session=self._session
-            )
-        }
-        fresh = [row for row in documents if (row["tenant_id"], row["idempotency"]["key"]) not in known]
-        self._insert("commands", fresh)
-        return fresh
+    def _begin(self, changes: Changes, now: datetime, keys_kept: timedelta) -> list[Line]:
+        """Insert the follow-ups, those that have ended already as they ended. Returns the others' lines."""
+        inlined = [ended(verdict, now=now, keys_kept=keys_kept) for verdict in changes.inlined]
+        fresh = self.unknown(changes.follow_ups)
+        changes.begun = inlined + fresh
+        self._insert("commands", changes.begun)
+        return [(row["tenant_id"], row["target"]) for row in fresh]
+
+    def _warn(self, warned: dict[str, list[Document]]) -> None:
+        """On the parents' receipts, once those are stored."""
+        statements = [
+            {"q": {"_id": id}, "u": {"$push": {"warnings": {"$each": rows}}}} for id, rows in warned.items()
+        ]
+        # A parent may be purged by now: nobody is left to read the warning.
+        self._run_updates("commands", statements, expected=None)
 
     def _tell_waiters(self, verdicts: list[Verdict], now: datetime) -> list[Line]:
         awaited = [verdict for verdict in verdicts if "awaited" in verdict.command]

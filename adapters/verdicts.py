@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
 
-from adapters.commands import ACTIVE, HISTORY, State
+from adapters.commands import ACTIVE, FOLLOW_UP, HISTORY, State, event
 from adapters.masking import MASK, given_secrets
 from adapters.mongo import Document
 
@@ -32,7 +33,8 @@ class Verdict(msgspec.Struct, kw_only=True):
     events: list[Document]
     error: Document | None = None
     warnings: list[Document] = []
-    follow_ups: list[str] = []
+    follow_ups: int = 0
+    """How many; `followed` finds them by their keys, so that commands that end alike stay alike."""
     next_at: datetime | None = None
     attempts: int = 0
     after: list[str] = []
@@ -50,6 +52,10 @@ class Changes(msgspec.Struct, kw_only=True):
     entries: dict[str, tuple[bool, Document]] = {}
     """Ledger rows by id: whether the row is new, and the row."""
     follow_ups: list[Document] = []
+    inlined: list[Verdict] = []
+    """Follow-ups that this very batch has applied: they are inserted as they ended."""
+    begun: list[Document] = []
+    """Once written: the follow-ups that were new."""
     guards: set[Ref] = set()
     """Entities that must not change until we commit."""
     awaited: list[tuple[Document, str]] = []
@@ -84,6 +90,13 @@ def reapplied(verdicts: list[Verdict]) -> list[Resolution]:
     ]
 
 
+def followed(tenant_id: str, parents: Iterable[str]) -> Document:
+    """Selects the follow-ups of these commands, by the index of keys: a follow-up's is its parent's id, a
+    colon and a step, which sorts before a semicolon."""
+    keys = [{"idempotency.key": {"$gt": f"{id}:", "$lt": f"{id};"}} for id in parents]
+    return {"tenant_id": tenant_id, "idempotency.scope": FOLLOW_UP, "$or": keys}
+
+
 def is_ending(state: State) -> bool:
     return state not in ACTIVE
 
@@ -109,6 +122,32 @@ def verdict_update(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> 
     if to_unset:
         update["$unset"] = dict.fromkeys(to_unset, "")
     return update
+
+
+def ended(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> Document:
+    """A command that nobody has stored yet, as that same update would leave it."""
+    update = verdict_update(verdict, now=now, keys_kept=keys_kept)
+    document = {name: value for name, value in verdict.command.items() if name not in update["$unset"]}
+    for name, value in update["$set"].items():
+        outer, _, inner = name.partition(".")
+        document[outer] = document[outer] | {inner: value} if inner else value
+    return document | {name: pushed["$each"] for name, pushed in update["$push"].items()}
+
+
+def settled(
+    document: Document, state: State, *, error: Document | None, at: datetime, keys_kept: timedelta
+) -> Document:
+    """A fresh command that is final where it came in, without a worker; `ending` is its one event."""
+    final = document | {"state": state, "finished_at": at} | ({"error": error} if error else {})
+    verdict = Verdict(command=document, state=state, events=[ending(final)], error=error)
+    return ended(verdict, now=at, keys_kept=keys_kept)
+
+
+def ending(settled: Document) -> Document:
+    """The event of a command that was settled where it came in."""
+    error = settled.get("error") or {}
+    said = {name: error[name] for name in ("code", "message") if name in error}
+    return event(settled, 0, f"command.{settled['state']}", at=settled["finished_at"], data=said)
 
 
 def _place(verdict: Verdict, now: datetime, keys_kept: timedelta) -> Document:

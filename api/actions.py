@@ -15,12 +15,12 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from adapters.commands import Key, Origin, State, ended, fingerprint, fresh, target_of
-from adapters.masking import masked
+from adapters.commands import Key, Origin, State, fingerprint, fresh, target_of
 from adapters.mongo import Document
 from adapters.replays import DISCARD, Batch, Entry, Unstored
 from adapters.resolutions import CHOICES
 from adapters.storable import flaws
+from adapters.verdicts import settled
 from api.body import fault_of
 from api.problem import Fault
 from domain.conflicts import effective
@@ -65,6 +65,10 @@ class _Verb(msgspec.Struct, frozen=True):
 
     type: str
     schema_version: int = 1
+
+    def blobs(self, payload: Any) -> list[str]:  # noqa: ARG002 - as a command's spec is asked
+        """None: the verb is about an action, not about files."""
+        return []
 
 
 _header = msgspec.json.Decoder(Header)
@@ -141,7 +145,7 @@ class Doorkeeper:
         try:
             typed = msgspec.convert(action.payload, spec.payload, strict=True)
         except msgspec.ValidationError as error:
-            raise _Refused(_invalid(_within_payload(fault_of(str(error)))), action) from None
+            raise _Refused(_invalid(_within_payload(fault_of(str(error), spec.payload))), action) from None
         target = spec.target_id(typed, self._batch.user_id)
         if target is None:
             fault = Fault("/payload/id", "missing_field", "what a device creates brings its own id")
@@ -155,7 +159,7 @@ class Doorkeeper:
         action = refused.action
         kind = _Verb(action.type, action.v) if action else _Verb("unreadable")
         document = self._document(kind, action or header, action.payload if action else {})
-        return _entry(header, self._ended(masked(document), "rejected", refused.error), fault=refused.error)
+        return _entry(header, self._ended(document, "rejected", refused.error), fault=refused.error)
 
     def _document(self, kind: Spec | _Verb, said: Header, payload: Document) -> Document:
         batch = self._batch
@@ -198,7 +202,7 @@ class Doorkeeper:
         )
 
     def _ended(self, document: Document, state: State, error: Document | None = None) -> Document:
-        return ended(document, state, error=error, at=self._batch.received_at, keys_kept=self._keys_kept)
+        return settled(document, state, error=error, at=self._batch.received_at, keys_kept=self._keys_kept)
 
 
 def _entry(
@@ -247,7 +251,7 @@ def _within_payload(fault: Fault) -> Fault:
 
 def _fault(error: Exception) -> Fault:
     if isinstance(error, msgspec.ValidationError):
-        return fault_of(str(error))
+        return fault_of(str(error), Action)
     return Fault("", "malformed_json", "this action is not JSON that can be kept")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 from litestar import Litestar
@@ -17,6 +18,7 @@ from redis.exceptions import RedisError
 
 from adapters import hints, mongo
 from adapters import settings as configuration
+from adapters.blobs import Blobs
 from adapters.clock import Clock, SystemClock
 from adapters.ids import Ids
 from adapters.intake import Intake
@@ -24,10 +26,12 @@ from adapters.settings import DATABASE, Settings
 from adapters.telemetry import Metrics
 from adapters.tokens import Tokens
 from api import (
+    blobs,
     commands,
     deliveries,
     health,
     imports,
+    inbox,
     offline,
     openapi,
     operator,
@@ -37,10 +41,13 @@ from api import (
     tracking,
 )
 from api.accept import Door
+from api.acting import Acting
 from api.envelope import Envelope
 from api.hinting import HintSender
 from api.identity import Identity
 from api.reads import ledgers, lists, more, plans
+from api.sync import route as sync
+from api.sync.answer import Sync
 from api.waiting import Waits
 from schedules.table import table
 from tasks.catalogue import Catalogue
@@ -48,12 +55,17 @@ from tasks.catalogue import catalogue as all_commands
 
 VERSION = "0.1.0"
 
+ANSWER_WITHIN = timedelta(seconds=4)
+"""How long one question to the store may take, finding a primary included, so that 503 comes in time. A file
+that is streamed is many questions."""
+
 HEADERS_IN = (
-    "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer", "traceparent",
-    "x-request-id",
+    "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer", "range",
+    "traceparent", "x-request-id",
 )  # fmt: skip
 HEADERS_OUT = (
-    "etag", "location", "idempotent-replayed", "preference-applied", "retry-after", "x-request-id",
+    "accept-ranges", "content-range", "etag", "location", "idempotent-replayed", "preference-applied",
+    "retry-after", "x-request-id",
 )  # fmt: skip
 
 
@@ -74,7 +86,9 @@ def create_app(
         openapi_config=openapi.config(VERSION),
         exception_handlers={Exception: problem.handle},
         cors_config=_cors(house.settings),
-        compression_config=CompressionConfig(backend="gzip", minimum_size=1_000, exclude=["^/api/commands/"]),
+        compression_config=CompressionConfig(
+            backend="gzip", minimum_size=1_000, exclude=["^/api/commands/", "^/api/blobs/"]
+        ),
         logging_config=None,
     )
     app.state.house = house
@@ -94,7 +108,12 @@ class House:
         self.new_id = Ids(clock)
         self.metrics = Metrics()
         pool = settings.mongo_options
-        self.mongo: AsyncMongoClient[Any] = mongo.async_client(settings.mongo_uri, connect=False, **pool)
+        self.mongo: AsyncMongoClient[Any] = mongo.async_client(
+            settings.mongo_uri,
+            connect=False,
+            timeoutMS=int(ANSWER_WITHIN / timedelta(milliseconds=1)),
+            **pool,
+        )
         # For what people do by hand: transactions shared with the command line, run in threads.
         self.acts_mongo: MongoClient[Any] = mongo.client(settings.mongo_uri, connect=False, **pool)
         self.db: AsyncDatabase[Any] = self.mongo.get_default_database(DATABASE)
@@ -141,14 +160,13 @@ class House:
             window=self.settings.rate_limit_window,
             monotonic=self.clock.monotonic,
         )
-        by_hand = (self.identity, self.hints, self.catalogue, self.metrics)
+        acting = Acting(self.identity, now=now, new_id=new_id)
+        by_hand = (self.acts_db, acting, self.hints, self.catalogue, self.metrics)
         kept = self.settings.idempotency_ttl
         return [
             openapi.route(),
             *commands.routes(self.catalogue, door, self.identity),
-            *tracking.routes(
-                tracking.Tracking(self.db, self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
-            ),
+            *tracking.routes(tracking.Tracking(self.db, *by_hand, keys_kept=kept)),
             *session.routes(
                 session.Session(self.db, self.tokens, self.identity, failures, new_id=self.new_id)
             ),
@@ -156,17 +174,14 @@ class House:
             *ledgers.routes(reader, self.db),
             *more.routes(reader, self.db, now),
             *plans.routes(reader, self.db, now),
-            *offline.routes(
-                offline.Offline(self.db, self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
-            ),
-            *deliveries.routes(deliveries.Deliveries(self.acts_db, self.identity, now=now, new_id=new_id)),
-            *schedules.routes(
-                schedules.Schedules(self.acts_db, self.identity, table(), now=now, new_id=new_id)
-            ),
-            *operator.routes(
-                operator.Operators(self.acts_db, *by_hand, keys_kept=kept, now=now, new_id=new_id)
-            ),
-            *imports.routes(imports.Imports(self.acts_db, self.identity, now=now, new_id=new_id)),
+            sync.route(reader, Sync(self.db, new_id=new_id)),
+            *offline.routes(offline.Offline(self.db, *by_hand, keys_kept=kept, now=now)),
+            *inbox.routes(inbox.Inbox(self.db, *by_hand, intake=self.intake, keys_kept=kept, now=now)),
+            *deliveries.routes(deliveries.Deliveries(self.acts_db, acting)),
+            *schedules.routes(schedules.Schedules(self.acts_db, acting, table())),
+            *operator.routes(operator.Operators(*by_hand, keys_kept=kept)),
+            *blobs.routes(blobs.BlobStore(Blobs(self.db, new_id=self.new_id), self.identity, self.catalogue)),
+            *imports.routes(imports.Imports(self.acts_db, acting, now=now)),
             *health.routes(
                 health.Health(
                     self.db,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import msgspec
+from litestar import Request
 from litestar.types import Receive
 
 from adapters import storable
@@ -17,6 +20,8 @@ MAX_BYTES = 256 * 1024
 JSON_TYPE = re.compile(r"application/json\s*(;\s*charset\s*=\s*\"?utf-8\"?\s*)?;?", re.IGNORECASE)
 
 Headers = dict[bytes, bytes]
+
+T = TypeVar("T")
 
 _plain = msgspec.json.Decoder()
 
@@ -39,11 +44,16 @@ def check_media_type(headers: Headers) -> None:
 
 
 async def read(headers: Headers, receive: Receive) -> bytes:
-    """The whole body, at most MAX_BYTES whatever its length claims. Raises: Problem 413, 400."""
+    """The whole body, at most MAX_BYTES. Raises: Problem 413, 400."""
+    chunks = [chunk async for chunk in pieces(headers, receive)]
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def pieces(headers: Headers, receive: Receive, *, most: int = MAX_BYTES) -> AsyncIterator[bytes]:
+    """The body as it comes, at most so many bytes whatever its length claims. Raises: Problem 413, 400."""
     announced = headers.get(b"content-length", b"0")
-    if announced.isdigit() and int(announced) > MAX_BYTES:
-        raise _too_large()
-    chunks: list[bytes] = []
+    if announced.isdigit() and int(announced) > most:
+        raise _too_large(most)
     size = 0
     while True:
         message = await receive()
@@ -51,16 +61,26 @@ async def read(headers: Headers, receive: Receive) -> bytes:
             raise Gone
         chunk = message["body"]
         size += len(chunk)
-        if size > MAX_BYTES:
-            raise _too_large()
-        chunks.append(chunk)
+        if size > most:
+            raise _too_large(most)
+        yield chunk
         if not message["more_body"]:
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            return
 
 
-def _too_large() -> Problem:
-    fault = Fault("", "too_large", f"a body has at most {MAX_BYTES} bytes")
+def _too_large(most: int) -> Problem:
+    fault = Fault("", "too_large", f"a body has at most {most} bytes here")
     return Problem(413, "payload_too_large", fault.message, faults=[fault])
+
+
+async def said(request: Request[Any, Any, Any], wanted: type[T]) -> T:
+    """What a JSON body says of which nothing is kept as it came. Raises: Problem 413, 415, 422."""
+    headers: Headers = dict(request.scope["headers"])
+    check_media_type(headers)
+    typed, plain = decode(await read(headers, request.receive), msgspec.json.Decoder(wanted))
+    refuse_unstorable(plain)
+    found: T = typed
+    return found
 
 
 def decode(body: bytes, decoder: msgspec.json.Decoder[Any]) -> tuple[Any, Any]:
@@ -69,7 +89,7 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[Any]) -> tuple[Any, Any]:
         typed = decoder.decode(body)
         plain = _plain.decode(body)
     except msgspec.ValidationError as error:
-        raise invalid(fault_of(str(error))) from None
+        raise invalid(fault_of(str(error), decoder.type)) from None
     except UnicodeDecodeError:
         raise invalid(_malformed("text that is not UTF-8", body)) from None
     except msgspec.DecodeError as error:
@@ -87,8 +107,11 @@ _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
-def fault_of(message: str) -> Fault:
-    """A message of msgspec as a fault: its place as a JSON pointer, its code a word."""
+def fault_of(message: str, wanted: Any = None) -> Fault:
+    """A message of msgspec as a fault: its place as a JSON pointer, its code a word.
+
+    `wanted` is the type that was to be read: of a pattern in it, its description is told, if it has one.
+    """
     place = _PLACE.search(message)
     said = message[: place.start()] if place else message
     path = "".join(
@@ -97,7 +120,35 @@ def fault_of(message: str) -> Fault:
     )
     if named := _NAMED.search(said):
         path += f"/{pointer_step(named[1])}"
-    return Fault(path, _code(said), said[:500])
+    return Fault(path, _code(said), _in_words(said, wanted)[:500])
+
+
+_BY_PATTERN = "Expected `str` matching regex "
+
+
+def _in_words(said: str, wanted: Any) -> str:
+    if wanted is None or not said.startswith(_BY_PATTERN):
+        return said
+    meaning = _patterns(wanted).get(said.removeprefix(_BY_PATTERN))
+    return f"Expected `str`: {meaning}" if meaning else said
+
+
+@lru_cache(256)
+def _patterns(wanted: Any) -> dict[str, str]:
+    """What the patterns in a type stand for, each as msgspec quotes it."""
+    schemas, parts = msgspec.json.schema_components([wanted])
+    return dict(_described([*schemas, parts]))
+
+
+def _described(schema: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str) and isinstance(schema.get("description"), str):
+            yield repr(schema["pattern"]), schema["description"]
+        schema = schema.values()
+    elif not isinstance(schema, list | tuple):
+        return
+    for inner in schema:
+        yield from _described(inner)
 
 
 _CODES = (

@@ -41,6 +41,13 @@ def base_version(headers: Headers) -> int | None:
     return int(found[1])
 
 
+def has(headers: Headers, etag: str) -> bool:
+    """Whether the client has that one already, as `If-None-Match` says."""
+    given = headers.get(b"if-none-match", b"").decode("latin-1")
+    known = [tag.strip().removeprefix("W/") for tag in given.split(",")]
+    return etag in known or known == ["*"]
+
+
 def wait(headers: Headers) -> timedelta | None:
     """How long the client would like to wait for the ending; a preference that is not understood is none."""
     found = _WAIT.search(headers.get(b"prefer", b""))

@@ -3,42 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import anyio.to_thread
-import msgspec
 from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 from pymongo.database import Database
 
-from adapters.acts import Act
 from adapters.delivery import acts
 from adapters.delivery.acts import NoSuchDelivery, NotOpen
 from adapters.mongo import Document
 from api import body
+from api.acting import Acting, Because
 from api.encoding import encode
-from api.identity import Identity, need
-from api.openapi import BEARER, operation, schema_of
-from api.problem import Problem, not_found, request_id_of
+from api.openapi import BEARER, PROBLEM, operation, schema_of
+from api.problem import Problem, not_found
 from api.reads.resources import plain
-from domain.fields import Reason
-
-T = TypeVar("T")
 
 DECIDE = "ops.replay"
 HIDDEN = ("tenant_id", "claimed_by", "claimed_until")
 
 
-class Resend(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    reason: Reason
-
-
-class Settle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settle(Because, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: Literal["sent", "failed"]
-    reason: Reason
 
 
 class Deliveries:
@@ -47,42 +36,22 @@ class Deliveries:
     def __init__(
         self,
         db: Database[Any],
-        identity: Identity,
-        *,
-        now: Callable[[], datetime],
-        new_id: Callable[[], str],
+        acting: Acting,
     ) -> None:
         self._db = db
-        self._identity = identity
-        self._now = now
-        self._new_id = new_id
+        self._acting = acting
 
     async def resend(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        act, _ = await self._asked(request, Resend)
+        actor = await self._acting.actor(request, DECIDE)
+        wanted = await body.said(request, Because)
+        act = self._acting.by(actor, request, wanted.reason)
         return await self._done(id, lambda: acts.resend(self._db, id, act))
 
     async def settle(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        act, wanted = await self._asked(request, Settle)
+        actor = await self._acting.actor(request, DECIDE)
+        wanted = await body.said(request, Settle)
+        act = self._acting.by(actor, request, wanted.reason)
         return await self._done(id, lambda: acts.settle(self._db, id, wanted.state, act))
-
-    async def _asked(self, request: Request[Any, Any, Any], kind: type[T]) -> tuple[Act, T]:
-        """Raises: Problem 401, 403, 415, 422."""
-        actor = await self._identity.actor(request.headers.get("authorization", ""))
-        need(actor, DECIDE)
-        headers: body.Headers = dict(request.scope["headers"])
-        body.check_media_type(headers)
-        typed, given = body.decode(await body.read(headers, request.receive), msgspec.json.Decoder(kind))
-        body.refuse_unstorable(given)
-        act = Act(
-            id=self._new_id(),
-            tenant_id=actor.tenant_id,
-            user_id=actor.user_id,
-            via="api",
-            reason=typed.reason,
-            at=self._now(),
-            request_id=request_id_of(request.scope),
-        )
-        return act, typed
 
     async def _done(self, id: str, work: Callable[[], Document]) -> ASGIResponse:
         try:
@@ -95,13 +64,14 @@ class Deliveries:
 
 
 def routes(deliveries: Deliveries) -> list[HTTPRouteHandler]:
+    decided = {"409": ("`not_open`: it has not failed and is not uncertain", PROBLEM)}
     root = "/api/operator/deliveries/{delivery_id:str}"
     shared: dict[str, Any] = {"tags": ["operator"], "security": BEARER, "status_code": 200}
 
     @post(
         f"{root}/resend",
         operation_id="deliveries.resend",
-        operation_class=operation(request=schema_of(Resend)),
+        operation_class=operation(request=schema_of(Because), responses=decided),
         **shared,
     )
     async def resend(request: Request[Any, Any, Any], delivery_id: FromPath[str]) -> ASGIResponse:
@@ -111,7 +81,7 @@ def routes(deliveries: Deliveries) -> list[HTTPRouteHandler]:
     @post(
         f"{root}/settle",
         operation_id="deliveries.settle",
-        operation_class=operation(request=schema_of(Settle)),
+        operation_class=operation(request=schema_of(Settle), responses=decided),
         **shared,
     )
     async def settle(request: Request[Any, Any, Any], delivery_id: FromPath[str]) -> ASGIResponse:

@@ -17,6 +17,7 @@ from pymongo.errors import PyMongoError
 from adapters.supervision import Supervised
 from adapters.telemetry import CONTENT_TYPE, Metrics
 from api.encoding import encode
+from api.openapi import operation
 
 PATIENCE = timedelta(seconds=2)
 
@@ -76,7 +77,12 @@ def routes(health: Health) -> list[HTTPRouteHandler]:
         """Whether the process runs."""
         return health.live()
 
-    @get("/api/health/ready", operation_id="health.ready", tags=["health"])
+    @get(
+        "/api/health/ready",
+        operation_id="health.ready",
+        operation_class=operation(responses={"503": ("Not ready; plain JSON of the same form", None)}),
+        tags=["health"],
+    )
     async def ready() -> ASGIResponse:
         """Whether commands can be made durable now."""
         return await health.ready()

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import pymongo
 from pymongo.asynchronous.collection import AsyncCollection
 
 from adapters.mongo import Document, document_id, translated
@@ -19,7 +18,6 @@ from domain.permissions import granted
 FRESH = timedelta(seconds=5)
 """How long a process may go on believing what it read of a user: roles, and whether they are active."""
 
-READ_DEADLINE = timedelta(seconds=4)
 MOST_USERS = 10_000
 
 
@@ -87,7 +85,7 @@ class Identity:
     async def _read(self, key: str) -> Person | None:
         # The trust runs from when we asked: the answer may have been slow.
         until = self._monotonic() + FRESH.total_seconds()
-        with translated(), pymongo.timeout(READ_DEADLINE.total_seconds()):
+        with translated():
             document = await self._users.find_one({"_id": key}, {"password_hash": 0})
         if document is None:
             self._known.pop(key, None)

@@ -19,10 +19,10 @@ from pymongo.database import Database
 from adapters import import_report, imports
 from adapters.import_report import Outcome
 from adapters.mongo import Document
+from api.acting import Acting
 from api.body import fault_of
 from api.encoding import encode
-from api.identity import Identity, need
-from api.openapi import BEARER, operation, parameter
+from api.openapi import BEARER, PROBLEM, TEXT, Json, operation, parameter
 from api.problem import Fault, Problem, invalid, not_found
 from domain.actor import Actor
 from domain.importing.mapping import ImportName, Mapping
@@ -44,19 +44,17 @@ class Imports:
     def __init__(
         self,
         db: Database[Any],
-        identity: Identity,
+        acting: Acting,
         *,
         now: Callable[[], datetime],
-        new_id: Callable[[], str],
     ) -> None:
         self._db = db
-        self._identity = identity
+        self._acting = acting
         self._now = now
-        self._new_id = new_id
 
     async def submit(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         """Store the file and the import; 202. Refused as a whole: 413, 415, 422 naming what is wrong."""
-        actor = await self._actor(request)
+        actor = await self._acting.actor(request, PERMISSION)
         with SpooledTemporaryFile(max_size=IN_MEMORY) as file:
             given = dict(request.query_params) | await _receive(request, file)
             name = _typed(given.get("name"), ImportName, "name")
@@ -69,7 +67,7 @@ class Imports:
                 return imports.submit(
                     self._db,
                     file,
-                    id=self._new_id(),
+                    id=self._acting.new_id(),
                     tenant_id=actor.tenant_id,
                     user_id=actor.user_id or "",
                     name=name,
@@ -91,11 +89,11 @@ class Imports:
         return ASGIResponse(body=body, status_code=202, headers={"location": location})
 
     async def show(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        found = await self._find(await self._actor(request), id)
+        found = await self._find(await self._acting.actor(request, PERMISSION), id)
         return ASGIResponse(body=encode(await self._shown(found)))
 
     async def rows(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self._actor(request)
+        actor = await self._acting.actor(request, PERMISSION)
         await self._find(actor, id)
         given = request.query_params
         outcome = _typed(given.get("outcome"), Outcome | None, "outcome")
@@ -112,7 +110,7 @@ class Imports:
         return ASGIResponse(body=encode({"items": items, "cursor": cursor}))
 
     async def cancel(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self._actor(request)
+        actor = await self._acting.actor(request, PERMISSION)
 
         def act() -> bool:
             return imports.cancel(self._db, actor.tenant_id, id, at=self._now())
@@ -122,11 +120,6 @@ class Imports:
         if not done:
             raise Problem(409, "too_late", f"this import is {found['state']}", state=found["state"])
         return ASGIResponse(body=encode(await self._shown(found)))
-
-    async def _actor(self, request: Request[Any, Any, Any]) -> Actor:
-        actor = await self._identity.actor(request.headers.get("authorization", ""))
-        need(actor, PERMISSION)
-        return actor
 
     async def _find(self, actor: Actor, id: str) -> Document:
         found = await anyio.to_thread.run_sync(imports.find, self._db, actor.tenant_id, id)
@@ -174,10 +167,21 @@ def _mapping(text: Any) -> Mapping:
     try:
         return msgspec.json.decode(text, type=Mapping)
     except msgspec.ValidationError as error:
-        fault = fault_of(str(error))
+        fault = fault_of(str(error), Mapping)
         raise invalid(Fault(f"/mapping{fault.path}", fault.code, fault.message)) from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise invalid(Fault("/mapping", "malformed_json", f"mapping is not JSON: {error}")) from None
+
+
+_FILE: Json = {"type": "string", "format": "binary"}
+_BODIES: dict[str, Json] = {
+    "text/csv": _FILE,
+    "multipart/form-data": {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": _FILE, "name": TEXT, "mapping": TEXT, "dry_run": TEXT},
+    },
+}
 
 
 def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
@@ -194,7 +198,7 @@ def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
         status_code=202,
         request_max_body_size=MAX_BYTES + SPARE_BYTES,
         operation_id="imports.submit",
-        operation_class=operation(parameters=about),
+        operation_class=operation(parameters=about, bodies=_BODIES),
         summary="Import a CSV file of work orders",
         tags=["imports"],
         security=BEARER,
@@ -205,6 +209,7 @@ def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
     @get(
         "/api/imports/{id:str}",
         operation_id="imports.show",
+        operation_class=operation(),
         summary="An import and its counts",
         tags=["imports"],
         security=BEARER,
@@ -233,6 +238,7 @@ def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
         "/api/imports/{id:str}/cancel",
         status_code=200,
         operation_id="imports.cancel",
+        operation_class=operation(responses={"409": ("`too_late`: it has ended", PROBLEM)}),
         summary="Send no further rows; what was sent stands",
         tags=["imports"],
         security=BEARER,

@@ -27,10 +27,10 @@ from adapters.mongo import Document
 from adapters.replays import Batch, Entry, Result, Taken, Unstored, record_id
 from adapters.telemetry import Metrics
 from api import body
+from api.acting import Acting
 from api.actions import Action, Doorkeeper
 from api.encoding import encode
 from api.hinting import HintSender
-from api.identity import Identity
 from api.openapi import BEARER, PROBLEM, operation, schema_of
 from api.problem import Fault, Problem, not_found, overloaded, request_id_of
 from api.receipts import events_of, outcome, told, with_server_docs
@@ -83,30 +83,28 @@ class Offline:
         self,
         db: AsyncDatabase[Any],
         acts_db: Database[Any],
-        identity: Identity,
+        acting: Acting,
         hints: HintSender,
         catalogue: Catalogue,
         metrics: Metrics,
         *,
         keys_kept: timedelta,
         now: Callable[[], datetime],
-        new_id: Callable[[], str],
     ) -> None:
         self._db = db
         self._acts_db = acts_db
-        self._identity = identity
+        self._acting = acting
         self._hints = hints
         self._catalogue = catalogue
         self._metrics = metrics
         self._keys_kept = keys_kept
         self._now = now
-        self._new_id = new_id
         self._turn = anyio.Semaphore(AT_ONCE)
         self._waiting = 0
 
     async def receive(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         """The verdicts on one batch. Raises: Problem 401, 413, 415, 422, 429; Unavailable."""
-        actor = await self._identity.actor(request.headers.get("authorization", ""))
+        actor = await self._acting.actor(request)
         headers: body.Headers = dict(request.scope["headers"])
         body.check_media_type(headers)
         envelope = _read(await body.read(headers, request.receive))
@@ -141,7 +139,11 @@ class Offline:
             actions=(),
         )
         door = Doorkeeper(
-            self._catalogue, batch, keys_kept=self._keys_kept, new_id=self._new_id, request_id=request_id
+            self._catalogue,
+            batch,
+            keys_kept=self._keys_kept,
+            new_id=self._acting.new_id,
+            request_id=request_id,
         )
         judged: list[Entry | Unstored] = []
         for number, raw in enumerate(envelope.actions):
@@ -183,7 +185,7 @@ class Offline:
 
     async def receipts(self, request: Request[Any, Any, Any], batch_id: str) -> ASGIResponse:
         """What became of one's own batch so far. Raises: Problem 404."""
-        actor = await self._identity.actor(request.headers.get("authorization", ""))
+        actor = await self._acting.actor(request)
         id = record_id(actor.tenant_id, actor.user_id or "", batch_id)
         record = await self._db["replays"].find_one({"_id": id, "tenant_id": actor.tenant_id})
         if record is None:
@@ -207,7 +209,7 @@ def _read(raw: bytes) -> Replay:
     try:
         envelope = _envelope.decode(raw)
     except msgspec.ValidationError as error:
-        raise _malformed(body.fault_of(str(error))) from None
+        raise _malformed(body.fault_of(str(error), Replay)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(Fault("", "malformed_json", f"the envelope is not JSON: {error}")) from None
     if len(envelope.actions) > MOST_ACTIONS:

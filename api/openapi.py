@@ -125,8 +125,16 @@ def parameter(
     )
 
 
-def content(schema: Json, media_type: str = "application/json") -> dict[str, OpenAPIMediaType]:
-    return {media_type: OpenAPIMediaType(schema=schema)}  # type: ignore[arg-type]  # rendered as it is
+def content(schemas: Mapping[str, Json]) -> dict[str, OpenAPIMediaType]:
+    """Schemas by media type."""
+    return {
+        media_type: OpenAPIMediaType(schema=schema)  # type: ignore[arg-type]  # rendered as it is
+        for media_type, schema in schemas.items()
+    }
+
+
+Answers = Mapping[str, tuple[str, Json | None]]
+"""By status: what it says, and the schema of its body if it has one."""
 
 
 def operation(
@@ -134,24 +142,59 @@ def operation(
     parameters: Sequence[Parameter] = (),
     request: Json | None = None,
     request_required: bool = True,
-    responses: Mapping[str, tuple[str, Json]] | None = None,
+    bodies: Mapping[str, Json] | None = None,
+    responses: Answers | None = None,
+    response_types: Sequence[str] = ("application/json",),
 ) -> type[Operation]:
-    """An operation class that adds what the handler reads by itself. `responses` by status: said, schema."""
+    """An operation class that adds what the handler reads by itself and how it refuses.
+
+    `request` is the schema of a JSON body, `bodies` of others by media type. `responses` add to what any
+    operation of its kind may answer, or say it better; what is no refusal comes as one of `response_types`.
+    """
+    accepted = bodies or ({"application/json": request} if request is not None else None)
 
     @dataclass
     class Described(Operation):
         def __post_init__(self) -> None:
             self.parameters = [*(self.parameters or []), *parameters] or None
-            if request is not None:
-                self.request_body = Body(content=content(request), required=request_required)
-            if responses is not None:
-                self.responses = {
-                    status: OpenAPIResponse(description=said, content=content(schema, _media_type(status)))
-                    for status, (said, schema) in responses.items()
-                }
+            if accepted is not None:
+                self.request_body = Body(content=content(accepted), required=request_required)
+            # What Litestar says of refusals is not so: its own bodies are never sent.
+            answers = {
+                status: answer for status, answer in (self.responses or {}).items() if status.startswith("2")
+            }
+            own = responses or {}
+            if any(status.startswith("2") for status in own):
+                answers.clear()
+            told = {**_refusals(self), **own}
+            self.responses = answers | {
+                status: _answer(*told[status], response_types if status.startswith("2") else PROBLEM_TYPES)
+                for status in sorted(told)
+            }
 
     return Described
 
 
-def _media_type(status: str) -> str:
-    return "application/json" if status.startswith("2") else "application/problem+json"
+def _refusals(described: Operation) -> Answers:
+    """What any operation of this kind may answer beside what it is for."""
+    read = {known.param_in for known in described.parameters or () if isinstance(known, Parameter)}
+    found: dict[str, tuple[str, Json | None]] = {"503": ("The store does not answer now", PROBLEM)}
+    if described.security:
+        found["401"] = ("Not signed in, or no longer", PROBLEM)
+        found["403"] = ("Not permitted, where a permission is needed", PROBLEM)
+    if "path" in read:
+        found["404"] = ("There is none, or none that this user may see", PROBLEM)
+    if described.request_body:
+        found["413"] = ("The body is too large", PROBLEM)
+        found["415"] = ("The body is of another media type", PROBLEM)
+    if described.request_body or "query" in read:
+        found["422"] = ("Invalid; `errors` names the fields", PROBLEM)
+    return found
+
+
+PROBLEM_TYPES = ("application/problem+json",)
+
+
+def _answer(said: str, schema: Json | None, media_types: Sequence[str]) -> OpenAPIResponse:
+    bodies = content(dict.fromkeys(media_types, schema)) if schema else None
+    return OpenAPIResponse(description=said, content=bodies)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
 import anyio.to_thread
@@ -16,7 +16,6 @@ from msgspec import Meta
 from pymongo.database import Database
 
 from adapters import dead_letters
-from adapters.acts import Act
 from adapters.conservation import conservation
 from adapters.dead_letters import (
     REPLAY,
@@ -33,11 +32,11 @@ from adapters.mongo import Document, document_id
 from adapters.storable import Unstorable
 from adapters.telemetry import Metrics
 from api import body
+from api.acting import Acting, Because
 from api.encoding import encode
 from api.hinting import HintSender
-from api.identity import Identity, need
-from api.openapi import BEARER, operation, parameter, schema_of
-from api.problem import Fault, Problem, invalid, not_found, request_id_of
+from api.openapi import BEARER, PROBLEM, operation, parameter, schema_of
+from api.problem import Fault, Problem, invalid, not_found
 from api.reads.paging import take_limit
 from api.reads.query import conditions, parse
 from api.reads.timeline import check_cursor
@@ -53,41 +52,28 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     payload: Annotated[dict[str, Any], Meta(description="in place of the dead one's")] | None = None
 
 
-class Discard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    reason: Reason
-
-
 class Operators:
     """`db` is synchronous and used in threads: these are few, and share their code with the command line."""
 
     def __init__(
         self,
         db: Database[Any],
-        identity: Identity,
+        acting: Acting,
         hints: HintSender,
         catalogue: Catalogue,
         metrics: Metrics,
         *,
         keys_kept: timedelta,
-        now: Callable[[], datetime],
-        new_id: Callable[[], str],
     ) -> None:
         self._db = db
-        self._identity = identity
+        self._acting = acting
         self._hints = hints
         self._catalogue = catalogue
         self._metrics = metrics
         self._keys_kept = keys_kept
-        self._now = now
-        self._new_id = new_id
-
-    async def actor(self, request: Request[Any, Any, Any], permission: str) -> Actor:
-        actor = await self._identity.actor(request.headers.get("authorization", ""))
-        need(actor, permission)
-        return actor
 
     async def listed(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        actor = await self.actor(request, "ops.read")
+        actor = await self._acting.actor(request, "ops.read")
         limit, before = _page(request)
         found = await _threaded(
             lambda: dead_letters.listed(self._db, actor.tenant_id, limit=limit + 1, before=before)
@@ -96,13 +82,13 @@ class Operators:
         return _json({"items": [told(command) for command in found[:limit]], "cursor": more})
 
     async def show(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self.actor(request, "ops.read")
+        actor = await self._acting.actor(request, "ops.read")
         return _json(told(await _threaded(lambda: dead_letters.show(self._db, actor.tenant_id, id))))
 
     async def replay(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self.actor(request, REPLAY)
-        wanted = await self._body(request, Replay)
-        act = self._act(request, actor, wanted.reason)
+        actor = await self._acting.actor(request, REPLAY)
+        wanted = await body.said(request, Replay)
+        act = self._acting.by(actor, request, wanted.reason)
         if wanted.payload is None:
             outcome = await _threaded(lambda: dead_letters.replay(self._db, id, act))
         else:
@@ -115,15 +101,15 @@ class Operators:
         return self._done(outcome, status=202)
 
     async def discard(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self.actor(request, "ops.discard")
-        wanted = await self._body(request, Discard)
-        act = self._act(request, actor, wanted.reason)
+        actor = await self._acting.actor(request, "ops.discard")
+        wanted = await body.said(request, Because)
+        act = self._acting.by(actor, request, wanted.reason)
         outcome = await _threaded(lambda: dead_letters.discard(self._db, id, act, keys_kept=self._keys_kept))
         self._metrics.commands_final.labels(outcome.command["type"], "discarded").inc()
         return self._done(outcome, status=200)
 
     async def audit(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        actor = await self.actor(request, "audit.read")
+        actor = await self._acting.actor(request, "audit.read")
         limit, before = _page(request)
         query: Document = {"tenant_id": actor.tenant_id}
         if before is not None:
@@ -137,7 +123,7 @@ class Operators:
         return _json({"items": items, "cursor": items[-1]["id"] if len(rows) > limit else None})
 
     async def conservation(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        actor = await self.actor(request, "ops.read")
+        actor = await self._acting.actor(request, "ops.read")
         rows = await _threaded(lambda: conservation(self._db, actor.tenant_id))
         return _json({"balanced": all(row["balanced"] for row in rows), "items": rows})
 
@@ -146,7 +132,7 @@ class Operators:
         command = await _threaded(lambda: dead_letters.show(self._db, actor.tenant_id, id))
         try:
             return dead_letters.edit(
-                command, payload, catalogue=self._catalogue, may=actor.can, new_id=self._new_id()
+                command, payload, catalogue=self._catalogue, may=actor.can, new_id=self._acting.new_id()
             )
         except NotEditable as error:
             raise Problem(409, "not_editable", str(error)) from None
@@ -155,27 +141,8 @@ class Operators:
         except Unstorable as error:
             fault = Fault(*error.flaw)
         except msgspec.ValidationError as error:
-            fault = body.fault_of(str(error))
+            fault = body.fault_of(str(error), self._catalogue[command["type"]].payload)
         raise invalid(Fault(f"/payload{fault.path}", fault.code, fault.message))
-
-    async def _body(self, request: Request[Any, Any, Any], wanted: type[T]) -> T:
-        headers: body.Headers = dict(request.scope["headers"])
-        body.check_media_type(headers)
-        typed, plain = body.decode(await body.read(headers, request.receive), msgspec.json.Decoder(wanted))
-        body.refuse_unstorable(plain)
-        found: T = typed
-        return found
-
-    def _act(self, request: Request[Any, Any, Any], actor: Actor, reason: str) -> Act:
-        return Act(
-            id=self._new_id(),
-            tenant_id=actor.tenant_id,
-            user_id=actor.user_id,
-            via="api",
-            reason=reason,
-            at=self._now(),
-            request_id=request_id_of(request.scope),
-        )
 
     def _done(self, outcome: Outcome, *, status: int) -> ASGIResponse:
         command = outcome.command
@@ -224,6 +191,7 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
             parameter("cursor", "query", "of the page before"),
         ]
     )
+    decided = {"409": ("It is not dead, or its payload cannot be replaced", PROBLEM)}
     root = "/api/operator"
     shared: dict[str, Any] = {"tags": ["operator"], "security": BEARER}
 
@@ -232,7 +200,12 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
         """Dead commands of my tenant, newest first."""
         return await operators.listed(request)
 
-    @get(f"{root}/dead-letters/{{command_id:str}}", operation_id="dead-letters.show", **shared)
+    @get(
+        f"{root}/dead-letters/{{command_id:str}}",
+        operation_id="dead-letters.show",
+        operation_class=operation(responses=decided),
+        **shared,
+    )
     async def show(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
         """One dead command with its traceback."""
         return await operators.show(request, command_id)
@@ -241,7 +214,7 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
         f"{root}/dead-letters/{{command_id:str}}/replay",
         status_code=202,
         operation_id="dead-letters.replay",
-        operation_class=operation(request=schema_of(Replay)),
+        operation_class=operation(request=schema_of(Replay), responses=decided),
         **shared,
     )
     async def replay(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
@@ -252,7 +225,7 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
         f"{root}/dead-letters/{{command_id:str}}/discard",
         status_code=200,
         operation_id="dead-letters.discard",
-        operation_class=operation(request=schema_of(Discard)),
+        operation_class=operation(request=schema_of(Because), responses=decided),
         **shared,
     )
     async def discard(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
@@ -264,7 +237,12 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
         """What operators did in my tenant, newest first."""
         return await operators.audit(request)
 
-    @get(f"{root}/conservation", operation_id="operator.conservation", **shared)
+    @get(
+        f"{root}/conservation",
+        operation_id="operator.conservation",
+        operation_class=operation(),
+        **shared,
+    )
     async def conserved(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Accepted = final + active, per type, counted now."""
         return await operators.conservation(request)

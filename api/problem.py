@@ -112,7 +112,8 @@ def as_problem(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
-        case ExecutionTimeout():
+        # The driver raises it too, of a store that is far or silent: that says nothing of the question.
+        case ExecutionTimeout() if (error.details or {}).get("codeName") == "MaxTimeMSExpired":
             return Problem(
                 503, "too_slow", "this question takes too long to answer: narrow it", retry_soon=True
             )

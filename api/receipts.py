@@ -9,13 +9,14 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo import Document, document_id
 from adapters.resolutions import ALLOWED, CONFLICT
+from adapters.verdicts import followed
 from api.problem import Problem
 from api.reads.resources import RESOURCES, plain
 from domain.actor import Actor
 from domain.kinds import ENTITIES
 
 _RECEIPT = (
-    "target", "state", "attempts", "warnings", "follow_ups", "finished_at", "after", "waits_for", "resolves",
+    "target", "state", "attempts", "warnings", "finished_at", "after", "waits_for", "resolves",
     "resolution", "for_planner",
 )  # fmt: skip
 _EVENT = ("type", "at", "version", "data")
@@ -39,10 +40,14 @@ def told_error(error: Document) -> Document:
     return {name: error[name] for name in _ERROR if name in error}
 
 
-def told(document: Document, events: Sequence[Document] = ()) -> Document:
-    """What a client may know of its command, from the stored command and its events."""
+def told(
+    document: Document, events: Sequence[Document] = (), follow_ups: Sequence[Document] = ()
+) -> Document:
+    """What a client may know of its command, from the stored command, its events and its follow-ups."""
     out: Document = {"command_id": document["_id"], "type": document["type"]}
     out |= {name: document[name] for name in _RECEIPT if name in document}
+    if follow_ups:
+        out["follow_ups"] = [command["_id"] for command in follow_ups]
     out["accepted_at"] = document["accepted_at"]
     if document["state"] == "retrying":
         out["next_at"] = document["next_at"]
@@ -80,9 +85,28 @@ async def events_of(db: AsyncDatabase[Any], documents: Iterable[Document]) -> di
     return grouped
 
 
+async def follow_ups_of(
+    db: AsyncDatabase[Any],
+    tenant_id: str,
+    documents: Iterable[Document],
+    *,
+    fields: Sequence[str] | None = None,
+) -> dict[str, list[Document]]:
+    """What followed from each of these commands at once, in order, by command id."""
+    parents = [document["_id"] for document in documents if document.get("follow_ups")]
+    grouped: dict[str, list[Document]] = {}
+    if parents:
+        wanted = None if fields is None else [*fields, "origin.parent"]
+        async for row in db["commands"].find(followed(tenant_id, parents), wanted).sort("_id", 1):
+            grouped.setdefault(row["origin"]["parent"], []).append(row)
+    return grouped
+
+
 async def receipt(db: AsyncDatabase[Any], document: Document) -> Document:
+    id = document["_id"]
     events = await events_of(db, [document])
-    return told(document, events.get(document["_id"], []))
+    followers = await follow_ups_of(db, document["tenant_id"], [document], fields=())
+    return told(document, events.get(id, []), followers.get(id, []))
 
 
 async def with_server_docs(

@@ -19,12 +19,10 @@ from adapters.acts import Act
 from adapters.mongo import Document
 from adapters.schedules import NoSuchLock, NotNow
 from api import body
+from api.acting import Acting, Because
 from api.encoding import encode
-from api.identity import Identity, need
-from api.openapi import BEARER, operation, schema_of
-from api.problem import Problem, not_found, request_id_of
-from domain.actor import Actor
-from domain.fields import Reason
+from api.openapi import BEARER, PROBLEM, operation, schema_of
+from api.problem import Problem, not_found
 from schedules.declaration import Schedule
 
 T = TypeVar("T")
@@ -39,40 +37,28 @@ ACTS: dict[str, Callable[[Database[Any], str, Act], Document]] = {
 }
 
 
-class Because(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    reason: Reason
-
-
-_BECAUSE = msgspec.json.Decoder(Because)
-
-
 class Schedules:
     """`db` is synchronous and used in threads, as for the command line."""
 
     def __init__(
         self,
         db: Database[Any],
-        identity: Identity,
+        acting: Acting,
         table: dict[str, Schedule],
-        *,
-        now: Callable[[], datetime],
-        new_id: Callable[[], str],
     ) -> None:
         self._db = db
-        self._identity = identity
+        self._acting = acting
         self._table = table
-        self._now = now
-        self._new_id = new_id
 
     async def schedules(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        await self._actor(request, READ)
+        await self._acting.actor(request, READ)
         found = await _threaded(lambda: schedules.states(self._db, list(self._table)))
         now = await _threaded(lambda: schedules.server_time(self._db))
         items = [told(schedule, found[name], now) for name, schedule in self._table.items()]
         return ASGIResponse(body=encode({"items": items}))
 
     async def locks(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        await self._actor(request, READ)
+        await self._acting.actor(request, READ)
         return ASGIResponse(body=encode({"items": await _threaded(lambda: schedules.locks(self._db))}))
 
     async def act(self, request: Request[Any, Any, Any], name: str, what: str) -> ASGIResponse:
@@ -89,26 +75,10 @@ class Schedules:
         found = await _threaded(lambda: schedules.locks(self._db))
         return ASGIResponse(body=encode(next(lock for lock in found if lock["name"] == name)))
 
-    async def _actor(self, request: Request[Any, Any, Any], permission: str) -> Actor:
-        actor = await self._identity.actor(request.headers.get("authorization", ""))
-        need(actor, permission)
-        return actor
-
     async def _act(self, request: Request[Any, Any, Any]) -> Act:
-        actor = await self._actor(request, MANAGE)
-        headers: body.Headers = dict(request.scope["headers"])
-        body.check_media_type(headers)
-        because, plain = body.decode(await body.read(headers, request.receive), _BECAUSE)
-        body.refuse_unstorable(plain)
-        return Act(
-            id=self._new_id(),
-            tenant_id=actor.tenant_id,
-            user_id=actor.user_id,
-            via="api",
-            reason=because.reason,
-            at=self._now(),
-            request_id=request_id_of(request.scope),
-        )
+        actor = await self._acting.actor(request, MANAGE)
+        because = await body.said(request, Because)
+        return self._acting.by(actor, request, because.reason)
 
 
 def told(schedule: Schedule, state: Document, now: datetime) -> Document:
@@ -152,9 +122,9 @@ async def _threaded(work: Callable[[], T]) -> T:
 def routes(known: Schedules) -> list[HTTPRouteHandler]:
     root = "/api/operator"
     shared: dict[str, Any] = {"tags": ["operator"], "security": BEARER}
-    because = operation(request=schema_of(Because))
+    because = operation(request=schema_of(Because), responses={"409": ("`not_now`", PROBLEM)})
 
-    @get(f"{root}/schedules", operation_id="schedules.list", **shared)
+    @get(f"{root}/schedules", operation_id="schedules.list", operation_class=operation(), **shared)
     async def listed(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Every schedule: its rule, what it did last and does next, who holds its lease."""
         return await known.schedules(request)
@@ -170,7 +140,7 @@ def routes(known: Schedules) -> list[HTTPRouteHandler]:
         """`pause`, `resume` or `run` it; a run is one fire beside the rule's."""
         return await known.act(request, name, act)
 
-    @get(f"{root}/locks", operation_id="locks.list", **shared)
+    @get(f"{root}/locks", operation_id="locks.list", operation_class=operation(), **shared)
     async def locks(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Every lease: who holds it, with which token, until when."""
         return await known.locks(request)

@@ -21,7 +21,7 @@ from adapters.tokens import Tokens
 from api import body
 from api.encoding import encode
 from api.identity import Identity
-from api.openapi import BEARER, operation, schema_of
+from api.openapi import BEARER, PROBLEM, operation, schema_of
 from api.problem import Problem, overloaded
 from domain.permissions import granted
 
@@ -172,14 +172,26 @@ def routes(session: Session) -> list[HTTPRouteHandler]:
         "/api/auth/login",
         status_code=200,
         operation_id="auth.login",
-        operation_class=operation(request=schema_of(Login)),
+        operation_class=operation(
+            request=schema_of(Login),
+            responses={
+                "401": ("`invalid_credentials`", PROBLEM),
+                "429": ("Too many failed logins from this address, or too many at once", PROBLEM),
+            },
+        ),
         tags=["session"],
     )
     async def login(request: Request[Any, Any, Any]) -> ASGIResponse:
         """An access token for an e-mail address and its password."""
         return await session.login(request)
 
-    @get("/api/auth/me", operation_id="auth.me", tags=["session"], security=BEARER)
+    @get(
+        "/api/auth/me",
+        operation_id="auth.me",
+        operation_class=operation(),
+        tags=["session"],
+        security=BEARER,
+    )
     async def me(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Who I am and what I may do, now."""
         return await session.me(request)

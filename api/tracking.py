@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, get_args
 
 import anyio.to_thread
@@ -23,11 +22,11 @@ from adapters.hints import Line
 from adapters.mongo import Document
 from adapters.telemetry import Metrics
 from api import body
+from api.acting import Acting
 from api.encoding import encode
 from api.hinting import HintSender
-from api.identity import Identity
-from api.openapi import BEARER, operation, parameter, schema_of
-from api.problem import Fault, Problem, invalid, not_found, request_id_of
+from api.openapi import BEARER, PROBLEM, operation, parameter, schema_of
+from api.problem import Fault, Problem, invalid, not_found
 from api.reads.paging import page, take_cursor, take_limit, take_order
 from api.reads.query import Parameter, conditions, parse, words
 from api.receipts import receipt, told, with_server_docs
@@ -73,27 +72,23 @@ class Tracking:
         self,
         db: AsyncDatabase[Any],
         acts_db: Database[Any],
-        identity: Identity,
+        acting: Acting,
         hints: HintSender,
         catalogue: Catalogue,
         metrics: Metrics,
         *,
         keys_kept: timedelta,
-        now: Callable[[], datetime],
-        new_id: Callable[[], str],
     ) -> None:
         self._db = db
         self._acts_db = acts_db
-        self._identity = identity
+        self._acting = acting
         self._hints = hints
         self._catalogue = catalogue
         self._metrics = metrics
         self._keys_kept = keys_kept
-        self._now = now
-        self._new_id = new_id
 
     async def one(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self._actor(request)
+        actor = await self._acting.actor(request)
         document = await self._db["commands"].find_one(_visible(actor, SEES_ALL) | {"_id": id})
         if document is None:
             raise not_found("command", id[:100])
@@ -101,7 +96,7 @@ class Tracking:
         return ASGIResponse(body=encode(shown))
 
     async def listing(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        actor = await self._actor(request)
+        actor = await self._acting.actor(request)
         given = parse(request.scope["query_string"])
         limit = take_limit(given)
         order = take_order(given, SORTS, "-accepted")
@@ -115,21 +110,13 @@ class Tracking:
         return ASGIResponse(body=encode({"items": items, "cursor": found.cursor}))
 
     async def cancel(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self._actor(request)
+        actor = await self._acting.actor(request)
         if (
             await self._db["commands"].find_one(_visible(actor, CANCELS_ALL) | {"_id": id}, {"_id": 1})
             is None
         ):
             raise not_found("command", id[:100])
-        act = Act(
-            id=self._new_id(),
-            tenant_id=actor.tenant_id,
-            user_id=actor.user_id,
-            via="api",
-            reason=await _reason(request),
-            at=self._now(),
-            request_id=request_id_of(request.scope),
-        )
+        act = self._acting.by(actor, request, await _reason(request))
         try:
             document, lines = await anyio.to_thread.run_sync(self._cancel, id, act)
         except endings.TooLate as late:
@@ -150,12 +137,9 @@ class Tracking:
 
     async def catalogue(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         """What this actor may ask for; `allowed` is the door's present answer to the permission alone."""
-        actor = await self._actor(request)
+        actor = await self._acting.actor(request)
         items = [_described(spec, actor) for spec in self._catalogue.values() if not spec.internal]
         return ASGIResponse(body=encode({"items": items}))
-
-    async def _actor(self, request: Request[Any, Any, Any]) -> Actor:
-        return await self._identity.actor(request.headers.get("authorization", ""))
 
 
 async def _reason(request: Request[Any, Any, Any]) -> str:
@@ -193,7 +177,13 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
     described = [parameter(name, "query", known.meaning) for name, known in FILTERS.items()]
     described.append(parameter("cursor", "query", "the `cursor` of the page before"))
 
-    @get("/api/commands/{command_id:str}", operation_id="commands.one", tags=["commands"], security=BEARER)
+    @get(
+        "/api/commands/{command_id:str}",
+        operation_id="commands.one",
+        operation_class=operation(),
+        tags=["commands"],
+        security=BEARER,
+    )
     async def one(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
         """The receipt of a command."""
         return await tracking.one(request, command_id)
@@ -213,7 +203,11 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         "/api/commands/{command_id:str}/cancel",
         status_code=200,
         operation_id="commands.cancel",
-        operation_class=operation(request=schema_of(Cancel), request_required=False),
+        operation_class=operation(
+            request=schema_of(Cancel),
+            request_required=False,
+            responses={"409": ("`too_late`: it is final", PROBLEM)},
+        ),
         tags=["commands"],
         security=BEARER,
     )
@@ -221,7 +215,13 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         """Cancel a command that is not final yet, else 409 `too_late`; somebody else's needs a reason."""
         return await tracking.cancel(request, command_id)
 
-    @get("/api/commands/catalogue", operation_id="commands.catalogue", tags=["commands"], security=BEARER)
+    @get(
+        "/api/commands/catalogue",
+        operation_id="commands.catalogue",
+        operation_class=operation(),
+        tags=["commands"],
+        security=BEARER,
+    )
     async def catalogue(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Every command there is, with its payload's JSON schema."""
         return await tracking.catalogue(request)

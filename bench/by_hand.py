@@ -49,7 +49,8 @@ def apply(command: Document, order: Document | None, *, now: datetime) -> Writte
     if type == "work_order.start":
         moved = {"action": "start", "by": by, "at": now}
         more = {"status": "in_progress", "moved": moved, "started_at": now}
-        return _written(command, order, more, None, now, "work_order.started", {})
+        was = {"status": order["status"]}
+        return _written(command, order, more, None, now, "work_order.started", {}, was)
     if type == "work_order.labor.log":
         said = {"minutes": payload["minutes"], "worked_on": payload["worked_on"]}
         row = _row(command, now, "labor", said | {"category": payload["kind"], "note": payload["note"]})
@@ -62,7 +63,9 @@ def apply(command: Document, order: Document | None, *, now: datetime) -> Writte
         return _written(command, order, more, row, now, "work_order.commented", said)
     more = {"checklist": [_answered(item, command, now) for item in order["checklist"]]}
     said = {"item_id": payload["item_id"], "value": payload["value"]}
-    return _written(command, order, more, None, now, "work_order.checklist_answered", said)
+    item = f"checklist/{payload['item_id']}"
+    was = {item: _value(order, payload["item_id"])}
+    return _written(command, order, more, None, now, "work_order.checklist_answered", said, was)
 
 
 def _created(command: Document, payload: Document, now: datetime) -> Document:
@@ -100,6 +103,10 @@ def _answered(item: Document, command: Document, now: datetime) -> Document:
     return item | {"value": payload["value"], "answered_by": by, "answered_at": now}
 
 
+def _value(order: Document, item_id: str) -> object:
+    return next(item["value"] for item in order["checklist"] if item["item_id"] == item_id)
+
+
 def _row(command: Document, now: datetime, kind: str, fields: Document) -> Document:
     id = new_id()
     return {
@@ -123,13 +130,15 @@ def _written(
     now: datetime,
     name: str,
     said: Document,
+    was: Document | None = None,
 ) -> Written:
     version = order.get("version", 0) + 1
     paths = tuple(
         field for field, value in more.items() if field not in _HEAD and value not in (None, [], {})
     )
     after = order | more | {"version": version, "updated_at": now}
+    paths += tuple(path for path in was or () if path not in paths)
     data = said | {"entry_id": row["id"]} if row else said
-    told = event(command, 0, name, at=now, version=version, paths=paths, data=data)
+    told = event(command, 0, name, at=now, version=version, paths=paths, was=was, data=data)
     verdict = Verdict(command=command, state="applied", events=[told], attempts=1, entity_version=version)
     return Written(after, row, told, verdict_update(verdict, now=now, keys_kept=KEYS_KEPT))

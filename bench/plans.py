@@ -23,10 +23,11 @@ from bench.orders import TENANT, new_id
 from bench.ratios import Sample
 from bench.sides import Side
 from bench.sizes import Sizes
+from domain.local_time import format_local, to_local
 from domain.plan.changes import begun
-from domain.plan.model import shard_of
+from domain.plan.model import Plan, shard_of
 from domain.plan.rules import Rules
-from workers.schedules import Runner, runners
+from workers.schedules import LOOK_EVERY, Runner, runners
 
 WRITTEN = ("commands", "work_orders", "events", "plans")
 PAGE = 1_000
@@ -36,12 +37,11 @@ MOST_SAMPLED = 10_000
 
 ASSET = new_id()
 _ITEM = {"text": "Is it tight, clean and quiet?", "kind": "pass_fail", "required": True}
-_RULES = {
+_RULES: Document = {
     "name": "Grease all bearings of the boom",
     "trigger": {
         "kind": "rrule",
         "rrule": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR,SA,SU",
-        "start_local": "2026-01-05T08:00",
         "time_zone": "Europe/Berlin",
     },
     "targets": [{"asset_id": ASSET}],
@@ -53,14 +53,18 @@ _RULES = {
     },
     "lead_time": "P1D",
 }
+_TIMES_OF_DAY = 64
+"""A quarter of an hour apart: plans have one rule, but each time of day is read for itself."""
+
+_QUARTER = timedelta(minutes=15)
 _KEPT = (datetime,)
 
 
 def seed(db: Database[Document], count: int, *, due: int) -> None:
     """So many plans, the first `due` of which are to be looked at now and bring one order each."""
     now = CLOCK.now()
-    plan = begun(new_id(), msgspec.convert(_RULES, Rules), None, at=now - timedelta(hours=1), now=now)
-    like: Document = msgspec.to_builtins(plan, builtin_types=_KEPT)
+    plans = [_plan(number, now) for number in range(_TIMES_OF_DAY)]
+    alike: list[Document] = [msgspec.to_builtins(plan, builtin_types=_KEPT) for plan in plans]
     head = {"tenant_id": TENANT, "schema_version": 1}
     unsafe = db.plans.with_options(write_concern=WriteConcern(w=1, j=False))
 
@@ -68,7 +72,8 @@ def seed(db: Database[Document], count: int, *, due: int) -> None:
         made = []
         for number in numbers:
             id = new_id()
-            at = plan.generate_at if number < due else now + timedelta(days=number % 300 + 2)
+            like = alike[number % _TIMES_OF_DAY]
+            at = now if number < due else now + timedelta(days=number % 300 + 2)
             own = {"_id": f"{TENANT}/{id}", "id": id, "shard": shard_of(id), "version": 1, "generate_at": at}
             made.append(like | head | own)
         unsafe.insert_many(made, ordered=False)
@@ -78,6 +83,15 @@ def seed(db: Database[Document], count: int, *, due: int) -> None:
     with ThreadPoolExecutor(WRITERS) as pool:
         for done in pool.map(write, _chunks(count, PAGE)):
             assert done is None
+
+
+def _plan(number: int, now: datetime) -> Plan:
+    """That is due next in two hours or more and in less than a day: only one order of it is asked for now."""
+    trigger: Document = _RULES["trigger"]
+    at = to_local(now + timedelta(hours=2) + number * _QUARTER, trigger["time_zone"])
+    start = at.replace(second=0, microsecond=0) - timedelta(days=364)
+    rules = _RULES | {"trigger": trigger | {"start_local": format_local(start)}}
+    return begun(new_id(), msgspec.convert(rules, Rules), None, at=now, now=now)
 
 
 def _chunks(count: int, size: int) -> list[range]:
@@ -114,14 +128,17 @@ class Sampled:
 
 
 def generated(ground: Ground, sampled: Sampled, due: int) -> Sample:
-    """Ticks of the real schedule and two real workers, until every plan has its order."""
+    """Ticks of the real schedule, as often as the scheduler's, and two real workers, until every plan has its
+    order."""
     with ground.database() as db, apply.workers(ground, db) as processes:
         seed(db, due, due=due)
         tick = runner(ground, db)
         warm = db.work_orders.estimated_document_count()
-        began = CLOCK.monotonic()
+        began = look_at = CLOCK.monotonic()
         while db.work_orders.estimated_document_count() < warm + due:
-            tick.tick()
+            if CLOCK.monotonic() >= look_at:
+                look_at = CLOCK.monotonic() + LOOK_EVERY.total_seconds()
+                tick.tick()
             for process in processes:
                 process.check()
             CLOCK.sleep(LOOK_EVERY_S)
@@ -188,7 +205,10 @@ class Remembered:
                 for process in processes:
                     process.check()
                 CLOCK.sleep(LOOK_EVERY_S * 10)
-            return Sample(max(process.peak_mb() for process in processes), {"n": self._due})
+            peak = max(process.peak_mb() for process in processes)
+        # The ticks of the next round are to find what those of this one did.
+        db.plans.update_many({"last_generated": {"$ne": None}}, {"$set": {"generate_at": CLOCK.now()}})
+        return Sample(peak, {"n": self._due})
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, TypeVar
 
 import typer
@@ -20,13 +21,18 @@ T = TypeVar("T")
 Reason = Annotated[str, typer.Option(help="why; it is kept in the audit trail")]
 
 
+def new_id(at: datetime) -> str:
+    """An id for what is made here."""
+    return uuid7(at, secrets.token_bytes(10))
+
+
 def by_hand(tenant_id: str, reason: str, *, user_id: str | None = None) -> Act:
     """An act by whoever sits here. Raises: Stop: without a reason."""
     if not reason.strip():
         raise Stop("A reason is needed: say why with --reason.")
     now = SystemClock().now()
     return Act(
-        id=uuid7(now, secrets.token_bytes(10)),
+        id=new_id(now),
         tenant_id=tenant_id,
         user_id=user_id,
         via="cli",

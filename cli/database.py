@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pymongo import MongoClient
 from pymongo.database import Database
 
+from adapters import mongo
 from adapters.settings import DATABASE, Settings
 
 FIND_WITHIN_MS = 5000
@@ -15,7 +15,5 @@ FIND_WITHIN_MS = 5000
 @contextmanager
 def opened(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
     """The database for the length of a block; a person waits, so a dead server is reported within 5 s."""
-    with MongoClient[dict[str, Any]](
-        settings.mongo_uri, tz_aware=True, serverSelectionTimeoutMS=FIND_WITHIN_MS
-    ) as client:
+    with mongo.client(settings.mongo_uri, serverSelectionTimeoutMS=FIND_WITHIN_MS) as client:
         yield client.get_default_database(DATABASE)

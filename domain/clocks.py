@@ -122,7 +122,11 @@ def _weighed(
     watch: Watch, order: WorkOrder, policies: Policies | None, calendars: Calendars, *, now: datetime
 ) -> tuple[Judgement | None, Ripe | None]:
     calendar_id = watch.sla.policy.calendar_id if watch.sla else None
-    judgement = sla.judge(watch, order, calendars(calendar_id) if calendar_id else None, now=now)
+    calendar = calendars(calendar_id) if calendar_id else None
+    judgement = sla.judge(watch, order, calendar, now=now)
+    if judgement and calendar:
+        by_now = replace(judgement.sla, calendar_version=calendar.version)
+        judgement = replace(judgement, sla=by_now)
     if order.status not in OPEN:
         return judgement, None
     policy = fitting(policies.reminders, order.type, order.priority) if policies else None

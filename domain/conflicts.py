@@ -6,7 +6,7 @@
 | sets what is so already, or what nobody else has touched | goes on, field by field |
 | sets what the office decides (`SERVER_WINS`), from a device | the office's value stays, with a warning |
 | says when work really began or ended, or signs, from a device | the device's own time and signature count |
-| moves the state | the transition table decides; a refusal on a moved state is a conflict |
+| moves the state, from a device | its table decides; refused on a moved state, it is a conflict |
 | sets a field that somebody else has set otherwise | is a conflict, and a person decides |
 
 What a device sent is never a conflict with what the same device sent before. Sources: the field rules of
@@ -27,6 +27,14 @@ SERVER_WINS: Mapping[str, frozenset[str]] = {
     "work_order": frozenset({"assignee_ids", "team_id", "due_at", "priority"}),
 }
 """By kind: what the office decides. An older wish from the field gives way to it."""
+
+TABLED: Mapping[str, frozenset[str]] = {
+    "work_order": frozenset({"status"}),
+    "request": frozenset({"status"}),
+    "plan": frozenset({"state"}),
+}
+"""By kind: what a table of transitions moves. What the table allows from a device is no conflict: two people
+who both say that work has begun agree, however differently they saw it before."""
 
 OLDEST = timedelta(days=90)
 """What happened longer ago is looked at by a person before it counts."""
@@ -89,6 +97,12 @@ def yielding(
         return frozenset()
     moved = {path for change in foreign(changes, outbox) for path in change.paths}
     return SERVER_WINS.get(kind, frozenset()) & moved & set(wanted)
+
+
+def contends(kind: str, touched: Iterable[str], outbox: str | None) -> frozenset[str]:
+    """Of the paths that a command has really changed, those in which it can meet others."""
+    tabled = TABLED.get(kind, frozenset()) if outbox is not None else frozenset[str]()
+    return frozenset(touched) - tabled
 
 
 def contested(

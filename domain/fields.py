@@ -19,13 +19,29 @@ _FREE = r"^[^\x00]*" + _END
 Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE, description="one line, not blank")]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE, description="one line, not blank")]
 Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=_LINE, description="a code, tag or unit")]
-Reason = Annotated[str, Meta(min_length=1, max_length=500, pattern=_FILLED, description="not blank")]
-Note = Annotated[str, Meta(max_length=2_000, pattern=_FREE)]
-Text = Annotated[str, Meta(min_length=1, max_length=10_000, pattern=_FILLED, description="not blank")]
-Description = Annotated[str, Meta(max_length=20_000, pattern=_FREE)]
+_NO_NUL = "without NUL characters"
+Reason = Annotated[
+    str, Meta(min_length=1, max_length=500, pattern=_FILLED, description=f"not blank, {_NO_NUL}")
+]
+Note = Annotated[str, Meta(max_length=2_000, pattern=_FREE, description=_NO_NUL)]
+Text = Annotated[
+    str, Meta(min_length=1, max_length=10_000, pattern=_FILLED, description=f"not blank, {_NO_NUL}")
+]
+Description = Annotated[str, Meta(max_length=20_000, pattern=_FREE, description=_NO_NUL)]
 
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + _END, description="lower-case hex SHA-256")]
-MediaType = Annotated[str, Meta(max_length=127, pattern=r"^[a-z0-9.+-]{1,63}/[a-z0-9.+-]{1,63}" + _END)]
+Sha256 = Annotated[
+    str, Meta(pattern=r"^[0-9a-f]{64}" + _END, description="lower-case hex SHA-256", extra={"blob": True})
+]
+"""A blob's name. A command whose payload holds one keeps that blob (`tasks.command.Spec.blobs`)."""
+
+MediaType = Annotated[
+    str,
+    Meta(
+        max_length=127,
+        pattern=r"^[a-z0-9.+-]{1,63}/[a-z0-9.+-]{1,63}" + _END,
+        description="a media type in lower case, such as image/jpeg",
+    ),
+]
 FileSize = Annotated[int, Meta(ge=0, le=5_000_000_000, description="bytes")]
 Minutes = Annotated[int, Meta(ge=1, le=1_440)]
 
@@ -161,8 +177,3 @@ def instant(value: str) -> datetime:
 def day(value: str) -> date:
     """The day a Day names."""
     return date.fromisoformat(value)
-
-
-def rfc3339(moment: datetime) -> str:
-    """A UTC instant as the text that `instant` reads, to the millisecond."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

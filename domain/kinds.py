@@ -1,5 +1,9 @@
 """The kinds of entity and of ledger row there are: a new kind is named here once."""
 
+from functools import reduce
+from operator import or_
+from typing import Any
+
 from domain.asset import Asset
 from domain.downtime import Downtime
 from domain.entity import Entity, Entry
@@ -10,6 +14,7 @@ from domain.part import Part, StockMovement
 from domain.plan.model import Plan
 from domain.policies import Policies
 from domain.preferences import Preferences
+from domain.read_ahead import read_ahead
 from domain.request import Request
 from domain.webhook import Webhook
 from domain.work_order.model import WorkOrder
@@ -32,3 +37,8 @@ _KINDS: tuple[type[Entity], ...] = (
 ENTITIES: dict[str, type[Entity]] = {cls.kind: cls for cls in _KINDS}
 
 LEDGER: tuple[type[Entry], ...] = (*LINES, StockMovement, Reading, Downtime)
+
+ROW: Any = reduce(or_, LEDGER)
+"""Any of these, told apart by their tag."""
+
+read_ahead(*_KINDS, ROW)

@@ -26,17 +26,20 @@ LADDER: Collection[str] = ("due_soon", "overdue")
 
 
 class Audience(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """People by id, and all who have one of the roles."""
+    """People by id, those who are to do the order as long as they are, and all who have one of the roles."""
 
     user_ids: Annotated[tuple[Id, ...], Meta(max_length=200)] = ()
+    assignee_ids: Annotated[tuple[Id, ...], Meta(max_length=200)] = ()
     roles: Annotated[tuple[Word, ...], Meta(max_length=20)] = ()
 
 
 class Valid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What must still be so when it is sent. No `statuses`: any in which the order is open."""
+    """What must still be so when it is sent. No `statuses`: any in which the order is open. `assigned_to`: to
+    whom it must still belong."""
 
     due_at: Instant | None = None
     statuses: Annotated[tuple[str, ...], Meta(max_length=20)] | None = None
+    assigned_to: Id | None = None
 
 
 class Notice(Entity, frozen=True, kw_only=True):
@@ -69,6 +72,7 @@ def objection(
     status: str,
     due_at: datetime | None,
     acknowledged_at: datetime | None,
+    assignee_ids: Collection[str],
 ) -> str | None:
     """Why a notice about an order, as it is now, is no longer to be sent; None: it is."""
     wanted = OPEN if valid.statuses is None else valid.statuses
@@ -76,6 +80,8 @@ def objection(
         return f"order_{status}"
     if valid.due_at is not None and due_at != instant(valid.due_at):
         return "due_date_moved"
+    if valid.assigned_to is not None and valid.assigned_to not in assignee_ids:
+        return "assignee_changed"
     if kind in LADDER and acknowledged_at is not None:
         return "acknowledged"
     return None

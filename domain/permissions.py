@@ -86,12 +86,22 @@ ROLES: Mapping[str, frozenset[str]] = {
     "operator": frozenset(
         {"workorders.read", "workrequests.read", "assets.read", "inventory.read", "audit.read", "ops.*"}
     ),
-    "platform": frozenset({"platform.*"}),
+    "platform": frozenset({"platform.*", "audit.read"}),
 }  # fmt: skip
-"""The roles every tenant has. `platform` is for logins of the platform tenant alone."""
+"""The roles every tenant has. `platform` is for logins of the platform tenant alone; its audit trail has its
+own acts."""
 
 TENANT_ROLES = frozenset(ROLES) - {"platform"}
 """Built-in roles that a tenant may give to its users."""
+
+
+LEAVES: Mapping[str, str] = {"workorders.execute": "workorders.write"}
+"""Who plans work may vouch for work that was done, without doing any."""
+
+
+def leave_for(permission: str) -> str:
+    """What somebody needs to vouch for what another did with this permission: the same, but for LEAVES."""
+    return LEAVES.get(permission, permission)
 
 
 def granted(roles: Iterable[str], table: Mapping[str, Collection[str]] = ROLES) -> frozenset[str]:

@@ -9,6 +9,7 @@ import msgspec
 
 from domain.entity import Entity
 from domain.errors import Rejected
+from domain.fields import Sha256
 
 Status = Literal["submitted", "accepted", "rejected"]
 
@@ -16,7 +17,7 @@ Status = Literal["submitted", "accepted", "rejected"]
 class Attached(msgspec.Struct, frozen=True, kw_only=True):
     """A file that came with the request; its bytes are kept under their hash."""
 
-    sha256: str
+    sha256: Sha256
     size: int
     media_type: str
     name: str

@@ -43,15 +43,17 @@ def audience(order: WorkOrder, notify: Iterable[str]) -> dict[str, list[str]]:
     """The words of a policy as people and roles of this order; nobody assigned: supervisors hear of it."""
     people: list[str] = []
     roles: list[str] = []
+    assignees: list[str] = []
     for word in notify:
         if word == "assignee":
-            people += order.assignee_ids
+            assignees += order.assignee_ids
             roles += [] if order.assignee_ids else ["supervisor"]
         elif word in ROLES:
             roles.append(word)
         else:
             people.append(word)
-    return {"user_ids": list(dict.fromkeys(people)), "roles": list(dict.fromkeys(roles))}
+    found = {"user_ids": people, "assignee_ids": assignees, "roles": roles}
+    return {name: list(dict.fromkeys(values)) for name, values in found.items()}
 
 
 def _of_sla(judgement: Judgement) -> Iterator[Event]:

@@ -40,12 +40,14 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sla(msgspec.Struct, frozen=True, kw_only=True):
-    """The policy with the terms of the day on which it was chosen; `told`: escalations that have fired."""
+    """The policy with the terms of the day on which it was chosen; `told`: escalations that have fired;
+    `calendar_version`: of the calendar by which the clocks were last worked out."""
 
     policy: SlaPolicy
     response: Clock | None = None
     resolve: Clock | None = None
     told: tuple[str, ...] = ()
+    calendar_version: int | None = None
 
 
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,32 +1,39 @@
-"""Calendars that were changed: the plans that go by them are worked out anew."""
+"""Calendars that were changed: the plans and the SLA clocks that go by them are worked out anew."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
+from domain.due import Changed
 from schedules.declaration import Asked, Due, Every, Latest, Schedule
 
 
 def spread(due: Due, _slot: datetime, _now: datetime) -> Iterator[Asked]:
-    """Each plan behind the calendar's version once; when there is none left, the calendar is settled."""
+    """Each plan and order behind the calendar's version once; when there is none left, it is settled."""
     for calendar in due.changed_calendars():
         told_all = True
-        for plan_id in due.plans_behind(calendar):
+        for asked in _behind(due, calendar):
             told_all = False
-            yield Asked(
-                tenant_id=calendar.tenant_id,
-                type="plan.refresh",
-                payload={"plan_id": plan_id, "calendar_version": calendar.version},
-                key=f"calendar:{calendar.id}:{calendar.version}:plan:{plan_id}",
-            )
+            yield asked
         if told_all:
-            yield Asked(
-                tenant_id=calendar.tenant_id,
-                type="calendar.settle",
-                payload={"calendar_id": calendar.id, "version": calendar.version},
-                key=f"calendar:{calendar.id}:{calendar.version}:settled",
+            yield _asked(
+                calendar, "calendar.settle", "settled", calendar_id=calendar.id, version=calendar.version
             )
+
+
+def _behind(due: Due, calendar: Changed) -> Iterator[Asked]:
+    version = calendar.version
+    for id in due.plans_behind(calendar):
+        yield _asked(calendar, "plan.refresh", f"plan:{id}", plan_id=id, calendar_version=version)
+    for id in due.orders_counting_by(calendar):
+        yield _asked(calendar, "work_order.retime", f"order:{id}", work_order_id=id, calendar_version=version)
+
+
+def _asked(calendar: Changed, type: str, what: str, **payload: Any) -> Asked:
+    key = f"calendar:{calendar.id}:{calendar.version}:{what}"
+    return Asked(tenant_id=calendar.tenant_id, type=type, payload=payload, key=key)
 
 
 SCHEDULE = Schedule(
@@ -36,5 +43,5 @@ SCHEDULE = Schedule(
     catch_up=Latest(),
     overlap="skip",
     asks=spread,
-    summary="works plans out anew whose calendar has changed",
+    summary="works plans and SLA clocks out anew whose calendar has changed",
 )

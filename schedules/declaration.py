@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from domain.due import Changed, DueOrder, DuePlan
+from domain.due import Changed, DueOrder, DuePlan, LostOrder
 from domain.local_time import to_instant, to_local
 
 ON_TIME = timedelta(minutes=1)
@@ -104,15 +104,21 @@ class Due(Protocol):
     def orders(self, now: datetime) -> Iterator[DueOrder]:
         """Orders whose clocks are to be looked at, the longest due first."""
 
+    def lost_orders(self, now: datetime) -> Iterator[LostOrder]:
+        """Of commands that ended lately; a plan that knows already is not named again."""
+
     def changed_calendars(self) -> Iterator[Changed]: ...
 
     def plans_behind(self, calendar: Changed) -> Iterator[str]:
         """Ids of plans that go by an older version of this calendar."""
 
+    def orders_counting_by(self, calendar: Changed) -> Iterator[str]:
+        """Ids of open orders whose SLA clocks were worked out by an older version of this calendar."""
+
     def changed_policies(self) -> Iterator[Changed]: ...
 
     def orders_behind(self, policies: Changed) -> Iterator[str]:
-        """Ids of orders that are watched by an older version of their tenant's policies."""
+        """Ids of open orders that are watched by an older version of their tenant's policies."""
 
 
 Asks = Callable[[Due, datetime, datetime], Iterator[Asked]]

@@ -15,7 +15,7 @@ From that line follow the API's route, its OpenAPI entry, both permission checks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Literal, TypeVar, get_type_hints
 
@@ -23,6 +23,7 @@ import msgspec
 from msgspec import inspect
 
 from domain.entity import Entity
+from domain.read_ahead import read_ahead
 from tasks.work import Work
 
 
@@ -83,6 +84,15 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         """Members of the payload that nobody is ever shown: those of type `domain.fields.Secret`."""
         return _secrets(self.payload)
 
+    @property
+    def names_blobs(self) -> bool:
+        """Whether its payload can name files: it has members of type `domain.fields.Sha256`."""
+        return bool(_blob_paths(self.payload))
+
+    def blobs(self, payload: Mapping[str, Any]) -> list[str]:
+        """The hashes that a payload names, each once."""
+        return sorted({hash for path in _blob_paths(self.payload) for hash in _at(payload, path)})
+
     def target_id(self, payload: Payload, user_id: str | None) -> str | None:
         """The id of the entity meant by this user; None when a create leaves it to us."""
         if self.of == "tenant":
@@ -104,6 +114,42 @@ def _is_secret(kind: inspect.Type) -> bool:
     if isinstance(kind, inspect.UnionType):
         return any(map(_is_secret, kind.types))
     return isinstance(kind, inspect.Metadata) and bool((kind.extra or {}).get("secret"))
+
+
+EACH = "*"
+Path = tuple[str, ...]
+
+
+@cache
+def _blob_paths(payload: PayloadType) -> tuple[Path, ...]:
+    return tuple(_paths(inspect.type_info(payload), ()))
+
+
+def _paths(kind: inspect.Type, at: Path) -> Iterator[Path]:
+    match kind:
+        case inspect.Metadata(type=inner, extra=extra):
+            if (extra or {}).get("blob"):
+                yield at
+            yield from _paths(inner, at)
+        case inspect.UnionType(types=types):
+            for one in types:
+                yield from _paths(one, at)
+        case inspect.StructType(fields=fields):
+            for field in fields:
+                yield from _paths(field.type, (*at, field.encode_name))
+        case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
+            yield from _paths(item, (*at, EACH))
+
+
+def _at(value: Any, path: Path) -> Iterator[str]:
+    if not path:
+        if isinstance(value, str):
+            yield value
+    elif path[0] == EACH:
+        for item in value or ():
+            yield from _at(item, path[1:])
+    elif value is not None:
+        yield from _at(value.get(path[0]), path[1:])
 
 
 def handles(
@@ -146,6 +192,7 @@ def handles(
             schema_version=schema_version,
             summary=(handler.__doc__ or "").strip().partition("\n")[0],
         )
+        read_ahead(payload)
         handler.__dict__["spec"] = spec
         return handler
 

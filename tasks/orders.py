@@ -6,6 +6,7 @@ from typing import Any
 
 from domain.ledger import Line
 from domain.work_order.books import booked
+from domain.work_order.holders import taken_from
 from domain.work_order.model import WorkOrder
 from tasks import clocks
 from tasks.work import Work
@@ -21,11 +22,14 @@ def load_own(work: Work) -> WorkOrder:
 def settle(work: Work, before: WorkOrder, after: WorkOrder, event: str, **data: Any) -> None:
     """Save and tell, unless nothing changed: then the command is applied and leaves no trace.
 
-    The clocks move with it: what this change makes of them is told behind it.
+    The clocks move with it: what this change makes of them is told behind it. Whom it takes the order from is
+    told by name: the devices of those hear of it by this event alone.
     """
     if after is not before:
         looked = clocks.moved(work, before, after)
         work.save(looked.order)
+        if lost := taken_from(before.holders, after.holders):
+            data["taken_from"] = list(lost)
         work.emit(event, **{name: value for name, value in data.items() if value is not None})
         clocks.tell(work, looked)
         tell_plan(work, before, after)

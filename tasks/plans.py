@@ -117,11 +117,9 @@ def _in_service(work: Work, asset_id: str) -> bool:
 
 
 def _order(work: Work, before: Plan, found: Generation) -> None:
-    """The follow-ups that close, open and add to orders."""
+    """The follow-ups that open, add to and close orders. One look may open an order and the one in its place:
+    it is closed behind its opening."""
     plan_id = before.id
-    for id in found.superseded:
-        payload = {"work_order_id": id, "plan_id": plan_id}
-        work.follow_up("work_order.cancel_superseded", payload, step=f"supersede:{id}")
     for opened in found.opened:
         # A revision may have come into force between two occurrences of one look.
         is_old = opened.occurrence.revision == before.revision
@@ -132,6 +130,9 @@ def _order(work: Work, before: Plan, found: Generation) -> None:
         else:
             merge = {"work_order_id": opened.merged_into, "instead": asked}
             work.follow_up("work_order.merge_occurrence", merge, step=step)
+    for id in found.superseded:
+        payload = {"work_order_id": id, "plan_id": plan_id}
+        work.follow_up("work_order.cancel_superseded", payload, step=f"supersede:{id}")
 
 
 def _tell(work: Work, before: Plan, found: Generation) -> None:

@@ -17,6 +17,7 @@ from adapters.mongo import TRANSACTION_LIFETIME, Unavailable
 from adapters.settings import MILLISECOND, Settings
 from adapters.telemetry import Metrics
 from workers.app import WorkerProcess, run
+from workers.presence import ServerClock
 from workers.probes import Probes
 from workers.senders import senders
 
@@ -64,7 +65,7 @@ def main() -> int:
     return 0
 
 
-def wired(told: Settings, metrics: Metrics) -> WorkerProcess:
+def wired(told: Settings, metrics: Metrics, *, server_clock: ServerClock | None = None) -> WorkerProcess:
     """The process by hand; opens nothing yet."""
     clock, chance = SystemClock(), random.SystemRandom()
     client = mongo.client(told.mongo_uri, **(told.mongo_options | patience(told)))
@@ -73,6 +74,7 @@ def wired(told: Settings, metrics: Metrics) -> WorkerProcess:
         told.database,
         told.broker,
         clock=clock,
+        server_clock=server_clock,
         chance=chance,
         end_process=os._exit,
         threads=told.worker_threads,

@@ -31,8 +31,9 @@ from workers.executor import Executor
 from workers.imports import Importer
 from workers.middleware import StopFetching
 from workers.pool import Pool
-from workers.presence import Presence
+from workers.presence import Presence, ServerClock
 from workers.report import Report
+from workers.signals import await_set
 
 SLOTS = 2
 """Drains of one process at once: one folds while the other commits."""
@@ -53,6 +54,7 @@ class WorkerProcess:
         broker_url: str,
         *,
         clock: Clock,
+        server_clock: ServerClock | None = None,
         chance: random.Random,
         end_process: Callable[[int], None],
         threads: int = 8,
@@ -75,7 +77,7 @@ class WorkerProcess:
                 "queues": list(queues),
                 "slots": SLOTS,
             },
-            clock=clock,
+            clock=server_clock or ServerClock(clock.monotonic),
             oldest_batch_age=self._oldest_batch_age,
             pace=self._pace,
             end_process=end_process,
@@ -87,6 +89,7 @@ class WorkerProcess:
                 UnitOfWork(mongo, database, worker=self.id, slot=slot),
                 catalogue(),
                 now=now,
+                monotonic=clock.monotonic,
                 sleep=clock.sleep,
                 new_id=self._new_id,
                 chance=chance,
@@ -201,5 +204,5 @@ def run(process: WorkerProcess, stop: threading.Event) -> None:
             logger.warning("waiting for the store", reason=str(error))
             stop.wait(START_AGAIN.total_seconds())
         else:
-            stop.wait()
+            await_set(stop)
             process.stop()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -20,16 +20,15 @@ from loguru import logger
 from adapters.commands import KEYS_KEPT, State
 from adapters.heads import PER_BATCH, Heads
 from adapters.hints import Line
-from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome, document_id
+from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome
 from adapters.unit_of_work import UnitOfWork
-from adapters.verdicts import Ref, Verdict
-from domain.entity import Entity
-from domain.kinds import ENTITIES
+from adapters.verdicts import Verdict
 from tasks.catalogue import Catalogue, contended
-from tasks.command import Refers, Spec
 from workers.choice import choose
 from workers.fold import Forced, fold
-from workers.snapshot import Numbers, Slot, Snapshot, decode
+from workers.foresight import foresee
+from workers.inlining import inline
+from workers.snapshot import Numbers, Snapshot
 
 PATIENCE = 4
 """Contentions in a row before a batch is halved, and before a single line is left to its winner."""
@@ -69,19 +68,22 @@ class Executor:
         catalogue: Catalogue,
         *,
         now: Callable[[], datetime],
+        monotonic: Callable[[], float],
         sleep: Callable[[float], None],
         new_id: Callable[[], str],
         chance: random.Random,
         keys_kept: timedelta = KEYS_KEPT,
         solo: threading.Lock | None = None,
     ) -> None:
-        """`solo` is one for all slots of a process: who may be poison runs while no other suspect does, or
-        that one would be blamed for the death."""
+        """`now` is the server's time and decides what is due; how long something took is `monotonic`'s to
+        say, since the server's clock may be set. `solo` is one for all slots of a process: who may be poison
+        runs while no other suspect does, or that one would be blamed for the death."""
         self._solo = solo or threading.Lock()
         self._uow = uow
         self._catalogue = catalogue
         self._contended = contended(catalogue)
         self._now = now
+        self._monotonic = monotonic
         self._sleep = sleep
         self._new_id = new_id
         self._chance = chance
@@ -90,15 +92,19 @@ class Executor:
         self._tried: list[str] = []
         self._at_most = PER_BATCH
         """Commands of a batch: halved when one ran out of time, doubled when one commits."""
+        self._inlined = False
+        self._plain: set[Line] = set()
+        """Lines whose follow-ups go the ordinary way in this drain."""
 
     def drain(self, lines: Sequence[Line]) -> Drained:
         """Apply what is due at the heads of these lines; a failure ends it and is told in the result."""
         done = Drained()
+        self._plain.clear()
         left = deque([list(lines)])
-        began = self._now()
+        began = self._monotonic()
         while left:
             batch = left.popleft()
-            if self._now() - began > DRAIN_LIMIT:
+            if self._since(began) > DRAIN_LIMIT:
                 done.again += batch
                 continue
             try:
@@ -116,16 +122,19 @@ class Executor:
             self._uow.announce([], self._now())
             self._announced = False
 
+    def _since(self, began: float) -> timedelta:
+        return timedelta(seconds=self._monotonic() - began)
+
     def _persist(self, lines: list[Line], done: Drained) -> list[list[Line]]:
         """One batch, repeated under contention. Returns the lines still to drain, in batches."""
         numbers: Numbers = {}
-        began = self._now()
+        began = self._monotonic()
         for contentions in range(PATIENCE):
             try:
                 return self._once(lines, done, numbers)
             except (Contention, UnknownOutcome) as error:
                 logger.debug("contended", lines=len(lines), reason=str(error))
-                if self._now() - began > DRAIN_LIMIT:  # commits that time out: no majority, and no use
+                if self._since(began) > DRAIN_LIMIT:  # commits that time out: no majority, and no use
                     raise Unavailable(str(error)) from error
                 self._sleep((1 + self._chance.random()) / 2 * JITTER.total_seconds() * 2**contentions)
             except Unavailable:
@@ -147,6 +156,10 @@ class Executor:
         """
         if not self._tried:
             raise error
+        if self._inlined:
+            # Perhaps a follow-up is to blame, which is not its parent's fault: it is judged by itself.
+            self._plain.update(lines)
+            return [lines]
         if len(lines) > 1:
             return halves(lines)
         size = len(self._tried)
@@ -171,8 +184,8 @@ class Executor:
         at_most: int | None = None,
         forced: Forced = MappingProxyType({}),
     ) -> list[list[Line]]:
-        now = self._now()
-        self._tried = []
+        now, began = self._now(), self._monotonic()
+        self._tried, self._inlined = [], False
         with self._uow.transaction():
             heads = self._uow.heads(lines)
             choice = choose(heads.lines, catalogue=self._catalogue, now=now)
@@ -187,13 +200,15 @@ class Executor:
                 # Who is only judged needs nothing read beforehand, which may be what failed.
                 snapshot = self._snapshot([c for c in commands if c["_id"] not in forced], now, numbers)
                 verdicts, held = fold(commands, snapshot, chance=self._chance, forced=forced)
+                if at_most is None and self._may_inline(commands):
+                    self._inline(snapshot, numbers)
             begun = self._uow.write(snapshot.changes, now=now, keys_kept=self._keys_kept)
         self._at_most = min(2 * self._at_most, PER_BATCH)
-        done.verdicts += verdicts
-        done.accepted.update(follow_up["type"] for follow_up in snapshot.changes.follow_ups)
+        done.verdicts += verdicts + snapshot.changes.inlined
+        done.accepted.update(follow_up["type"] for follow_up in snapshot.changes.begun)
         # Who lost one of our lines has dropped its hint, perhaps for a command newer than our snapshot.
         is_cut = len(commands) < len(choice.commands)
-        ours = heads.lines if is_cut or self._now() - now >= LOSERS_PATIENCE else heads.more
+        ours = heads.lines if is_cut or self._since(began) >= LOSERS_PATIENCE else heads.more
         done.again += begun + [line for line in ours if line not in held]
         return split(heads, [line for line in choice.alone if line not in held])
 
@@ -206,34 +221,22 @@ class Executor:
             numbers=numbers,
             contended=self._contended,
         )
-        snapshot.prefetch(self._wanted(commands))
-        snapshot.prefetch(self._referred(commands, snapshot))
+        foresee(commands, snapshot)
         snapshot.prefetch_actors(_speakers(commands))
         in_lanes = [command for command in commands if "outbox" in command["origin"] or "resolves" in command]
         if in_lanes:
             snapshot.prefetch_blockers({(command["tenant_id"], command["target"]) for command in in_lanes})
         return snapshot
 
-    def _wanted(self, commands: list[Document]) -> set[Ref]:
-        """The targets, and what the specs say their handlers will ask for."""
-        refs: set[Ref] = set()
-        for command in commands:
-            kind, _, id = command["target"].partition(":")
-            wanted = [(ENTITIES[kind], id), *foreseen(self._catalogue[command["type"]], command["payload"])]
-            refs |= {(cls.collection, document_id(command["tenant_id"], other)) for cls, other in wanted}
-        return refs
+    def _may_inline(self, commands: list[Document]) -> bool:
+        """Not where a suspect runs: what its follow-up does to a process, that one answers for itself."""
+        lines = {(command["tenant_id"], command["target"]) for command in commands}
+        return "suspect" not in commands[0] and self._plain.isdisjoint(lines)
 
-    def _referred(self, commands: list[Document], snapshot: Snapshot) -> set[Ref]:
-        """What the targets themselves name, as far as their specs ask for it."""
-        refs: set[Ref] = set()
-        for command in commands:
-            spec, tenant_id = self._catalogue[command["type"]], command["tenant_id"]
-            if spec.refers is not None:
-                kind, _, id = command["target"].partition(":")
-                slot = snapshot.slot((ENTITIES[kind].collection, document_id(tenant_id, id)))
-                found = referred(spec.refers, slot, ENTITIES[kind])
-                refs |= {(cls.collection, document_id(tenant_id, other)) for cls, other in found}
-        return refs
+    def _inline(self, snapshot: Snapshot, numbers: Numbers) -> None:
+        self._inlined = True
+        inline(snapshot, self._uow, reserve=lambda wave: self._reserve(wave, numbers), room=self._at_most)
+        self._inlined = bool(snapshot.changes.inlined)
 
     def _reserve(self, commands: list[Document], numbers: Numbers) -> None:
         """Human numbers by one increment of what the batch needs, outside the transaction and never given
@@ -248,27 +251,6 @@ class Executor:
             missing = count - len(reserved)
             if missing > 0:
                 reserved.extend(self._uow.take_numbers(tenant_id, kind, missing))
-
-
-def foreseen(spec: Spec, payload: Document) -> Iterable[tuple[type[Entity], str]]:
-    """The other entities that the handler will ask for, as far as its spec tells."""
-    if spec.reads is None:
-        return ()
-    try:
-        return list(spec.reads(msgspec.convert(payload, spec.payload)))
-    except Exception:  # noqa: BLE001 - the handler will meet what is wrong, and its command answer for it
-        return ()
-
-
-def referred(refers: Refers, slot: Slot, kind: type[Entity]) -> Iterable[tuple[type[Entity], str]]:
-    """The other entities that this one names."""
-    if slot.document is None:
-        return ()
-    try:
-        slot.entity = slot.entity or decode(slot.document, kind)
-        return list(refers(slot.entity))
-    except Exception:  # noqa: BLE001 - as above
-        return ()
 
 
 def _speakers(commands: list[Document]) -> set[tuple[str, str]]:

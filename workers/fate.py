@@ -5,12 +5,15 @@
 | nothing | `applied` | goes on |
 | `Rejected` | `rejected`, never retried | goes on |
 | `Conflict` | `conflict` | goes on |
+| `Rejected` for one of `REVIEWED`, of work done offline | `parked` for a review | passes it |
 | `Missing`, and its create is on the way | unchanged, `after` the create | waits |
 | `Missing`, and its create is dead | `parked` | passes it |
+| `Missing`, named by a device, and no create is known | `parked` until it has come | passes it |
 | `Transient` | `retrying` with full jitter, at last `dead` | waits; goes on after `dead` |
 | `Newer` | unchanged, nothing counted | waits for a newer worker |
 | anything else: a bug | 3 attempts within 15 s, then `dead` | waits; goes on after `dead` |
 
+What a device did behind a conflict or a review of its own is `parked` before it is run (`workers/lanes.py`).
 Contention of the store never gets here: the executor reads again and repeats.
 """
 

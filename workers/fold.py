@@ -14,6 +14,7 @@ from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome
 from adapters.verdicts import Verdict, is_ending
 from domain.actor import Actor
 from domain.errors import Missing, Rejected
+from domain.permissions import leave_for
 from tasks.command import Spec
 from workers import lanes
 from workers.fate import APPLIED, Fate, Newer, fate_of
@@ -51,26 +52,14 @@ def fold(
 
 def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: Forced) -> Verdict | None:
     """The command's verdict; None when it must stay as it is, for a newer worker."""
-    spec = snapshot.catalogue[command["type"]]
-    attempts = command["attempts"]
+    spec, attempts = snapshot.catalogue[command["type"]], command["attempts"]
     try:
         if command["_id"] in forced:
             raise forced[command["_id"]]
         if parked := lanes.behind(command, spec, snapshot):
             return parked
         lanes.must_be_open(command, snapshot)
-        overlay = Overlay(snapshot, command, spec, _permitted(command, spec, snapshot))
-        _handle(command, spec, snapshot, overlay)
-        events, version = overlay.merge()
-        return Verdict(
-            command=command,
-            state=APPLIED.state,
-            events=events,
-            warnings=overlay.warnings,
-            follow_ups=overlay.follow_up_ids,
-            attempts=attempts + 1,
-            entity_version=version,
-        )
+        return applied(command, snapshot)
     except Newer:
         return None
     except (Contention, UnknownOutcome, Unavailable):
@@ -87,6 +76,23 @@ def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: F
         return lanes.for_review(command, spec, refusal, snapshot) or _verdict(command, spec, fate, snapshot)
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is an ending, and the table names it
         return _verdict(command, spec, fate_of(error, attempts=attempts, chance=chance), snapshot)
+
+
+def applied(command: Document, snapshot: Snapshot) -> Verdict:
+    """Run it, and put what it does into the snapshot. Raises: whatever its handler does; then nothing is."""
+    spec = snapshot.catalogue[command["type"]]
+    overlay = Overlay(snapshot, command, spec, _permitted(command, spec, snapshot))
+    _handle(command, spec, snapshot, overlay)
+    events, version = overlay.merge()
+    return Verdict(
+        command=command,
+        state=APPLIED.state,
+        events=events,
+        warnings=overlay.warnings,
+        follow_ups=overlay.follow_up_count,
+        attempts=command["attempts"] + 1,
+        entity_version=version,
+    )
 
 
 def _permitted(command: Document, spec: Spec, snapshot: Snapshot) -> Actor:
@@ -108,7 +114,7 @@ def _vouched(command: Document, spec: Spec, snapshot: Snapshot) -> Actor:
     by = snapshot.user(command["tenant_id"], command["vouched_by"])
     if by is None:
         raise Rejected("actor_inactive", "the user who vouched for this is no longer active")
-    _must_be_allowed(by, spec.permission)
+    _must_be_allowed(by, leave_for(spec.permission) if spec.permission else None)
     author = snapshot.actor(command)
     roles = author.roles if author else ()
     own = author.granted if author else frozenset[str]()
@@ -122,9 +128,9 @@ def _must_be_allowed(actor: Actor, permission: str | None) -> None:
         raise Rejected("forbidden", f"this needs the permission {permission}", permission=permission)
 
 
-def _payload(payload: Document, spec: Spec) -> Any:
+def _payload(command: Document, spec: Spec, snapshot: Snapshot) -> Any:
     try:
-        return msgspec.convert(payload, spec.payload)
+        return snapshot.payload(command, spec)
     except msgspec.ValidationError as error:
         raise Rejected("invalid_payload", str(error)) from error
 
@@ -134,13 +140,13 @@ def _handle(command: Document, spec: Spec, snapshot: Snapshot, overlay: Overlay)
 
     A refusal on a moved base is a conflict too: its author acted on a state that is gone.
     """
-    wanted = _payload(command["payload"], spec)
+    wanted = _payload(command, spec, snapshot)
     base = Base(command, snapshot)
     left = give_way(base, spec, overlay)
     if left is None:
         return
     if left is not command["payload"]:
-        wanted = _payload(left, spec)
+        wanted = msgspec.convert(left, spec.payload)
     try:
         spec.handler(wanted, overlay)
     except Missing:

@@ -14,7 +14,7 @@ import msgspec
 from adapters.masking import masked
 from adapters.mongo import Document
 from adapters.unit_of_work import EVENTS_READ
-from domain.conflicts import Change, contested, value_at, value_before, yielding
+from domain.conflicts import Change, contends, contested, value_at, value_before, yielding
 from domain.errors import Conflict, Rejected
 from domain.fields import instant
 from tasks.command import Spec
@@ -100,6 +100,8 @@ def conflict(
     `refusal`: why the command could not be run on what is there now.
     """
     touched = spec.touched(base.command["payload"]).intersection(changed)
+    if refusal is None:
+        touched = contends(spec.kind, touched, base.outbox)
     if base.version is None or not touched:
         return None
     rows = contested(touched, base.changes, base.outbox)

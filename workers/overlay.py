@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from functools import reduce
-from operator import or_
 from typing import Any, TypeVar, cast
 
 import msgspec
 
-from adapters.commands import MAX_DEPTH, Key, Origin, effective_at, event, fingerprint, fresh, target_of
+from adapters.commands import (
+    FOLLOW_UP,
+    MAX_DEPTH,
+    Key,
+    Origin,
+    effective_at,
+    event,
+    fingerprint,
+    fresh,
+    target_of,
+)
 from adapters.mongo import Document, document_id
 from adapters.verdicts import Ref
 from domain.actor import Actor
 from domain.conflicts import paths_of
 from domain.entity import Entity, Entry
 from domain.errors import Missing, Rejected
-from domain.kinds import ENTITIES, LEDGER
+from domain.kinds import ENTITIES, ROW
 from tasks.command import Spec
 from workers.snapshot import Slot, Snapshot, decode
 
@@ -29,8 +37,6 @@ _KEPT = (datetime, Decimal)
 LONGEST_TEXT = 500
 LONGEST_LIST = 50
 """Of a value that an event remembers as it was."""
-
-_ROW: Any = reduce(or_, LEDGER)
 
 
 class Overlay:
@@ -123,7 +129,7 @@ class Overlay:
         if row is None or row["target"] != self._command["target"]:
             return None
         self._read[row_id] = row
-        return cast(Entry, msgspec.convert(row, _ROW))
+        return cast(Entry, msgspec.convert(row, ROW))
 
     def _pending(self, row_id: str) -> tuple[bool, Document] | None:
         return self._rows.get(row_id) or self._snapshot.changes.entries.get(row_id)
@@ -151,15 +157,17 @@ class Overlay:
         origin = msgspec.convert(self._command["origin"], Origin)
         if origin.depth >= MAX_DEPTH:
             raise Rejected("too_deep", f"follow-ups may follow one another at most {MAX_DEPTH} deep")
+        id = self.new_id()
+        self._snapshot.parsed(id, parsed)
         self._follow_ups.append(
             fresh(
                 spec,
-                id=self.new_id(),
+                id=id,
                 tenant_id=self._tenant,
                 target=target_of(spec, spec.target_id(parsed, None) or self.new_id()),
                 payload=body,
                 origin=self._descend(origin),
-                key=Key("follow_up", f"{self.command_id}:{step}", fingerprint(type, body, None)),
+                key=Key(FOLLOW_UP, f"{self.command_id}:{step}", fingerprint(type, body, None)),
                 accepted_at=self.now,
                 queue=self._command["queue"],
             )
@@ -167,7 +175,7 @@ class Overlay:
 
     def _descend(self, origin: Origin) -> Origin:
         return Origin(
-            via="follow_up",
+            via=FOLLOW_UP,
             request_id=origin.request_id,
             traceparent=origin.traceparent,
             outbox=origin.outbox,
@@ -258,8 +266,8 @@ class Overlay:
         ]
 
     @property
-    def follow_up_ids(self) -> list[str]:
-        return [command["_id"] for command in self._follow_ups]
+    def follow_up_count(self) -> int:
+        return len(self._follow_ups)
 
     def current_version(self) -> int | None:
         document = self._snapshot.slot(self._ref).document

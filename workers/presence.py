@@ -12,7 +12,7 @@ from loguru import logger
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
-from adapters.clock import Clock, to_milliseconds
+from adapters.clock import to_milliseconds
 from adapters.mongo import Document, Unavailable, translated
 
 HEARTBEAT = timedelta(seconds=2)
@@ -53,7 +53,7 @@ class Presence:
         db: Database[Any],
         identity: Document,
         *,
-        clock: Clock,
+        clock: ServerClock,
         oldest_batch_age: Callable[[], float],
         pace: Callable[[], float | None],
         end_process: Callable[[int], None],
@@ -66,7 +66,7 @@ class Presence:
         self._end_process = end_process
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-        self.clock = ServerClock(clock.monotonic)
+        self.clock = clock
 
     def start(self) -> None:
         """Beats once before it returns. Raises: Unavailable."""

@@ -1,4 +1,4 @@
-"""What a worker tells of its batches: a log line per ending that somebody may want to read, and metrics."""
+"""What a worker tells of its batches: a log line per verdict that somebody may want to read, and metrics."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from loguru import logger
 from adapters.telemetry import Metrics
 from adapters.verdicts import Verdict, is_ending
 from workers.executor import Drained
+
+QUIET = ("applied", "accepted")
+"""Applied is what one expects; still accepted is what waits for a create and was not run."""
 
 
 class Report:
@@ -26,7 +29,7 @@ class Report:
             if is_ending(state):
                 self._metrics.commands_final.labels(type, state).inc(count)
         for verdict in drained.verdicts:
-            if verdict.state != "applied":
+            if verdict.state not in QUIET:
                 _tell(verdict)
         logger.debug(
             "batch committed", queue=queue, commands=len(drained.verdicts), seconds=round(seconds, 4)

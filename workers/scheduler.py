@@ -16,20 +16,22 @@ from pymongo.database import Database
 
 from adapters import guard, hints, logs, mongo, settings
 from adapters.clock import Clock, SystemClock
-from adapters.fires import Fires
 from adapters.guard import DemoInProduction
 from adapters.mongo import Unavailable
 from adapters.settings import Settings
 from adapters.telemetry import Metrics
 from locks.keeper import Keeper
 from locks.lease import Lease, Leases, Unreachable
-from workers import gauges, primary, purge, reaper, schedules
+from workers import gauges, primary, purge, reaper, schedules, sweep
+from workers.arrivals import EVERY as EVERY_ARRIVAL
+from workers.arrivals import Arrivals
 from workers.duties import Duty, Performance
 from workers.epoch import Epoch
 from workers.probes import Probes
 from workers.reaper import Reaper
 from workers.relay import Relay
-from workers.schedules import Runner
+from workers.schedules import Now, Runner
+from workers.signals import await_set
 from workers.webhook_feed import WebhookFeed
 
 LEASE = "scheduler"
@@ -111,7 +113,7 @@ class Scheduler:
             performance.over.set()
         try:
             with keeper, performance:
-                performance.over.wait()
+                await_set(performance.over)
         except Unreachable as error:
             logger.warning("lease not released, it will expire", lease=LEASE, reason=str(error))
         finally:
@@ -145,16 +147,33 @@ def gauges_duty(client: MongoClient[Any], database: str, metrics: Metrics) -> Du
     return Duty("gauges", tick)
 
 
-def purge_duty(db: Database[Any], keys_kept: timedelta) -> Duty:
+def purge_duty(db: Database[Any], told: Settings) -> Duty:
     def tick() -> timedelta:
-        now = primary.ask(db).now
-        Fires(db).purge(now)
-        purged = purge.purge(db, now, keys_kept)
-        if purged:
-            logger.info("purged", commands=purged)
-        return timedelta() if purged == purge.AT_ONCE else purge.EVERY
+        purged = purge.sweep(db, told, primary.ask(db).now)
+        if any(purged.values()):
+            logger.info("purged", **purged)
+        return timedelta() if purge.AT_ONCE in purged.values() else purge.EVERY
 
     return Duty("purge", tick)
+
+
+def arrivals_duty(arrivals: Arrivals) -> Duty:
+    def tick() -> timedelta:
+        arrivals.tick()
+        return EVERY_ARRIVAL
+
+    return Duty("arrivals", tick)
+
+
+def sweep_duty(db: Database[Any], metrics: Metrics) -> Duty:
+    def tick() -> timedelta:
+        swept = sweep.sweep(db)
+        for why, count in swept.deleted.items():
+            metrics.blobs_swept.labels(why).inc(count)
+            logger.info("swept", blobs=count, why=why)
+        return timedelta() if swept.more else sweep.EVERY
+
+    return Duty("sweep", tick)
 
 
 def schedule_duty(runner: Runner) -> Duty:
@@ -169,18 +188,20 @@ def feed_duty(feed: WebhookFeed) -> Duty:
     return Duty("webhook feed", feed.tick)
 
 
-def terms(client: MongoClient[Any], told: Settings, metrics: Metrics) -> Term:
-    """What a leader does: the duties by name, and each schedule of the table."""
+def terms(client: MongoClient[Any], told: Settings, metrics: Metrics, *, now: Now | None = None) -> Term:
+    """What a leader does: the duties by name, and each schedule of the table, by the clock `now`."""
     broker = hints.broker(told.broker, timeout=BROKER_TIMEOUT)
 
     def duties(lease: Lease) -> Sequence[Duty]:
-        runners = schedules.runners(client[told.database], broker, told, metrics, term=lease.token)
+        runners = schedules.runners(client[told.database], broker, told, metrics, term=lease.token, now=now)
         epoch = Epoch(broker.client, new=lambda: str(uuid4()))
         return (
             relay_duty(Relay(client[told.database], broker, has_lost_hints=epoch.has_changed)),
             reaper_duty(Reaper(client, told.database, broker, metrics)),
             gauges_duty(client, told.database, metrics),
-            purge_duty(client[told.database], told.idempotency_ttl),
+            purge_duty(client[told.database], told),
+            arrivals_duty(Arrivals(client[told.database])),
+            sweep_duty(client[told.database], metrics),
             feed_duty(WebhookFeed(client[told.database], lease, monotonic=SystemClock().monotonic)),
             *map(schedule_duty, runners),
         )
@@ -224,8 +245,8 @@ def main() -> int:
     return 0
 
 
-def wired(told: Settings, metrics: Metrics) -> Scheduler:
-    """The process by hand; opens nothing yet."""
+def wired(told: Settings, metrics: Metrics, *, now: Now | None = None) -> Scheduler:
+    """The process by hand; opens nothing yet. `now`: as `schedules.runners`."""
     client, clock = mongo.client(told.mongo_uri, **told.mongo_options), SystemClock()
     leases = Leases(
         client[told.database]["leases"],
@@ -233,7 +254,9 @@ def wired(told: Settings, metrics: Metrics) -> Scheduler:
         new_owner=lambda: str(uuid4()),
         answer_within=ANSWER_WITHIN,
     )
-    return Scheduler(leases, terms(client, told, metrics), clock=clock, on_lost=metrics.leases_lost.inc)
+    return Scheduler(
+        leases, terms(client, told, metrics, now=now), clock=clock, on_lost=metrics.leases_lost.inc
+    )
 
 
 if __name__ == "__main__":

@@ -50,6 +50,8 @@ ASK_AGAIN = timedelta(seconds=60)
 MOMENT = timedelta(milliseconds=1)
 SCOPE = "schedule"
 
+Now = Callable[[], datetime]
+
 
 class Runner:
     """Runs one schedule; `tick` as often as you like. `term` is the leadership's token, None outside one."""
@@ -63,7 +65,7 @@ class Runner:
         *,
         told: Settings,
         hint: Callable[[Sequence[Line]], None],
-        now: Callable[[], datetime],
+        now: Now,
         new_id: Callable[[], str],
         monotonic: Callable[[], float],
         metrics: Metrics,
@@ -83,6 +85,8 @@ class Runner:
         self._metrics = metrics
         self._term = term
         self._asked: OrderedDict[str, float] = OrderedDict()
+        self._kept: Keeper | None = None
+        """Of a fire whose lease may not have been released: the store was slow or away."""
 
     def tick(self) -> int:
         """Fires what is due; returns how many commands were accepted.
@@ -119,17 +123,26 @@ class Runner:
         if first is None and fire.request is None:
             self._pass(fire, began)
             return 0
+        self._let_go()
         lease = self._leases.acquire(f"schedule:{self.schedule.name}", ttl=self._ttl, term=self._term)
         if lease is None:
             return 0
-        with Keeper(self._leases, lease, monotonic=self._monotonic) as keeper:
+        self._kept = Keeper(self._leases, lease, monotonic=self._monotonic)
+        with self._kept as keeper:
             self._fires.begin(fire, lease, now=began)
             commands = self._ask(chain([first] if first else [], pages), keeper)
             self._fires.end(fire, keeper.lease, commands=commands, now=self._now())
+        self._kept = None
         self._fires.fired(fire, commands=commands, now=began)
         self._pass(fire, began)
         logger.info("schedule fired", schedule=self.schedule.name, fire=fire.id, commands=commands)
         return commands
+
+    def _let_go(self) -> None:
+        """Once more: nobody else would, and we should wait for our own lease until its ttl is over."""
+        if self._kept is not None:
+            self._leases.release(self._kept.lease)
+            self._kept = None
 
     def _pass(self, fire: Fire, began: datetime) -> None:
         """On to the next slot. Those that went by while this ran are passed over, but perhaps the last."""
@@ -210,9 +223,16 @@ class Runner:
 
 
 def runners(
-    db: Database[Any], broker: HintBroker, told: Settings, metrics: Metrics, *, term: int | None
+    db: Database[Any],
+    broker: HintBroker,
+    told: Settings,
+    metrics: Metrics,
+    *,
+    term: int | None,
+    now: Now | None = None,
 ) -> list[Runner]:
-    """A runner for each schedule of the table, on the server's clock."""
+    """A runner for each schedule of the table; what is due is decided by `now`, the server's clock unless
+    told otherwise."""
     clock = SystemClock()
     leases = Leases(db["leases"], monotonic=clock.monotonic, new_owner=lambda: _new_id(clock))
     return [
@@ -223,7 +243,7 @@ def runners(
             catalogue(),
             told=told,
             hint=partial(hints.send, broker, "time"),
-            now=lambda: primary.ask(db).now,
+            now=now or (lambda: primary.ask(db).now),
             new_id=lambda: _new_id(clock),
             monotonic=clock.monotonic,
             metrics=metrics,

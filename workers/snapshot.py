@@ -18,6 +18,7 @@ from domain.entity import Entity
 from domain.kinds import ENTITIES
 from domain.permissions import granted
 from tasks.catalogue import Catalogue
+from tasks.command import Payload, Spec
 from workers.fate import Newer
 
 Numbers = dict[tuple[str, str], deque[int]]
@@ -56,6 +57,7 @@ class Snapshot:
         """What the commands of this batch came to so far, by id."""
         self._uow = uow
         self._slots: dict[Ref, Slot] = {}
+        self._payloads: dict[str, Payload] = {}
         self._actors: dict[tuple[str, str], Actor | None] = {}
         self._blockers: dict[Line, list[Document]] = {}
 
@@ -112,6 +114,16 @@ class Snapshot:
         if user_id is None:
             return Actor(tenant_id=command["tenant_id"], user_id=None)
         return self.user(command["tenant_id"], user_id)
+
+    def payload(self, command: Document, spec: Spec) -> Payload:
+        """As its handler takes it, converted once. Raises: msgspec.ValidationError."""
+        known = self._payloads.get(command["_id"])
+        return known or self.parsed(command["_id"], msgspec.convert(command["payload"], spec.payload))
+
+    def parsed(self, id: str, payload: Payload) -> Payload:
+        """This command's payload is known already."""
+        self._payloads[id] = payload
+        return payload
 
     def slot(self, ref: Ref) -> Slot:
         if ref not in self._slots:

@@ -5,6 +5,7 @@ The rows of one message (a digest) share what becomes of it, so an act on one is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pymongo import ReturnDocument
@@ -17,6 +18,9 @@ from adapters.delivery.marks import HISTORY
 from adapters.mongo import Contention, Document, document_id
 
 OPEN_TO_PEOPLE: tuple[State, ...] = ("failed", "uncertain")
+BOUNCES: tuple[State, ...] = (*OPEN_TO_PEOPLE, "sent")
+"""What may be said to have failed: a mail that its server took may come back later, to a person's mailbox."""
+
 Settled = Literal["sent", "failed"]
 
 
@@ -28,7 +32,7 @@ class NotOpen(Exception):
     """It is on its way, or has ended well: nothing is to be decided."""
 
     def __init__(self, state: str) -> None:
-        super().__init__(f"the delivery is {state}: only one that failed or is uncertain waits for a person")
+        super().__init__(f"the delivery is {state}: a person decides on one that failed or is uncertain")
         self.state = state
 
 
@@ -39,6 +43,17 @@ def listed(
     query = {"tenant_id": tenant_id, "state": state}
     wanted = {name: value for name, value in query.items() if value is not None}
     return list(db["deliveries"].find(wanted).sort([("created_at", -1), ("_id", -1)]).limit(limit))
+
+
+def addresses(db: Database[Any], rows: Sequence[Document]) -> dict[str, str]:
+    """Whom each row is for, as a person knows them: by `_id`, an e-mail address, or a webhook's id."""
+    ids = {document_id(row["tenant_id"], row["recipient"]) for row in rows}
+    found = db["users"].find({"_id": {"$in": list(ids)}}, ["email"])
+    known: dict[str, str] = {user["_id"]: user["email"] for user in found}
+    return {
+        row["_id"]: known.get(document_id(row["tenant_id"], row["recipient"])) or str(row["recipient"])
+        for row in rows
+    }
 
 
 def resend(db: Database[Any], id: str, act: Act) -> Document:
@@ -53,19 +68,33 @@ def resend(db: Database[Any], id: str, act: Act) -> Document:
 
 
 def settle(db: Database[Any], id: str, state: Settled, act: Act) -> Document:
-    """It ended so: somebody has looked. Raises: NoSuchDelivery, NotOpen."""
+    """It ended so: somebody has looked. A mail that was sent has failed when it came back.
+
+    Raises: NoSuchDelivery, NotOpen.
+    """
     ended: Document = {"state": state, "ended_at": act.at}
     if state == "sent":
         ended["sent_at"] = act.at
-    return _decide(db, id, act, "settle", ended, gone=())
+        return _decide(db, id, act, "settle", ended)
+    return _decide(db, id, act, "settle", ended, gone=("sent_at",), may_bounce=True)
 
 
 def _decide(
-    db: Database[Any], id: str, act: Act, verb: str, values: Document, *, gone: tuple[str, ...]
+    db: Database[Any],
+    id: str,
+    act: Act,
+    verb: str,
+    values: Document,
+    *,
+    gone: tuple[str, ...] = (),
+    may_bounce: bool = False,
 ) -> Document:
     def work(session: ClientSession) -> Document:
-        before = _open(db, session, act, id)
-        rows = {"tenant_id": act.tenant_id, "state": {"$in": list(OPEN_TO_PEOPLE)}}
+        before = _found(db, session, act, id)
+        states = BOUNCES if may_bounce and before["channel"] == "email" else OPEN_TO_PEOPLE
+        if before["state"] not in states:
+            raise NotOpen(before["state"])
+        rows = {"tenant_id": act.tenant_id, "state": {"$in": list(states)}}
         rows |= {"message_id": before["message_id"]} if "message_id" in before else {"_id": before["_id"]}
         line = {"state": values["state"], "at": act.at, "by": act.actor, "reason": act.reason}
         lines = {"$concatArrays": ["$history", [{"$literal": line}]]}
@@ -86,12 +115,10 @@ def _decide(
     return in_transaction(db, work)
 
 
-def _open(db: Database[Any], session: ClientSession, act: Act, id: str) -> Document:
+def _found(db: Database[Any], session: ClientSession, act: Act, id: str) -> Document:
     found = db["deliveries"].find_one({"_id": document_id(act.tenant_id, id)}, session=session)
     if found is None:
         raise NoSuchDelivery(id)
-    if found["state"] not in OPEN_TO_PEOPLE:
-        raise NotOpen(found["state"])
     return dict(found)
 
 

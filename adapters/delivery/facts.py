@@ -17,13 +17,14 @@ from domain.preferences import Preferences
 
 ORDER = "work_order:"
 
-_ORDER_FIELDS = ("number", "title", "priority", "status", "due_at", "watch.ladder")
+_ORDER_FIELDS = ("number", "title", "priority", "status", "due_at", "assignee_ids", "watch.ladder")
 _PERSON_FIELDS = ("id", "tenant_id", "name", "email", "locale", "active", "roles")
 
 _REASONS = {
     "order_gone": "the work order does not exist any more",
     "due_date_moved": "the due date has moved since",
     "acknowledged": "somebody has acknowledged it",
+    "assignee_changed": "the order is somebody else's now",
     "user_inactive": "the person does not work here any more",
 }
 
@@ -96,6 +97,7 @@ def _objection(row: Document, order: Document) -> str | None:
         status=order["status"],
         due_at=order.get("due_at"),
         acknowledged_at=_ladder(order).get("acknowledged_at"),
+        assignee_ids=order.get("assignee_ids", ()),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from loguru import logger
 from pymongo import UpdateOne
@@ -29,6 +29,13 @@ PERSONAL: tuple[Personal, ...] = ("in_app", "email")
 """Webhooks are told of notices by their events."""
 
 
+class Listener(NamedTuple):
+    """Somebody who is told; `as_assignee`: only because the order is theirs."""
+
+    person: Document
+    as_assignee: bool
+
+
 class Spreader:
     """`tick` until it finds nothing. A claim only saves work: the rows' ids are derived, so that spreading
     twice leaves one of each."""
@@ -46,17 +53,16 @@ class Spreader:
         if not notices:
             return 0
         audiences = self._audiences(notices)
-        people = {person["_id"]: person for persons in audiences.values() for person in persons}
+        people = {one.person["_id"]: one.person for told in audiences.values() for one in told}
         preferences = self._facts.preferences(people)
         orders = self._facts.orders(notices)
         rows: list[Document] = []
         done: list[UpdateOne] = []
         for notice in notices:
-            error = obsolete(notice | {"kind": notice["template"]}, orders)
             made = [
                 made
-                for person in audiences[notice["_id"]]
-                for made in self._rows(notice, person, preferences.get(person["_id"]), error, now)
+                for one in audiences[notice["_id"]]
+                for made in self._rows(notice, one, preferences.get(one.person["_id"]), orders, now)
             ]
             rows += made
             spread: Document = {"spread_at": "$$NOW", "rows": len(made), "spread_by": "$$REMOVE"}
@@ -79,12 +85,12 @@ class Spreader:
             self._notices.update_many(mine | {"$expr": free}, [{"$set": claim}])
             return list(self._notices.find(mine | {"spread_by": token}))
 
-    def _audiences(self, notices: Sequence[Document]) -> dict[str, list[Document]]:
+    def _audiences(self, notices: Sequence[Document]) -> dict[str, list[Listener]]:
         """Who is to be told each notice: those it names, also if they have left, and who has the roles."""
         named = [
             {"tenant_id": notice["tenant_id"], "recipient": user}
             for notice in notices
-            for user in notice["audience"]["user_ids"]
+            for user in _named(notice)
         ]
         users = self._facts.people(named)
         in_roles: dict[str, list[Document]] = {}
@@ -95,12 +101,15 @@ class Spreader:
     def _rows(
         self,
         notice: Document,
-        person: Document,
+        listener: Listener,
         preferences: Preferences | None,
-        error: Trouble | None,
+        orders: dict[str, Document],
         now: datetime,
     ) -> Iterator[Document]:
+        person = listener.person
         preferences = preferences or Preferences(id=person["id"])
+        valid = notice["valid"] | ({"assigned_to": person["id"]} if listener.as_assignee else {})
+        error = obsolete(notice | {"kind": notice["template"], "valid": valid}, orders)
         if not person["active"]:
             error = reason("user_inactive")
         for channel in PERSONAL:
@@ -122,7 +131,7 @@ class Spreader:
                 state=state,
                 error=why,
                 params=notice["params"],
-                valid=notice["valid"],
+                valid=valid,
                 notice_id=notice["id"],
             )
 
@@ -149,20 +158,26 @@ def _roles(notices: Iterable[Document]) -> dict[str, set[str]]:
     return wanted
 
 
+def _named(notice: Document) -> dict[str, bool]:
+    """The people it names by id; True: only because the order is theirs."""
+    told = notice["audience"]
+    return dict.fromkeys(told.get("assignee_ids", ()), True) | dict.fromkeys(told["user_ids"], False)
+
+
 def _audience(
     notice: Document, users: dict[str, Document], in_roles: dict[str, list[Document]]
-) -> list[Document]:
-    tenant, wanted = notice["tenant_id"], notice["audience"]
-    found: dict[str, Document] = {}
-    for user in wanted["user_ids"]:
+) -> list[Listener]:
+    tenant = notice["tenant_id"]
+    found: dict[str, Listener] = {}
+    for user, as_assignee in _named(notice).items():
         if person := users.get(document_id(tenant, user)):
-            found[user] = person
+            found[user] = Listener(person, as_assignee)
         else:
             logger.warning("a notice names nobody of this tenant", notice=notice["_id"], user=user)
-    roles = set(wanted["roles"])
+    roles = set(notice["audience"]["roles"])
     for person in in_roles.get(tenant, ()):
         if roles.intersection(person["roles"]):
-            found[person["id"]] = person
+            found[person["id"]] = Listener(person, as_assignee=False)
     return list(found.values())
 
 

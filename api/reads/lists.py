@@ -13,14 +13,25 @@ from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo import Document, document_id
+from api.conditions import has
 from api.encoding import encode
 from api.identity import Identity, need
 from api.openapi import BEARER, operation, parameter
 from api.problem import not_found
-from api.reads import names, webhooks, work_orders
+from api.reads import files, names, webhooks, work_orders
 from api.reads.paging import MOST, page, take_cursor, take_limit, take_order
 from api.reads.query import conditions, parse
-from api.reads.resources import ASSETS, PLANS, RESOURCES, WEBHOOKS, WORK_ORDERS, Resource, plain, plan
+from api.reads.resources import (
+    ASSETS,
+    PLANS,
+    REQUESTS,
+    RESOURCES,
+    WEBHOOKS,
+    WORK_ORDERS,
+    Resource,
+    plain,
+    plan,
+)
 from domain.actor import Actor
 
 
@@ -63,12 +74,9 @@ class Reader:
         else:
             (shape,) = await self._shape(resource, actor, [document])
         content = encode(shape)
-        etag = _etag(resource, document, content)
+        etag = _etag(resource, document, content, changes=files.has_any(shape))
         headers = {"etag": etag, "cache-control": "private, no-cache"}
-        known = [
-            tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")
-        ]
-        if etag in known or known == ["*"]:
+        if has(dict(request.scope["headers"]), etag):
             return ASGIResponse(status_code=304, headers=headers)
         return ASGIResponse(body=content, headers=headers)
 
@@ -87,6 +95,12 @@ class Reader:
             return [plan(document) for document in documents]
         if resource is WEBHOOKS:
             return await webhooks.shaped(self._db, documents)
+        if resource is REQUESTS:
+            requests = [plain(document) for document in documents]
+            await files.tell(
+                self._db, actor.tenant_id, [file for one in requests for file in one.get("attachments", ())]
+            )
+            return requests
         if resource is not ASSETS:
             return [plain(document) for document in documents]
         parents = [document.get("parent_id") for document in documents]
@@ -97,10 +111,10 @@ class Reader:
         ]
 
 
-def _etag(resource: Resource, document: Document, content: bytes) -> str:
+def _etag(resource: Resource, document: Document, content: bytes, *, changes: bool) -> str:
     """The version; with a digest of the answer behind it where the version does not decide what is shown."""
     version = document.get("version")
-    if version is not None and not any(document.get(field) for field in resource.named):
+    if version is not None and not changes and not any(document.get(field) for field in resource.named):
         return f'"{version}"'
     return f'"{version or 0}-{blake2b(content, digest_size=8).hexdigest()}"'
 
@@ -151,7 +165,11 @@ def _one_route(resource: Resource, reader: Reader) -> HTTPRouteHandler:
         name=f"{resource.path}.one",
         operation_id=f"{resource.path}.one",
         operation_class=operation(
-            parameters=[parameter("If-None-Match", "header", "the ETag the client has")]
+            parameters=[parameter("If-None-Match", "header", "the ETag the client has")],
+            responses={
+                "200": ("The document", {"type": "object"}),
+                "304": ("The client has it already", None),
+            },
         ),
         summary=f"One {resource.name}",
         description=f"{_needs(resource)} Its ETag begins with the version; 304 for who has it.",

@@ -14,7 +14,7 @@ from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 
 from api.encoding import encode
-from api.openapi import BEARER, operation, parameter
+from api.openapi import BEARER, PROBLEM, operation, parameter
 from api.problem import not_found
 from api.reads import exports, overview, policies, timeline
 from api.reads.lists import Reader
@@ -52,7 +52,14 @@ def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) 
             await reader.find(WORK_ORDERS, actor, id)
         return ASGIResponse(body=encode(found))
 
-    @get("/api/exports/{file:str}", operation_id="exports", tags=["read"], security=BEARER)
+    @get(
+        "/api/exports/{file:str}",
+        media_type="text/csv",
+        operation_id="exports",
+        operation_class=operation(responses={"422": ("A parameter is unknown or malformed", PROBLEM)}),
+        tags=["read"],
+        security=BEARER,
+    )
     async def export(request: Request[Any, Any, Any], file: FromPath[str]) -> Stream:
         """work-orders.csv, assets.csv or parts.csv, narrowed by the same parameters as the list."""
         wanted = exports.EXPORTS.get(file.removesuffix(".csv")) if file.endswith(".csv") else None
@@ -65,11 +72,16 @@ def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) 
         headers = {"content-disposition": f'attachment; filename="{file}"', "cache-control": "no-store"}
         return Stream(
             exports.rows(db, wanted, actor.tenant_id, selected),
-            media_type="text/csv",
             headers=headers,
         )
 
-    @get("/api/overview", operation_id="overview", tags=["read"], security=BEARER)
+    @get(
+        "/api/overview",
+        operation_id="overview",
+        operation_class=operation(),
+        tags=["read"],
+        security=BEARER,
+    )
     async def show_overview(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Counts and charts for the first screen."""
         actor = await reader.actor(request, WORK_ORDERS.permission)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import pymongo
 from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo import Document
-from api.reads.paging import SEARCH_DEADLINE_MS
+from api.reads.paging import SEARCH_DEADLINE
 from api.reads.resources import FINISHED
 
 SOON = timedelta(days=7)
@@ -17,10 +18,13 @@ WEEKS = 12
 
 async def overview(db: AsyncDatabase[Any], tenant_id: str, now: datetime) -> Document:
     """Raises: ExecutionTimeout: too many orders to count at once."""
-    found = await db["work_orders"].aggregate(_orders(tenant_id, now), maxTimeMS=SEARCH_DEADLINE_MS)
-    (counts,) = await found.to_list()
     waiting = {"tenant_id": tenant_id, "status": "submitted"}
     short = {"tenant_id": tenant_id, "stock": {"$lt": 0}}
+    with pymongo.timeout(SEARCH_DEADLINE.total_seconds()):
+        found = await db["work_orders"].aggregate(_orders(tenant_id, now))
+        (counts,) = await found.to_list()
+        requests_waiting = await db["requests"].count_documents(waiting)
+        parts_below_zero = await db["parts"].count_documents(short)
     return {
         "at": now,
         "work_orders": {
@@ -34,8 +38,8 @@ async def overview(db: AsyncDatabase[Any], tenant_id: str, now: datetime) -> Doc
         },
         "created_per_week": _weeks(counts["created"]),
         "completed_per_week": _weeks(counts["completed"]),
-        "requests_waiting": await db["requests"].count_documents(waiting, maxTimeMS=SEARCH_DEADLINE_MS),
-        "parts_below_zero": await db["parts"].count_documents(short, maxTimeMS=SEARCH_DEADLINE_MS),
+        "requests_waiting": requests_waiting,
+        "parts_below_zero": parts_below_zero,
     }
 
 

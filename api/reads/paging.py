@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import bson
 import msgspec
+import pymongo
 from bson.errors import InvalidBSON
 from pymongo.asynchronous.collection import AsyncCollection
 
@@ -19,7 +20,7 @@ from api.reads.query import bad
 
 DEFAULT_LIMIT = 50
 MOST = 200
-SEARCH_DEADLINE_MS = 2_000
+SEARCH_DEADLINE = timedelta(seconds=2)
 
 _VALUES = (str, int, float, datetime, Decimal, type(None))
 
@@ -106,7 +107,8 @@ async def page(
 ) -> Page:
     """One page and where the next begins. Raises: ExecutionTimeout: the filter needs too long."""
     found = collection.find({"$and": conditions}, projection).sort(order.spec).limit(limit + 1)
-    rows = await found.max_time_ms(SEARCH_DEADLINE_MS).to_list()
+    with pymongo.timeout(SEARCH_DEADLINE.total_seconds()):
+        rows = await found.to_list()
     more = len(rows) > limit
     rows = rows[:limit]
     return Page(rows, cursor_of(order, rows[-1]) if more else None)

@@ -25,6 +25,7 @@ from api.reads.query import bad, conditions, parse
 from api.reads.resources import PLANS
 from domain.errors import Rejected
 from domain.local_time import to_instant
+from domain.plan.by_meter import expected
 from domain.plan.model import Plan
 from domain.plan.preview import Foreseen, preview
 from domain.plan.rules import ROUTE
@@ -105,13 +106,16 @@ async def _calendar(db: AsyncDatabase[Any], tenant_id: str, plan: Plan) -> Calen
 
 
 def _told(plan: Plan, calendar: Calendar | None, since: datetime, until: datetime, now: datetime) -> Document:
-    """`more`: the answer ends before `until`. A plan that cannot be unfolded says why, as its quarantine."""
+    """`more`: the answer ends before `until`. A plan that cannot be unfolded says why, as its quarantine. One
+    that goes by a meter says at which total it is due: nobody knows when that will be."""
+    by_meter = expected(plan, now)
+    told: Document = {"meter": msgspec.structs.asdict(by_meter)} if by_meter else {}
     try:
         found = list(islice(preview(plan, calendar, since, until, now=now), MOST + 1))
     except Rejected as refused:
         error = {"code": refused.code, "message": refused.message}
-        return {"occurrences": [], "more": False, "error": error}
-    return {"occurrences": [_row(one) for one in found[:MOST]], "more": len(found) > MOST}
+        return {"occurrences": [], "more": False, "error": error} | told
+    return {"occurrences": [_row(one) for one in found[:MOST]], "more": len(found) > MOST} | told
 
 
 def _row(foreseen: Foreseen) -> Document:

@@ -11,7 +11,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo import Document
 from api.reads.query import bad
-from api.receipts import events_of, told_error
+from api.receipts import events_of, follow_ups_of, told_error
 from domain.ids import UUID7
 
 MOST_EVENTS = 2_000
@@ -73,16 +73,16 @@ async def _follow_ups(
 ) -> dict[str, list[Document]]:
     """What followed from each command elsewhere, however far down; not what is on this target."""
     grouped: dict[str, list[Document]] = {}
-    parentage = {id: parent["_id"] for parent in parents for id in parent.get("follow_ups", ())}
-    while parentage:
-        generation = {"tenant_id": tenant_id, "_id": {"$in": list(parentage)}}
-        children: dict[str, str] = {}
-        async for row in db["commands"].find(generation).sort("_id", 1):
-            root = parentage[row["_id"]]
-            children |= dict.fromkeys(row.get("follow_ups", ()), root)
+    generation = {parent["_id"]: parent for parent in parents}
+    roots = {id: id for id in generation}
+    while generation:
+        followers = await follow_ups_of(db, tenant_id, generation.values())
+        found = [(parent, row) for parent, rows in followers.items() for row in rows]
+        roots |= {row["_id"]: roots[parent] for parent, row in found}
+        for _, row in found:
             if row["target"] != target:
-                grouped.setdefault(root, []).append(row)
-        parentage = children
+                grouped.setdefault(roots[row["_id"]], []).append(row)
+        generation = {row["_id"]: row for _, row in found}
     return grouped
 
 

@@ -1,10 +1,7 @@
 """List, show, replay and discard dead letters; every act needs a reason and is audited."""
 
-import getpass
 import json
-import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -14,9 +11,8 @@ from pymongo.database import Database
 from rich.console import Console
 from rich.table import Column, Table
 
-from adapters import dead_letters, hints, mongo
+from adapters import dead_letters, hints
 from adapters.acts import Act
-from adapters.clock import SystemClock
 from adapters.dead_letters import (
     Edit,
     NoSuchCommand,
@@ -27,12 +23,12 @@ from adapters.dead_letters import (
     Outcome,
 )
 from adapters.masking import masked
-from adapters.mongo import Contention, Unavailable, UnknownOutcome, Unwritable, document_id
-from adapters.settings import DATABASE, Settings, from_environment
+from adapters.mongo import Unwritable, document_id
+from adapters.settings import Settings, from_environment
 from adapters.storable import Unstorable
-from cli.database import FIND_WITHIN_MS
+from cli.acting import Reason, by_hand, done, new_id
+from cli.database import opened
 from cli.stop import Stop
-from domain.ids import uuid7
 from domain.permissions import allows, granted
 from tasks.catalogue import catalogue
 
@@ -41,14 +37,13 @@ T = TypeVar("T")
 app = typer.Typer(no_args_is_help=True)
 
 CommandId = Annotated[str, typer.Argument(help="id of the dead command")]
-Reason = Annotated[str, typer.Option(help="why; it is kept in the audit trail")]
 Tenant = Annotated[str | None, typer.Option(help="only of this tenant")]
 
 
 @app.command("list")
 def listed(tenant: Tenant = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 50) -> None:
     """Dead commands, newest first."""
-    with _opened(from_environment()) as db:
+    with opened(from_environment()) as db:
         found = dead_letters.listed(db, tenant, limit=limit)
     # The id is what one copies: it is never cut.
     shown = Table(Column("command", no_wrap=True), "tenant", "type", "code", "died at (UTC)", box=None)
@@ -68,7 +63,7 @@ def listed(tenant: Tenant = None, limit: Annotated[int, typer.Option(min=1, max=
 @app.command()
 def show(command_id: CommandId) -> None:
     """One dead command, with its payload, history and traceback."""
-    with _opened(from_environment()) as db:
+    with opened(from_environment()) as db:
         command = _refusals(lambda: dead_letters.show(db, None, command_id))
     out = Console(soft_wrap=True, highlight=False)
     error = command.get("error", {})
@@ -92,7 +87,7 @@ def replay(
 ) -> None:
     """Put it back at the end of its line; with another payload, a new command takes its place."""
     settings = from_environment()
-    with _opened(settings) as db:
+    with opened(settings) as db:
         command = _refusals(lambda: dead_letters.show(db, None, command_id))
         act = _act(db, command["tenant_id"], reason, as_)
         if payload is None:
@@ -113,7 +108,7 @@ def discard(
 ) -> None:
     """Give it up for good."""
     settings = from_environment()
-    with _opened(settings) as db:
+    with opened(settings) as db:
         command = _refusals(lambda: dead_letters.show(db, None, command_id))
         act = _act(db, command["tenant_id"], reason, as_)
         kept = settings.idempotency_ttl
@@ -127,42 +122,20 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, int) else str(value)
 
 
-@contextmanager
-def _opened(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
-    with mongo.client(settings.mongo_uri, serverSelectionTimeoutMS=FIND_WITHIN_MS) as client:
-        yield client.get_default_database(DATABASE)
-
-
 def _refusals(act: Callable[[], T]) -> T:
     """Raises: Stop: what dead letters refuse, as one line."""
     try:
-        return act()
+        return done(act)
     except NoSuchCommand as error:
         raise Stop(f"There is no command {error}.") from None
     except (NotDead, OtherTarget) as error:
         raise Stop(f"Nothing was done: {error}.") from None
     except Unwritable as error:
         raise Stop(f"Nothing was done: MongoDB refuses it: {error}") from None
-    except (Unavailable, UnknownOutcome, Contention) as error:
-        raise Stop(
-            f"MongoDB did not answer as it should; look whether it was done, and repeat: {error}"
-        ) from None
 
 
 def _act(db: Database[dict[str, Any]], tenant_id: str, reason: str, login: str | None) -> Act:
-    if not reason.strip():
-        raise Stop("A reason is needed: say why with --reason.")
-    user = _user(db, tenant_id, login) if login else None
-    now = SystemClock().now()
-    return Act(
-        id=uuid7(now, secrets.token_bytes(10)),
-        tenant_id=tenant_id,
-        user_id=user["id"] if user else None,
-        via="cli",
-        reason=reason.strip(),
-        at=now,
-        name=getpass.getuser(),
-    )
+    return by_hand(tenant_id, reason, user_id=_user(db, tenant_id, login)["id"] if login else None)
 
 
 def _user(db: Database[dict[str, Any]], tenant_id: str, login: str) -> dict[str, Any]:
@@ -183,11 +156,14 @@ def _edit(db: Database[dict[str, Any]], command: dict[str, Any], act: Act, file:
         raise Stop("Another payload is another command: say with --as whose it is.")
     user = db.users.find_one({"_id": document_id(act.tenant_id, act.user_id)}) or {"roles": []}
     can = granted(user["roles"])
-    new_id = uuid7(act.at, secrets.token_bytes(10))
     try:
         payload = json.loads(file.read_text(encoding="utf-8"))
         return dead_letters.edit(
-            command, payload, catalogue=catalogue(), may=lambda wanted: allows(can, wanted), new_id=new_id
+            command,
+            payload,
+            catalogue=catalogue(),
+            may=lambda wanted: allows(can, wanted),
+            new_id=new_id(act.at),
         )
     except (NotEditable, NotAllowed) as error:
         raise Stop(f"Nothing was done: {error}.") from None

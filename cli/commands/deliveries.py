@@ -1,7 +1,5 @@
 """What was sent to whom: list deliveries; resend or settle those that failed or are uncertain."""
 
-import getpass
-import secrets
 from collections.abc import Callable
 from typing import Annotated, Literal
 
@@ -10,20 +8,18 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from adapters.acts import Act
-from adapters.clock import SystemClock
 from adapters.delivery import acts
 from adapters.delivery.acts import NoSuchDelivery, NotOpen, Settled
 from adapters.delivery.ledger import STATES
-from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome
+from adapters.mongo import Document
 from adapters.settings import from_environment
+from cli.acting import Reason, by_hand, done
 from cli.database import opened
 from cli.stop import Stop
-from domain.ids import uuid7
 
 app = typer.Typer(no_args_is_help=True)
 
 DeliveryId = Annotated[str, typer.Argument(help="the delivery, as `list` shows it: tenant/id")]
-Reason = Annotated[str, typer.Option(help="why; it is kept in the audit trail")]
 
 
 @app.command("list")
@@ -37,14 +33,16 @@ def listed(
         raise Stop(f"There is no state {state}: it is one of {', '.join(STATES)}.")
     with opened(from_environment()) as db:
         found = acts.listed(db, tenant, state=state, limit=limit)
-    # The id is what one copies: it is never cut.
+        to = acts.addresses(db, found)
+    # The id is what one copies: it is never cut; the rest goes on in the next line.
+    names = ("state", "channel", "to", "kind", "about", "code")
     shown = Table(
-        Column("delivery", no_wrap=True), "state", "channel", "kind", "recipient", "about", "code", box=None
+        Column("delivery", no_wrap=True), *(Column(name, overflow="fold") for name in names), box=None
     )
     for row in found:
+        about = row.get("params", {}).get("number") or row["about"]
         code = row.get("error", {}).get("code", "")
-        told = (row[name] for name in ("state", "channel", "kind", "recipient", "about"))
-        shown.add_row(row["_id"], *told, code)
+        shown.add_row(row["_id"], row["state"], row["channel"], to[row["_id"]], row["kind"], about, code)
     Console(highlight=False).print(shown if found else "There are no such deliveries.")
 
 
@@ -71,26 +69,11 @@ def settle(
 
 def _decided(delivery: str, reason: str, decide: Callable[[str, Act], Document]) -> Document:
     """Raises: Stop: nothing was done, and why."""
-    if not reason.strip():
-        raise Stop("A reason is needed: say why with --reason.")
     tenant, _, id = delivery.rpartition("/")
-    now = SystemClock().now()
+    act = by_hand(tenant, reason)
     try:
-        return decide(
-            id,
-            Act(
-                id=uuid7(now, secrets.token_bytes(10)),
-                tenant_id=tenant,
-                user_id=None,
-                via="cli",
-                reason=reason.strip(),
-                at=now,
-                name=getpass.getuser(),
-            ),
-        )
+        return done(lambda: decide(id, act))
     except NoSuchDelivery:
         raise Stop(f"There is no delivery {delivery}.") from None
     except NotOpen as error:
         raise Stop(f"Nothing was done: {error}.") from None
-    except (Unavailable, UnknownOutcome, Contention) as error:
-        raise Stop(f"MongoDB did not answer as it should; look whether it was done: {error}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
 from msgspec.structs import replace
 
 from domain.fields import decimal
@@ -44,6 +45,40 @@ def due(plan: Plan) -> Occurrence | None:
         due_at=progress.last_at,
         generate_at=progress.last_at,
         revision=plan.revision,
+    )
+
+
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the next time a meter makes a plan due: the total; when that will be no reading tells.
+
+    `next_at` and `occurrence` are None until the meter has been heard of. `waiting_for`: the order of a
+    floating plan from whose end on it counts anew.
+    """
+
+    meter_id: str
+    every: Decimal
+    next_at: Decimal | None
+    occurrence: str | None
+    last_total: Decimal | None
+    last_read_at: datetime | None
+    waiting_for: str | None
+
+
+def expected(plan: Plan, now: datetime) -> Expected | None:
+    """None: it goes by no meter, or no longer."""
+    both = _both(plan)
+    if both is None or plan.state == "ended" or is_over(plan) or not _counts(*both, now):
+        return None
+    progress, trigger = both
+    next_at = progress.next_at
+    return Expected(
+        meter_id=progress.meter_id,
+        every=decimal(trigger.every),
+        next_at=next_at,
+        occurrence=None if next_at is None else meters.named(progress, next_at),
+        last_total=progress.last_total,
+        last_read_at=progress.last_at,
+        waiting_for=next((one.waiting_for for one in plan.lanes if one.waiting_for), None),
     )
 
 

@@ -1,18 +1,16 @@
-"""What people and orders do to a plan. Each gives a new plan whose next occurrence is worked out."""
+"""What people do to a plan. Each gives a new plan whose next occurrence is worked out."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Literal
 
 from msgspec.structs import replace
 
 from domain.errors import Rejected
 from domain.local_time import format_local, parse_local, to_instant, to_local
-from domain.plan import by_meter, meters
-from domain.plan.generate import with_lane
-from domain.plan.model import OpenOrder, Override, Plan, Progress, Quarantine, State, Upcoming, shard_of
+from domain.plan import meters
+from domain.plan.model import Override, Plan, Progress, Quarantine, State, Upcoming, shard_of
 from domain.plan.rules import Rules, check_rules
 from domain.plan.schedule import LOOK_AHEAD, has_more, scheduled
 from domain.plan.unfold import Occurrence, unfold
@@ -193,42 +191,7 @@ def _neighbours(
 
 
 def refreshed(plan: Plan, calendar: Calendar | None, *, now: datetime) -> Plan:
-    """By the calendar of now."""
-    return scheduled(plan, calendar, now=now) if plan.state == "active" else plan
-
-
-Outcome = Literal["completed", "cancelled"]
-
-
-def order_ended(
-    plan: Plan, order: OpenOrder, calendar: Calendar | None, *, at: datetime, now: datetime
-) -> Plan:
-    """An order of it was completed or cancelled at that time: a floating lane counts from there.
-
-    A second completion after a reopening counts as long as nothing was issued on the first.
-    """
-    left = tuple(one for one in plan.open_orders if one.work_order_id != order.work_order_id)
-    after = replace(plan, open_orders=left)
-    progress = next(
-        (one for one in plan.lanes if order.work_order_id in (one.waiting_for, one.base_order)), None
-    )
-    if progress is None or (progress.waiting_for or order.work_order_id) != order.work_order_id:
-        return after
-    going_on = replace(progress, waiting_for=None, base_at=at, base_order=order.work_order_id)
-    return _going_on(by_meter.restarted(with_lane(after, going_on)), calendar, now)
-
-
-def order_reopened(plan: Plan, order: OpenOrder, calendar: Calendar | None, *, now: datetime) -> Plan:
-    """It is open again; a floating lane that has issued nothing since waits for it again."""
-    known = any(one.work_order_id == order.work_order_id for one in plan.open_orders)
-    after = plan if known else replace(plan, open_orders=(*plan.open_orders, order))
-    progress = next((one for one in plan.lanes if one.base_order == order.work_order_id), None)
-    if progress is None or progress.waiting_for is not None:
-        return after
-    return _going_on(with_lane(after, replace(progress, waiting_for=order.work_order_id)), calendar, now)
-
-
-def _going_on(plan: Plan, calendar: Calendar | None, now: datetime) -> Plan:
+    """Its next occurrences worked out anew: by the calendar of now, or after what became of an order."""
     return scheduled(plan, calendar, now=now) if plan.state == "active" else plan
 
 

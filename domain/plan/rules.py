@@ -80,7 +80,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def is_floating(self) -> bool:
-        return self.timing is not None and self.timing.basis == "floating"
+        timed = self.timing
+        return timed is not None and timed.basis == "floating"
 
     @property
     def timing(self) -> Timed | None:
@@ -94,7 +95,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def time_zone(self) -> str:
-        return self.timing.time_zone if self.timing else "UTC"
+        timed = self.timing
+        return timed.time_zone if timed else "UTC"
 
     @property
     def order_lanes(self) -> tuple[str, ...]:

@@ -140,7 +140,7 @@ def _placed(
     if rules.seasons and not any(season.holds(f"{local:%m-%d}") for season in rules.seasons):
         return local, Skip("out_of_season", f"{local:%m-%d} is in none of its seasons")
     if rules.skip_every and nominal.index % rules.skip_every == 0:
-        return local, Skip("skip_every", f"number {nominal.index}: each {rules.skip_every}th is left out")
+        return local, Skip("skip_every", f"number {nominal.index}: one in {rules.skip_every} is left out")
     if calendar is None or rules.on_holiday == "keep" or not calendar.is_holiday(local.date()):
         return local, None
     if rules.on_holiday == "skip":

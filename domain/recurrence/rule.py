@@ -7,11 +7,14 @@ equal.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
+from threading import Lock
 from typing import Annotated
 
-from dateutil.rrule import rrulestr
+from dateutil.rrule import rrule, rrulestr
 from msgspec import Meta
 
 from domain.errors import Rejected
@@ -33,6 +36,9 @@ _KNOWN = {
     "FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYSETPOS", "BYMONTH", "BYMONTHDAY", "BYYEARDAY",
     "BYWEEKNO", "BYDAY", "BYHOUR", "BYMINUTE", "BYSECOND",
 }  # fmt: skip
+HEAD = 32
+"""Times of a rule that are kept, from the beginning of a period on: a look at a plan needs few."""
+
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 
@@ -51,11 +57,56 @@ def parts_of(rule: str) -> Parts:
 
 def rule_times(rule: str, start: datetime, time_zone: str, *, after: datetime | None) -> Iterator[datetime]:
     """Local times of the rule later than `after`, in order; without it from the start on."""
-    parts = until_local(parts_of(rule), time_zone)
+    parts = _read(rule, time_zone)
     if after is not None and "COUNT" not in parts:
         parts, start = _nearer(parts, start, after)
-    found = rrulestr(text_of(parts), dtstart=start)
-    return iter(found) if after is None else iter(found.xafter(after, inc=False))
+    return _walked(text_of(parts), start).later(after)
+
+
+class _Walked:
+    """A rule's times from its start on, the first of them kept once they are found. Threads may share it."""
+
+    def __init__(self, found: rrule) -> None:
+        self._rule = found
+        self._ahead = iter(found)
+        self._head: list[datetime] = []
+        self._lock = Lock()
+
+    def later(self, after: datetime | None) -> Iterator[datetime]:
+        place = bisect_right(self._head, after) if after is not None else 0
+        while place < HEAD:
+            if not self._reaches(place):
+                return
+            if after is None or self._head[place] > after:
+                yield self._head[place]
+            place += 1
+        last = self._head[-1] if after is None else max(self._head[-1], after)
+        yield from self._rule.xafter(last, inc=False)
+
+    def _reaches(self, place: int) -> bool:
+        if place < len(self._head):
+            return True
+        with self._lock:  # a generator is walked by one thread at a time
+            while len(self._head) <= place:
+                found = next(self._ahead, None)
+                if found is None:
+                    return False
+                self._head.append(found)
+        return True
+
+
+# Plans by the thousand have the same few rules and times of day, and near its time a rule written out is the
+# same for all of them: reading and walking it anew for each took a quarter of what generating takes.
+@lru_cache(maxsize=500)
+def _read(rule: str, time_zone: str) -> Parts:
+    return until_local(parts_of(rule), time_zone)
+
+
+@lru_cache(maxsize=500)
+def _walked(text: str, start: datetime) -> _Walked:
+    found = rrulestr(text, dtstart=start)
+    assert isinstance(found, rrule), "a text of one rule is no set"
+    return _Walked(found)
 
 
 def text_of(parts: Parts, *, without: str = "") -> str:
@@ -74,14 +125,14 @@ def until_local(parts: Parts, time_zone: str) -> Parts:
 
 
 def _nearer(parts: Parts, start: datetime, after: datetime) -> tuple[Parts, datetime]:
-    """The same rule from a start at most two periods before `after`."""
+    """The same rule from the beginning of the last period that it visits by `after`."""
     interval, freq = int(parts.get("INTERVAL", "1")), parts["FREQ"]
     jumped = _jumped(freq, interval, parts.get("WKST", "MO"), start, after)
     return (parts, start) if jumped is None else (_spelled_out(parts, start), jumped)
 
 
 def _jumped(freq: str, interval: int, wkst: str, start: datetime, after: datetime) -> datetime | None:
-    """The beginning of a period that the rule visits, before `after`; None: not worth it."""
+    """The beginning of the last period that the rule visits, not behind `after`; None: its start's own."""
     midnight = start.replace(hour=0, minute=0, second=0)
     if freq == "YEARLY":
         years = _whole(after.year - start.year, interval)
@@ -104,8 +155,8 @@ def _jumped(freq: str, interval: int, wkst: str, start: datetime, after: datetim
 
 
 def _whole(passed: int, interval: int) -> int:
-    """Whole visits before the last one, in periods."""
-    return max(passed // interval - 1, 0) * interval
+    """Periods between the first visit and the last one that has begun."""
+    return max(passed // interval, 0) * interval
 
 
 def _spelled_out(parts: Parts, start: datetime) -> Parts:

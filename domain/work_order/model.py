@@ -14,6 +14,7 @@ from domain.checklist import Item, Value, answered, missing
 from domain.entity import Entity
 from domain.errors import Rejected
 from domain.watch import Watch
+from domain.work_order import holders
 from domain.work_order.transitions import Action, Status, step
 
 Type = Literal["corrective", "preventive", "inspection", "calibration", "safety"]
@@ -122,15 +123,16 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
     def approval_pending(self) -> bool:
         return any(step.verdict is None for step in self.approvals)
 
-    def must_be_worked_by(self, actor: Actor) -> None:
-        """Technicians do their own work; who may write orders may do anyone's. Raises: not_assigned.
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """Whose work it is: people, or whoever may execute work, where a team has it and nobody by name."""
+        return holders.holders(self.assignee_ids, self.team_id)
 
-        Who belongs to a team is not known here: an order given to a team and to nobody by name is open to
-        whoever may execute work.
-        """
-        if actor.can("workorders.write") or actor.user_id in self.assignee_ids:
+    def must_be_worked_by(self, actor: Actor) -> None:
+        """Technicians do their own work; who may write orders may do anyone's. Raises: not_assigned."""
+        if actor.can("workorders.write"):
             return
-        if self.team_id is None or self.assignee_ids:
+        if actor.user_id not in self.holders and holders.TEAM not in self.holders:
             raise Rejected("not_assigned", f"{self.number} is not assigned to you")
 
     def update(self, **changes: Any) -> Self:

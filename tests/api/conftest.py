@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -15,9 +16,12 @@ from pymongo.database import Database
 from adapters import indexes, mongo
 from adapters.settings import Settings
 from api.app import create_app
+from tasks.catalogue import catalogue
 from tests.api.asking import running
+from tests.api.documented import Documented
 from tests.api.people import People
 from tests.servers import Servers
+from tests.support.drains import Drains
 
 
 @pytest.fixture(scope="session")
@@ -46,13 +50,34 @@ def app(settings: Settings) -> Litestar:
     return create_app(settings)
 
 
+@pytest.fixture(scope="session")
+def documented() -> Documented:
+    with TemporaryDirectory() as place:
+        given = {"MONGO_URI": "mongodb://nowhere", "REDIS_URL": "redis://nowhere", "JWT_SECRET": "s" * 40}
+        return Documented(create_app(Settings.load(given, Path(place))).openapi_schema.to_schema())
+
+
 @pytest.fixture
-async def web(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
-    """Asks the running application; refuses to hide its exceptions."""
+async def web(app: Litestar, documented: Documented) -> AsyncIterator[httpx.AsyncClient]:
+    """Asks the running application; refuses to hide its exceptions, or answers that are not documented."""
     async with running(app) as client:
+        client.event_hooks = {"response": [documented.check]}
         yield client
 
 
 @pytest.fixture
 def people(store: Database[Any], settings: Settings) -> People:
     return People(store, settings)
+
+
+@pytest.fixture
+def apply(settings: Settings, store: Database[Any], people: People) -> Callable[[], None]:
+    """Applies everything of the tenant that is due."""
+
+    def run() -> None:
+        with mongo.client(settings.mongo_uri) as client:
+            drains = Drains(client, store.name, catalogue())
+            active = {"tenant_id": people.tenant_id, "active": True}
+            drains.until_dry([(people.tenant_id, t) for t in store.commands.distinct("target", active)])
+
+    return run

@@ -170,3 +170,23 @@ async def test_what_is_on_its_way_or_another_tenant_s_is_not_decided_on(
 
     assert (early.status_code, early.json()["code"]) == (409, "not_open")
     assert foreign.status_code == 404
+
+
+async def test_a_mail_that_came_back_has_failed_and_may_be_sent_again(
+    web: httpx.AsyncClient, people: People, store: Database[Any]
+) -> None:
+    operator, tech = people.add("operator"), people.add("technician")
+    mail, shown = told(store, tech, channel="email"), told(store, tech)
+
+    async def act(made: Any, what: str, **more: str) -> int:
+        answer = await web.post(
+            f"{ROOT}/{made['id']}/{what}", json={"reason": "it bounced"} | more, headers=operator.auth
+        )
+        return answer.status_code
+
+    assert await act(mail, "resend") == 409
+    assert await act(mail, "settle", state="failed") == 200
+    assert stored(store, mail)["state"] == "failed"
+    assert "sent_at" not in stored(store, mail)
+    assert await act(mail, "resend") == 200
+    assert await act(shown, "settle", state="failed") == 409

@@ -37,6 +37,7 @@ def test_what_is_in_doubt_is_listed_and_sent_again_or_settled(
     assert [listed.exit_code, resent.exit_code, settled.exit_code] == [0, 0, 0], settled.output
     assert one["_id"] in listed.output
     assert "worker_lost" in listed.output
+    assert tech.document["email"] in listed.output
     assert (stored(store, one)["state"], stored(store, other)["state"]) == ("pending", "sent")
     (act,) = store["operator_actions"].find({"subject": other["id"]})
     assert (act["act"], act["reason"], act["actor"]["via"]) == ("delivery.settle", "it is there", "cli")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -132,3 +133,30 @@ async def test_metrics_count_requests_by_route_template_and_commands_by_type(
     )
     assert 'route="/api/work-orders/{id}",status="404"' in text
     assert "no-such-id" not in text
+
+
+async def test_while_the_store_is_silent_nobody_who_reads_or_logs_in_waits_longer_than_five_seconds(
+    settings: Settings, mongo_wire: Wire, people: People
+) -> None:
+    viewer, clock = people.add("viewer"), SystemClock()
+    login = {"email": f"{uuid4().hex}@nowhere.test", "password": "Millwright-2026"}
+    async with running(create_app(through(settings, mongo_wire))) as web:
+        assert (await web.get("/api/work-orders", headers=viewer.auth)).status_code == 200
+
+        mongo_wire.silent.set()
+        asked = clock.monotonic()
+        answers = await asyncio.gather(
+            *(
+                web.get(path, headers=viewer.auth)
+                for path in ("/api/work-orders", "/api/overview", "/api/commands")
+            ),
+            web.get("/api/work-orders/no-such-id", headers=viewer.auth),
+            web.post("/api/auth/login", json=login),
+        )
+        took = clock.monotonic() - asked
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
+        (503, "store_unavailable")
+    ] * 5
+    assert all(int(answer.headers["retry-after"]) > 0 for answer in answers)
+    assert took < 5

@@ -12,9 +12,9 @@ from pymongo.database import Database
 
 from adapters.commands import Origin
 from adapters.mongo import document_id
-from domain.fields import rfc3339
+from domain.instants import told
 from tasks.catalogue import catalogue
-from tests.api.people import People, new_id
+from tests.api.people import People, Person, new_id
 from tests.support.drains import Drains
 from tests.support.seeds import Seeds
 
@@ -33,13 +33,15 @@ class Office:
         self.drains = Drains(client, store.name, catalogue())
         self.seeds = Seeds(store, catalogue(), people.tenant_id)
 
-    async def ask(self, type: str, **payload: Any) -> dict[str, Any]:
+    async def ask(self, type: str, *, by: Person | None = None, **payload: Any) -> dict[str, Any]:
         """One command, applied with all that follows; its receipt."""
-        answer = await self.web.post(f"/api/commands/{type}", headers=self.planner.sends(), json=payload)
+        asker = by or self.planner
+        answer = await self.web.post(f"/api/commands/{type}", headers=asker.sends(), json=payload)
         assert answer.status_code == 202, answer.text
         told = answer.json()
         self.drains.until_dry([(self.planner.tenant_id, told["target"])])
-        receipt: dict[str, Any] = await self.read(f"commands/{told['command_id']}")
+        answer = await self.web.get(f"/api/commands/{told['command_id']}", headers=asker.auth)
+        receipt: dict[str, Any] = answer.json()
         return receipt
 
     async def read(self, path: str, **params: str) -> Any:
@@ -74,7 +76,7 @@ class Office:
         found = self.store["plans"].find_one({"_id": document_id(self.planner.tenant_id, plan_id)})
         assert found is not None
         self.drains.clock.push(found["generate_at"] - self.drains.clock.now())
-        payload = {"plan_id": plan_id, "at": rfc3339(found["generate_at"])}
+        payload = {"plan_id": plan_id, "at": told(found["generate_at"])}
         asked = self.seeds.document("plan.generate", payload, queue="time", origin=Origin(via="schedule"))
         self.seeds.accept_all([asked])
         self.drains.until_dry([(self.planner.tenant_id, f"plan:{plan_id}")])
@@ -135,7 +137,7 @@ async def test_plans_are_found_by_state_asset_calendar_name_and_due_date(office:
     second = await office.plan(fan, name="Second", trigger=late)
     third = await office.plan(pump, fan, name="Third")
     await office.ask("plan.pause", plan_id=third)
-    soon = rfc3339(office.drains.clock.now() + timedelta(days=10))
+    soon = told(office.drains.clock.now() + timedelta(days=10))
 
     async def found(**params: str) -> list[str]:
         return [item["id"] for item in (await office.read("plans", **params))["items"]]
@@ -238,3 +240,26 @@ async def test_the_contract_says_what_a_trigger_may_be(office: Office) -> None:
     kinds = [kind for option in trigger["anyOf"] for kind in option["properties"]["kind"]["enum"]]
     assert {"rrule", "interval"} <= set(kinds)
     assert "discriminator" not in trigger
+
+
+async def test_of_a_meter_the_preview_shows_the_total_it_is_due_at_and_guesses_no_date(
+    office: Office, people: People
+) -> None:
+    technician = people.add("technician")
+    asset, meter = await office.asset("Compressor"), new_id()
+    await office.ask("meter.create", id=meter, asset_id=asset, name="Hours", unit="h")
+    trigger = {"kind": "meter", "meter_id": meter, "every": 250, "count": 2}
+    plan = await office.plan(asset, trigger=trigger)
+
+    async def foreseen() -> Any:
+        return await office.read(f"plans/{plan}/preview")
+
+    unread = await foreseen()
+    await office.ask("meter.reading.record", by=technician, meter_id=meter, value="251.5")
+    read = await foreseen()
+    await office.ask("meter.reading.record", by=technician, meter_id=meter, value="500")
+
+    assert unread["occurrences"] == read["occurrences"] == []
+    assert (unread["meter"]["next_at"], unread["meter"]["last_read_at"]) == ("250", None)
+    assert (read["meter"]["occurrence"], read["meter"]["last_total"]) == ("meter@500", "251.5")
+    assert "meter" not in await foreseen()

@@ -421,12 +421,12 @@ async def test_the_timeline_tells_refused_commands_follow_ups_and_purged_ones(
     store["commands"].insert_many(
         [
             command | _settled(refused, "work_order.start", "rejected", api, "not_assigned"),
+            command | _settled(applied, "work_order.parts.consume", "applied", api) | {"follow_ups": 1},
             command
-            | _settled(applied, "work_order.parts.consume", "applied", api)
-            | {"follow_ups": [follow_up]},
-            command
-            | _settled(follow_up, "part.issue", "applied", {"via": "follow_up", "root": applied})
-            | {"target": part},
+            | _settled(
+                follow_up, "part.issue", "applied", {"via": "follow_up", "parent": applied, "root": applied}
+            )
+            | {"target": part, "idempotency": {"scope": "follow_up", "key": f"{applied}:stock"}},
         ]
     )
     for id, where, name in (

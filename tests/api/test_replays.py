@@ -11,12 +11,8 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters import mongo
 from adapters.clock import SystemClock
-from adapters.settings import Settings
-from tasks.catalogue import catalogue
 from tests.api.people import People, Person, new_id
-from tests.support.drains import Drains
 
 Json = dict[str, Any]
 
@@ -69,19 +65,6 @@ class Phone:
 @pytest.fixture
 def phone(web: httpx.AsyncClient, people: People) -> Phone:
     return Phone(web, people.add("supervisor"))
-
-
-@pytest.fixture
-def apply(settings: Settings, store: Database[Any], people: People) -> Callable[[], None]:
-    """Applies everything of the tenant that is due."""
-
-    def run() -> None:
-        with mongo.client(settings.mongo_uri) as client:
-            drains = Drains(client, store.name, catalogue())
-            active = {"tenant_id": people.tenant_id, "active": True}
-            drains.until_dry([(people.tenant_id, t) for t in store.commands.distinct("target", active)])
-
-    return run
 
 
 def statuses(results: list[Json]) -> list[str]:

@@ -37,11 +37,13 @@ def test_those_who_are_to_come_back_do_not_come_all_at_once() -> None:
     assert waits == {str(1 + n) for n in range(RETRY_WITHIN_S)}
 
 
-def test_what_took_too_long_says_when_to_try_again() -> None:
-    problem = as_problem(ExecutionTimeout("too slow"))
+def test_what_took_too_long_says_when_to_try_again_and_blames_the_question_only_if_the_store_does() -> None:
+    asked_much = as_problem(ExecutionTimeout("too slow", 50, {"codeName": "MaxTimeMSExpired"}))
+    far_away = as_problem(ExecutionTimeout("less time is left than one round trip takes", 50))
 
-    assert problem.status == 503
-    assert "Retry-After" in problem.told_headers("call-17")
+    assert (asked_much.status, asked_much.code) == (503, "too_slow")
+    assert (far_away.status, far_away.code) == (503, "store_unavailable")
+    assert "Retry-After" in asked_much.told_headers("call-17")
 
 
 def test_browsers_may_send_and_see_the_headers_of_the_interface(settings: Settings) -> None:

@@ -191,6 +191,25 @@ def test_what_has_changed_between_ledger_and_sending_is_not_sent(
     assert sender.given == []
 
 
+def test_whoever_lost_the_order_before_it_was_sent_is_not_reminded_of_it(desk: Desk) -> None:
+    for n in (1, 2, 3):
+        desk.person(n)
+    about = desk.order(1, assignee_ids=[ident(1), ident(2)])
+    desk.notice(
+        about,
+        audience={"user_ids": [ident(3)], "assignee_ids": [ident(1), ident(2), ident(3)], "roles": []},
+    )
+    desk.spread()
+    desk.change(about, assignee_ids=[ident(2)])
+    sender = Scripted()
+
+    desk.carry(sender)
+
+    assert sorted(rows[0]["recipient"] for rows in sender.given) == [ident(2), ident(3)]
+    (cancelled,) = desk.rows(state="cancelled")
+    assert (cancelled["recipient"], cancelled["error"]["code"]) == (ident(1), "assignee_changed")
+
+
 def test_nobody_who_has_left_is_written_to(desk: Desk) -> None:
     desk.person(1)
     desk.told(1, to=1)

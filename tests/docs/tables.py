@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 
 from adapters.commands import ACTIVE, FINAL
 from adapters.settings import ROOT
 from adapters.telemetry import Metrics
 from cli.commands.settings import markdown
+from domain import conflicts
+from domain.conflicts import REVIEWED
 from domain.permissions import PERMISSIONS, ROLES, allows
 from domain.work_order.transitions import ACTIONS, STATUSES, TRANSITIONS
 from tasks.catalogue import catalogue
@@ -53,9 +56,14 @@ def commands() -> str:
     return _table(["command", "does", "needs", "touches"], rows)
 
 
-def endings() -> str:
-    """The table that `workers/fate.py` begins with."""
-    return "\n".join(line for line in (fate.__doc__ or "").splitlines() if line.startswith("|"))
+def begins_with(module: ModuleType) -> str:
+    """The table in a module's own words."""
+    return "\n".join(line for line in (module.__doc__ or "").splitlines() if line.startswith("|"))
+
+
+def reviews() -> str:
+    """Why a person looks at work that was done offline."""
+    return _table(["`error.code`", "because"], [[f"`{code}`", why] for code, why in REVIEWED.items()])
 
 
 def metrics() -> str:
@@ -75,7 +83,9 @@ def states() -> str:
 
 
 TABLES: Mapping[tuple[str, str], Callable[[], str]] = {
-    ("architecture.md", "endings"): endings,
+    ("architecture.md", "endings"): lambda: begins_with(fate),
+    ("offline.md", "conflicts"): lambda: begins_with(conflicts),
+    ("offline.md", "reviews"): reviews,
     ("architecture.md", "states"): states,
     ("api.md", "commands"): commands,
     ("domain.md", "transitions"): transitions,

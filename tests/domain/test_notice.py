@@ -13,6 +13,8 @@ from domain.notice import Valid, notice_id, objection
 DUE = datetime(2026, 3, 3, 8, tzinfo=UTC)
 SAME = Valid(due_at="2026-03-03T09:00:00+01:00")
 
+MINE, OTHER = (notice_id("user:x", step) for step in ("mine", "other"))
+
 
 def test_the_same_step_about_the_same_thing_is_the_same_notice() -> None:
     ids = {notice_id(about, step) for about in ("work_order:a", "work_order:b") for step in ("x", "y")}
@@ -33,6 +35,8 @@ def test_the_same_step_about_the_same_thing_is_the_same_notice() -> None:
         (Valid(statuses=("completed",)), "overdue", "completed", DUE, None, None),
         (Valid(), "overdue", "on_hold", DUE, DUE, "acknowledged"),
         (Valid(), "sla_resolve", "on_hold", DUE, DUE, None),
+        (Valid(assigned_to=MINE), "overdue", "assigned", DUE, None, None),
+        (Valid(assigned_to=OTHER), "overdue", "assigned", DUE, None, "assignee_changed"),
     ],
 )
 def test_what_must_still_be_so(
@@ -43,4 +47,8 @@ def test_what_must_still_be_so(
     acknowledged: datetime | None,
     why: str | None,
 ) -> None:
-    assert objection(valid, kind, status=status, due_at=due_at, acknowledged_at=acknowledged) == why
+    found = objection(
+        valid, kind, status=status, due_at=due_at, acknowledged_at=acknowledged, assignee_ids=[MINE]
+    )
+
+    assert found == why

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from domain import local_time
 from tests.domain.planning import BERLIN, FAN, PUMP, Life, by_rule, every, identities
 
 BACK = "2026-03-09T12:00"
@@ -78,6 +80,22 @@ def test_the_zone_of_the_machine_plays_no_part(monkeypatch: pytest.MonkeyPatch) 
     assert brought[0][0] == ["2026-03-28T01:30", "2026-03-29T01:30", "2026-03-30T00:30", "2026-03-31T00:30"]
 
 
+def test_a_zone_whose_rules_are_changed_moves_what_is_to_come_and_brings_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    life = Life(every(1, "day", "2026-11-01T08:00"), at="2026-10-30")
+    life.until("2026-11-02T12:00")
+
+    # A land keeps its summer time for good, and a release brings the new rules.
+    monkeypatch.setattr(local_time, "zone", lambda _name: ZoneInfo("Etc/GMT-2"))
+    life.catch_up("2026-11-02T13:00")
+    life.until("2026-11-04T12:00")
+
+    assert life.days == ["2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04"]
+    # What had been worked out by the old rules is looked at an hour late, and due when it should be.
+    assert life.dues[1:] == ["2026-11-02T07:00", "2026-11-03T06:00", "2026-11-04T06:00"]
+
+
 @pytest.mark.parametrize(
     ("zone", "due"), [("Pacific/Kiritimati", "2026-03-06T10:00"), ("Etc/GMT+12", "2026-03-07T12:00")]
 )
@@ -146,3 +164,38 @@ def test_an_order_that_is_still_open_is_stacked_on_kept_joined_or_replaced(
     assert len(life.opened) == (1 if policy == "skip" else 3)
     open_now = {one.work_order_id for one in life.plan.open_orders}
     assert open_now == {one.work_order_id for one in new} - set(life.superseded)
+
+
+def test_an_order_that_was_never_opened_is_left_out_and_keeps_no_other_from_coming() -> None:
+    fixed = Life(every(1, "day", "2026-03-02T08:00"), at="2026-03-01", open_policy="skip")
+    floating = Life(every(1, "day", "2026-03-02T08:00", basis="floating"), at="2026-03-01")
+    for life in (fixed, floating):
+        life.until("2026-03-02T12:00")
+        (lost,) = life.opened
+
+        life.lose(lost, "2026-03-02T12:00")
+        known = life.plan
+        life.lose(lost, "2026-03-02T12:01")
+
+        assert life.plan is known
+        assert [(one.code, one.reason) for one in life.plan.skipped] == [("order_failed", "it died")]
+        assert life.plan.open_orders == ()
+        life.until("2026-03-03T12:00")
+        assert life.days == ["2026-03-02", "2026-03-03"]
+
+
+@pytest.mark.parametrize(("now_like", "hour"), [("Europe/London", "08"), ("Europe/Moscow", "05")])
+def test_a_zone_whose_rules_change_keeps_the_wall_clock_and_loses_or_doubles_nothing(
+    monkeypatch: pytest.MonkeyPatch, now_like: str, hour: str
+) -> None:
+    life = Life(every(1, "day", "2026-03-02T08:00"), at="2026-03-01")
+    life.until("2026-03-03T12:00")
+
+    # Its lawmakers decide on another time; when to look next was worked out before that.
+    monkeypatch.setattr(local_time, "zone", lambda _: ZoneInfo(now_like))
+    life.until("2026-03-06T12:00")
+
+    assert life.days == [f"2026-03-0{day}" for day in range(2, 7)]
+    assert life.dues == [f"2026-03-0{day}T07:00" for day in (2, 3)] + [
+        f"2026-03-0{day}T{hour}:00" for day in (4, 5, 6)
+    ]

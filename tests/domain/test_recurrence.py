@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from domain.errors import Rejected
 from domain.local_time import format_local, in_gap, parse_local, to_instant, to_local
 from domain.recurrence.checks import check_rule
-from domain.recurrence.rule import rule_times
+from domain.recurrence.rule import HEAD, rule_times
 from domain.recurrence.times import Nominal, check_trigger, following, occurrences
 from domain.recurrence.trigger import Interval, Rrule
 from tests.domain.rfc5545 import EXAMPLES, NINE, WITHIN_A_DAY
@@ -89,8 +89,13 @@ def test_a_rule_read_from_the_middle_is_the_rule_read_from_its_start(
     after = start + timedelta(days=later)
 
     jumped = list(islice(rule_times(text, start, "UTC", after=after), 5))
+    known = list(islice(rule_times(text, start, "UTC", after=after), 40))
 
     assert jumped == list(islice(rrulestr(text, dtstart=start).xafter(after), 5))
+    assert known[:5] == jumped
+    if known:
+        gone_on = rule_times(text, start, "UTC", after=known[HEAD])
+        assert list(islice(gone_on, 40 - HEAD - 1)) == known[HEAD + 1 :], "beyond what is kept"
 
 
 def test_the_31st_takes_the_last_day_of_a_short_month_and_stays_the_31st() -> None:

@@ -57,7 +57,7 @@ def test_an_order_that_is_nobodys_is_a_supervisors() -> None:
     life.look(DUE - 3 * DAY)
 
     [notice] = life.notices
-    assert notice["audience"] == {"user_ids": [], "roles": ["supervisor"]}
+    assert notice["audience"] == {"user_ids": [], "assignee_ids": [], "roles": ["supervisor"]}
     assert notice["critical"]
 
 

@@ -186,7 +186,7 @@ def test_escalations_are_for_whom_the_policy_says_and_end_with_the_start() -> No
     life.look_until(MONDAY + 90 * timedelta(minutes=1))
     [notice] = life.notices
     assert (notice["kind"], notice["critical"]) == ("sla_response", True)
-    assert notice["audience"] == {"user_ids": [ident(2)], "roles": []}
+    assert notice["audience"] == {"user_ids": [], "assignee_ids": [ident(2)], "roles": []}
     assert notice["valid"] == {"statuses": ["draft", "requested", "approved", "assigned"]}
 
     life.starts(MONDAY + 90 * timedelta(minutes=1))

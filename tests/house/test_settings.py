@@ -1,12 +1,15 @@
 """Settings: one table, every fault at once, nothing weak in production."""
 
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from adapters import guard
-from adapters.settings import ROOT, Settings, SettingsError, table
+from adapters.commands import KEYS_KEPT
+from adapters.settings import KEYS_KEPT_WHY, ROOT, Settings, SettingsError, inherited, table
 from cli.commands.settings import env_sample, markdown
 
 STRONG = "k" * 20 + "0123456789abcdef"
@@ -57,8 +60,38 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         "PORT: must be a whole number from 0 to 65535",
         "MONGO_URI: must be a URL that begins with mongodb:// or mongodb+srv://",
         "JWT_ACCESS_EXPIRES_IN: must be a number and a unit above zero, such as 30s, 15m, 8h or 7d",
-        "IDEMPOTENCY_TTL_MS: must be a whole number of milliseconds, at least 7776000000",
+        f"IDEMPOTENCY_TTL_MS: must be a whole number of milliseconds, at least 7776000000 ({KEYS_KEPT_WHY})",
     ]
+
+
+def test_keys_may_be_kept_longer_than_ninety_days_and_not_a_millisecond_less(tmp_path: Path) -> None:
+    floor = KEYS_KEPT // timedelta(milliseconds=1)
+
+    for told in (floor, floor * 4):
+        settings = load({"IDEMPOTENCY_TTL_MS": str(told)}, tmp_path)
+        assert settings.idempotency_ttl == timedelta(milliseconds=told)
+    (fault,) = faults({"IDEMPOTENCY_TTL_MS": str(floor - 1)}, tmp_path)
+    assert f"at least {floor} (90 days: " in fault
+
+
+@pytest.mark.parametrize("module", ["api", "workers", "workers.scheduler"])
+def test_no_process_starts_that_would_forget_keys_too_soon(module: str) -> None:
+    environment = inherited() | {"IDEMPOTENCY_TTL_MS": "86400000"}
+
+    ended = subprocess.run(
+        [sys.executable, "-m", module],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert ended.returncode > 0
+    (line,) = ended.stderr.splitlines()
+    assert "IDEMPOTENCY_TTL_MS: must be" in line
+    assert "at least 7776000000 (90 days: a device may repeat" in line
 
 
 @pytest.mark.parametrize("value", ["²", "9" * 40, "-1", "65536", "1e3", "0x10"])

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
-import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
 from pymongo.database import Database
 
 from adapters import import_report, imports, indexes, mongo
@@ -19,6 +15,7 @@ from adapters.mongo import Document
 from domain.importing.mapping import Mapping
 from tests.support.patience import eventually
 from tests.support.seeds import new_id, user
+from tests.support.working import a_worker
 from workers.app import WorkerProcess
 
 TENANT = "demo"
@@ -88,24 +85,6 @@ def store(mongo_uri: str) -> Iterator[Database[Any]]:
 @pytest.fixture
 def files(store: Database[Any]) -> Imports:
     return Imports(store)
-
-
-@contextmanager
-def a_worker(store: Database[Any], redis_url: str) -> Iterator[WorkerProcess]:
-    client: MongoClient[Any] = store.client
-    process = WorkerProcess(
-        client,
-        store.name,
-        redis_url,
-        clock=SystemClock(),
-        chance=random.Random(1),
-        end_process=os._exit,
-    )
-    process.start()
-    try:
-        yield process
-    finally:
-        process.stop()
 
 
 @pytest.fixture

@@ -18,9 +18,10 @@ from adapters.telemetry import Metrics
 from cli import history
 from domain.importing.table import BadFile
 from tasks.catalogue import catalogue
-from tests.importing.conftest import COLUMNS, TENANT, Imports, a_worker
+from tests.importing.conftest import COLUMNS, TENANT, Imports
 from tests.support.patience import eventually
 from tests.support.seeds import new_id, user
+from tests.support.working import a_worker
 from workers import import_run
 from workers.imports import MOST_FAILURES, MOST_SENDING, Importer
 

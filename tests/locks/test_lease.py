@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -169,6 +170,19 @@ def test_trust_runs_from_when_we_asked_less_a_margin(pod: Pods, hands: Hands) ->
     assert lease.deadline == 1008
     assert lease.holds(monotonic=1007.9)
     assert not lease.holds(monotonic=1008)
+
+
+def test_a_slow_reply_lengthens_no_trust(pod: Pods) -> None:
+    looks = count(1000)
+    leases = pod(lambda: float(next(looks)))  # a second goes by between any two looks at the clock
+
+    lease = taken(leases, ttl=timedelta(seconds=10))
+    asked_again = next(looks) + 1
+    extended = leases.extend(lease)
+
+    assert lease.deadline == 1008
+    assert extended is not None
+    assert extended.deadline == asked_again + 8
 
 
 def test_extending_moves_the_deadline_from_when_we_asked_again(pod: Pods, hands: Hands) -> None:

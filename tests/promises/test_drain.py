@@ -73,6 +73,21 @@ def test_many_hot_targets_share_a_batch_of_bounded_size(seed: Seeds, drains: Dra
     assert {*heads.more, *heads.unread} == {seed.line(part_id) for part_id in parts}, "nobody is forgotten"
 
 
+def test_a_servers_clock_that_is_set_in_the_middle_ends_no_drain(seed: Seeds, drains: Drains) -> None:
+    @handles("part.leap", permission=None)
+    def leap(cmd: OnPart, work: Work) -> None:  # noqa: ARG001
+        drains.clock.push(timedelta(minutes=5))
+        grow(work, work.load(Part), "l")
+
+    seed.catalogue = {**seed.catalogue, "part.leap": leap.__dict__["spec"]}
+    parts = seed.parts(PER_BATCH + 1)
+    seed.accept_all([seed.document("part.leap", {"part_id": part_id}) for part_id in parts])
+
+    drained = drains.executor(leap).drain([seed.line(part_id) for part_id in parts])
+
+    assert len(drained.verdicts) == PER_BATCH + 1
+
+
 def test_payloads_are_bounded_by_weight_too(seed: Seeds, drains: Drains) -> None:
     parts = seed.parts(40)
     heavy = "x" * 240_000

@@ -113,6 +113,15 @@ def test_a_change_on_a_moved_state_is_a_conflict_that_shows_what_differs(field: 
     assert "purge_at" not in stored
 
 
+def test_two_who_both_say_that_work_has_begun_agree(field: Field) -> None:
+    field.office("work_order.start")
+    day = [field.sends("work_order.start", base=1), field.sends("work_order.complete", base=1)]
+
+    field.run()
+
+    assert field.states(*day) == ["applied"] * 2
+
+
 def test_appends_go_on_after_a_conflict_and_guarded_actions_wait_behind_it(field: Field) -> None:
     field.office("work_order.cancel", reason="sold")
     conflict = field.sends("work_order.start", base=1)

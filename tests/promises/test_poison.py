@@ -20,15 +20,17 @@ from tasks.work import Work
 from tests.support.drains import Drains
 from tests.support.seeds import Seeds, new_id, user
 from tests.support.trial import Make, OnPart, append
+from workers import executor
 from workers.executor import Executor
 from workers.fate import BUG_ATTEMPTS
+from workers.foresight import foresee
+from workers.snapshot import Snapshot
 
 
 def exhausted(seed: Seeds, drains: Drains, command: Document, *handlers: object) -> Document:
     """The command after as many attempts as it gets."""
     for _ in range(BUG_ATTEMPTS):
-        executor = drains.executor(*handlers)
-        executor.drain([(seed.tenant_id, command["target"])])
+        drains.executor(*handlers).drain([(seed.tenant_id, command["target"])])
         drains.clock.push(timedelta(minutes=1))
     return seed.found(command)
 
@@ -84,14 +86,13 @@ def test_a_fault_outside_the_handler_is_judged_and_hurts_its_own_command_alone(
     one, other = seed.parts(2)
     cursed = seed.accept("part.append", part_id=one, text="x")
     innocent = seed.accept("part.append", part_id=other, text="x")
-    honest = Executor._wanted
 
-    def faulty(self: Executor, commands: list[Document]) -> Any:
+    def faulty(commands: list[Document], snapshot: Snapshot) -> None:
         if any(command["_id"] == cursed["_id"] for command in commands):
             raise RuntimeError("a bug of ours")
-        return honest(self, commands)
+        foresee(commands, snapshot)
 
-    monkeypatch.setattr(Executor, "_wanted", faulty)
+    monkeypatch.setattr(executor, "foresee", faulty)
 
     drains.executor().drain([seed.line(one), seed.line(other)])
 

@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
+from adapters import due
 from adapters.fires import Fire, Fires
-from domain.plan.model import SHARDS
-from locks.lease import Lease
+from domain.instants import told
+from domain.plan.model import SHARDS, shard_of
+from locks.lease import Lease, Unreachable
 from schedules.declaration import Asked, Due, Every, Latest, Schedule
 from tests.schedules.conftest import TENANT, House
+from tests.support.seeds import new_id
+from workers import schedules
+from workers.schedules import PAGE
 
 
 def test_a_plan_that_is_due_becomes_one_order_however_many_schedulers_tick(house: House) -> None:
@@ -114,6 +121,48 @@ def test_a_plan_whose_look_died_is_quarantined_and_stops_no_other(house: House) 
     assert house.orders(good)
 
 
+def test_a_plan_learns_of_an_order_whose_opening_died_and_goes_on(house: House) -> None:
+    plan = house.plan(house.asset(), open_policy="skip")
+    house.push(days=1.5)
+    house.runner().tick()
+    house.drain()
+    house.db.work_orders.delete_many({})
+    died = {"$set": {"state": "dead", "finished_at": house.now}}
+    house.db.commands.update_one({"type": "work_order.open_from_plan"}, died)
+
+    asked = [house.runner("lost-orders").tick()]
+    house.drain()
+    house.push(minutes=2)
+    asked.append(house.runner("lost-orders").tick())
+
+    assert asked == [1, 0]
+    assert house.stored(plan)["open_orders"] == []
+    (left_out,) = house.stored(plan)["skipped"]
+    assert left_out["code"] == "order_failed"
+    assert "is dead" in left_out["reason"]
+    house.push(days=1)
+    house.runner().tick()
+    house.drain()
+    assert len(house.orders(plan)) == 1
+
+
+def test_a_first_reminder_policy_reaches_open_orders_that_nothing_runs_on(house: House) -> None:
+    house.do("sla.policy.set", name="Only critical", applies={"priorities": ["critical"]}, response="PT1H")
+    order = {"type": "corrective", "priority": "low", "due_at": told(house.now + timedelta(days=1))}
+    open_one = house.do("work_order.create", title="Open", **order)
+    closed = house.do("work_order.create", title="Given up", **order)
+    house.do("work_order.cancel", work_order_id=closed["target"].partition(":")[2], reason="no need")
+    assert house.db.work_orders.count_documents({"look_at": {"$type": "date"}}) == 0
+
+    house.do("reminder.policy.set", name="All", before_due=["PT1H"])
+    asked = house.runner("policies").tick()
+    house.drain()
+
+    assert asked == 1
+    (watched,) = house.db.work_orders.find({"look_at": {"$type": "date"}})
+    assert watched["id"] == open_one["target"].partition(":")[2]
+
+
 def test_slots_that_go_by_during_a_fire_are_passed_over_or_make_one_more(house: House) -> None:
     passed_over = slow(house, "skip")
     buffered = slow(house, "buffer_one")
@@ -141,6 +190,33 @@ def test_a_calendar_that_changed_is_spread_to_its_plans_and_then_settled(house: 
     found = house.db.calendars.find_one({"_id": f"{TENANT}/{calendar}"})
     assert found is not None
     assert found["fresh"] is False
+
+
+def test_a_calendar_that_changed_moves_the_deadlines_of_open_orders(house: House) -> None:
+    def set_hours(until: str, **more: Any) -> Any:
+        hours = [{"weekday": day, "from": "00:00", "to": until} for day in range(1, 8)]
+        return house.do("calendar.set", name="Works", time_zone="UTC", working_hours=hours, **more)
+
+    def deadline() -> datetime:
+        (order,) = house.db.work_orders.find()
+        assert order["look_at"] > order["watch"]["sla"]["resolve"]["deadline"]
+        at: datetime = order["watch"]["sla"]["resolve"]["deadline"]
+        return at
+
+    calendar = set_hours("12:30")["target"].partition(":")[2]
+    house.do("sla.policy.set", name="All", resolve="PT13H", calendar_id=calendar)
+    house.do("work_order.create", title="Leak", type="corrective", priority="high")
+    before = deadline()
+
+    set_hours("23:59", id=calendar)
+    asked = []
+    for _ in range(3):
+        asked.append(house.runner("calendars").tick())
+        house.drain()
+        house.push(seconds=15)
+
+    assert asked == [1, 1, 0]
+    assert deadline() < before
 
 
 def slow(house: House, overlap: Any) -> int:
@@ -174,6 +250,27 @@ def lease(*, token: int) -> Lease:
     return Lease(name="schedule:plans", owner="dead", token=token, ttl=timedelta(minutes=10), deadline=0)
 
 
+def test_however_many_are_due_none_starves_behind_the_first(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due, "PAGE", 2)
+    monkeypatch.setattr(schedules, "PAGE", 2)
+    monkeypatch.setattr(schedules, "MOST", 4)
+    asset = house.asset()
+    plans = [house.plan(asset) for _ in range(7)]
+    house.push(days=1.5)
+    runner = house.runner()
+
+    asked = []
+    for _ in range(3):
+        asked.append(runner.tick())
+        house.push(seconds=5)
+    house.drain()
+
+    assert asked == [4, 3, 0]
+    assert all(len(house.orders(plan)) == 1 for plan in plans)
+
+
 def test_a_tick_reads_what_is_due_and_nothing_else(house: House) -> None:
     asset = house.asset()
     for _ in range(3):
@@ -191,3 +288,79 @@ def test_a_tick_reads_what_is_due_and_nothing_else(house: House) -> None:
     assert (look["nreturned"], look["docsExamined"]) == (1, 0)
     # One key beyond what is due ends each shard's range.
     assert look["keysExamined"] <= 1 + 2 * SHARDS
+
+
+def test_a_fire_whose_lease_was_taken_over_in_the_middle_leaves_its_successors_record_alone(
+    house: House,
+) -> None:
+    plan = house.plan(house.asset())
+    house.push(days=1.5)
+    late = house.runner(term=1)
+
+    def taken_over(_lines: object) -> None:
+        successor = house.runner(term=2)._leases.acquire("schedule:plans", ttl=timedelta(minutes=10), term=2)
+        assert successor is not None
+        begun = house.db.fires.find_one({"state": "running"})
+        assert begun is not None
+        Fires(house.db).begin(Fire(schedule="plans", slot=begun["slot"]), successor, now=house.now)
+
+    late._hint = taken_over
+    late.tick()
+
+    fire = house.db.fires.find_one()
+    assert fire is not None
+    assert (fire["state"], fire["fence"]) == ("running", 2)
+    house.runner(term=3).tick()
+    house.drain()
+    assert house.db.fires.count_documents({"state": "running"}) == 0
+    assert len(house.orders(plan)) == 1
+
+
+def test_a_plan_that_is_revised_while_a_tick_is_under_way_goes_by_its_new_rules(house: House) -> None:
+    plan = house.plan(house.asset())
+    house.push(days=1.5)
+    # Accepted before the tick's command, and applied only with it: the tick has read the plan as it was.
+    trigger = house.stored(plan)["rules"]["trigger"]
+    house.seeds.accept("plan.revise", plan_id=plan, patch={"trigger": trigger | {"every": 30}})
+
+    house.runner().tick()
+    house.drain()
+
+    assert house.orders(plan) == []
+    assert house.stored(plan)["generate_at"] > house.now + timedelta(days=20)
+
+
+def test_more_plans_than_a_page_are_asked_for_in_one_tick_each_once(house: House) -> None:
+    house.plan(house.asset())
+    like = house.db.plans.find_one()
+    assert like is not None
+    ids = [new_id() for _ in range(PAGE + 200)]
+    house.db.plans.insert_many(
+        {**like, "_id": f"{TENANT}/{id}", "id": id, "shard": shard_of(id)} for id in ids
+    )
+    house.push(days=1.5)
+
+    assert house.runner().tick() == len(ids) + 1
+    assert house.runner().tick() == 0
+
+
+def test_a_leader_whose_lease_could_not_be_released_does_not_wait_for_itself(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = house.plan(house.asset())
+    house.push(days=1.5)
+    leader = house.runner(term=1)
+
+    def unreachable(_lease: Lease) -> None:
+        raise Unreachable("the tick's time is over")
+
+    with monkeypatch.context() as slow:
+        slow.setattr(leader._leases, "release", unreachable)
+        with pytest.raises(Unreachable):
+            leader.tick()
+    house.drain()
+    house.push(days=1)
+
+    assert leader.tick() == 1
+    house.drain()
+    assert len(house.orders(plan)) == 2

@@ -17,18 +17,17 @@ from tests.support.seeds import new_id
 from workers.executor import Drained, Executor
 
 
-class PushedClock:
+class PushedClock(SystemClock):
     """The machine's time, plus what a test adds to it."""
 
     def __init__(self) -> None:
         self._ahead = timedelta()
-        self._clock = SystemClock()
 
     def push(self, by: timedelta) -> None:
         self._ahead += by
 
     def now(self) -> datetime:
-        return self._clock.now() + self._ahead
+        return super().now() + self._ahead
 
 
 class Drains:
@@ -50,6 +49,7 @@ class Drains:
             uow or self.uow(),
             {**self.catalogue, **own},
             now=self.clock.now,
+            monotonic=SystemClock().monotonic,
             sleep=SystemClock().sleep,
             new_id=new_id,
             chance=random.Random(chance),

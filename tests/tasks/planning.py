@@ -10,7 +10,7 @@ import msgspec
 from adapters.commands import MAX_DEPTH
 from domain.actor import Actor
 from domain.asset import Asset
-from domain.fields import rfc3339
+from domain.instants import told
 from domain.permissions import granted
 from domain.plan.model import Plan
 from domain.work_order.model import WorkOrder
@@ -80,7 +80,7 @@ def look(world: World, now: datetime) -> FakeWork:
     """What the schedule asks for once the plan is due, with all that follows."""
     world.now = now
     at = plan(world).generate_at or now
-    done = ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=rfc3339(at))
+    done = ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=told(at))
     settle(world)
     return done
 

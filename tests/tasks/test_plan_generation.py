@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.asset import Asset
-from domain.fields import rfc3339
+from domain.instants import told
 from domain.plan.model import Plan
 from domain.work_order.model import WorkOrder
 from domain.working_calendar import Calendar
@@ -52,9 +52,9 @@ def test_nothing_comes_of_a_plan_before_it_is_due_and_one_order_when_it_is(world
     due_at = planned(world).generate_at
     assert due_at == NOON + HOUR
 
-    early = ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=rfc3339(NOON))
+    early = ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=told(NOON))
     look(world, due_at)
-    again = ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=rfc3339(due_at))
+    again = ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=told(due_at))
 
     [order] = orders(world)
     assert (order.title, order.asset_id, order.due_at, order.status) == (
@@ -74,7 +74,7 @@ def test_a_clock_set_back_neither_loses_an_occurrence_nor_brings_it_twice(world:
     world.now = asked_at - timedelta(minutes=5)
 
     for _ in range(2):
-        ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=rfc3339(asked_at))
+        ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=told(asked_at))
     settle(world)
 
     assert len(orders(world)) == 1
@@ -90,7 +90,7 @@ def test_what_an_outage_missed_is_made_up_for_in_bounded_looks_none_of_which_ask
 
     while (at := plan(world).generate_at) and at <= world.now:
         asked.append(at)
-        ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=rfc3339(at))
+        ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=told(at))
         settle(world)
         world.now = max(world.now, at) + timedelta(milliseconds=1)
 
@@ -194,6 +194,14 @@ def test_the_next_one_may_take_the_place_of_the_order_that_is_still_open(world: 
 
     assert [order.status for order in orders(world)] == ["cancelled", "requested"]
     assert [one.work_order_id for one in plan(world).open_orders] == [orders(world)[1].id]
+
+
+def test_of_the_orders_that_an_outage_missed_each_takes_the_place_of_the_one_before(world: World) -> None:
+    planned(world, open_policy="supersede")
+    look(world, NOON + HOUR + 2 * DAY)
+
+    assert [order.status for order in orders(world)] == ["cancelled", "cancelled", "requested"]
+    assert [one.work_order_id for one in plan(world).open_orders] == [orders(world)[2].id]
 
 
 @pytest.mark.parametrize(("verb", "payload"), [("complete", {}), ("cancel", {"reason": "sold"})])

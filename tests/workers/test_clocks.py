@@ -70,7 +70,7 @@ def test_an_order_is_watched_breached_and_told_of_once_in_the_store(
     told = [event["type"] for event in db.events.find({"type": {"$regex": "sla_"}}).sort("_id", 1)]
     assert told == ["policies.sla_policy_set", "work_order.sla_breached", "work_order.sla_escalated"]
     [notice] = db.notices.find()
-    assert notice["audience"] == {"user_ids": [person], "roles": []}
+    assert notice["audience"] == {"user_ids": [], "assignee_ids": [person], "roles": []}
     assert (notice["critical"], notice["template"]) == (True, "sla_resolve")
     assert db.commands.count_documents({"active": True}) == 0
 

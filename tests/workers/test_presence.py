@@ -8,7 +8,7 @@ from typing import Any
 from pymongo.database import Database
 
 from adapters.clock import SystemClock
-from workers.presence import HEARD_WITHIN, Presence
+from workers.presence import HEARD_WITHIN, Presence, ServerClock
 
 
 class PushedClock(SystemClock):
@@ -24,7 +24,7 @@ def test_a_worker_is_ready_while_the_store_takes_its_heartbeats(database: Databa
     presence = Presence(
         database,
         {"_id": "w1"},
-        clock=clock,
+        clock=ServerClock(clock.monotonic),
         oldest_batch_age=lambda: 0,
         pace=lambda: None,
         end_process=lambda _code: None,

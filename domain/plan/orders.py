@@ -1,0 +1,58 @@
+"""What becomes of a plan's orders, and what that makes of the plan."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from domain.plan import by_meter
+from domain.plan.changes import refreshed
+from domain.plan.generate import with_lane
+from domain.plan.model import KEPT, OpenOrder, Plan, Skipped
+from domain.working_calendar import Calendar
+
+
+def order_ended(
+    plan: Plan, order: OpenOrder, calendar: Calendar | None, *, at: datetime, now: datetime
+) -> Plan:
+    """An order of it was completed or cancelled at that time: a floating lane counts from there.
+
+    A second completion after a reopening counts as long as nothing was issued on the first.
+    """
+    left = tuple(one for one in plan.open_orders if one.work_order_id != order.work_order_id)
+    after = replace(plan, open_orders=left)
+    progress = next(
+        (one for one in plan.lanes if order.work_order_id in (one.waiting_for, one.base_order)), None
+    )
+    if progress is None or (progress.waiting_for or order.work_order_id) != order.work_order_id:
+        return after
+    going_on = replace(progress, waiting_for=None, base_at=at, base_order=order.work_order_id)
+    return refreshed(by_meter.restarted(with_lane(after, going_on)), calendar, now=now)
+
+
+def order_reopened(plan: Plan, order: OpenOrder, calendar: Calendar | None, *, now: datetime) -> Plan:
+    """It is open again; a floating lane that has issued nothing since waits for it again."""
+    known = any(one.work_order_id == order.work_order_id for one in plan.open_orders)
+    after = plan if known else replace(plan, open_orders=(*plan.open_orders, order))
+    progress = next((one for one in plan.lanes if one.base_order == order.work_order_id), None)
+    if progress is None or progress.waiting_for is not None:
+        return after
+    return refreshed(with_lane(after, replace(progress, waiting_for=order.work_order_id)), calendar, now=now)
+
+
+def order_lost(
+    plan: Plan, order: OpenOrder, calendar: Calendar | None, *, reason: str, now: datetime
+) -> Plan:
+    """An order that it counts as open was never opened: the occurrence is left out, and nothing waits for it.
+
+    As any that is left out, a floating lane counts it as done when it was due.
+    """
+    if all(one.work_order_id != order.work_order_id for one in plan.open_orders):
+        return plan
+    due_at = next((one.last_due_at for one in plan.lanes if one.waiting_for == order.work_order_id), None)
+    left_out = Skipped(
+        occurrence=order.occurrence, lane=order.lane, code="order_failed", reason=reason, at=now
+    )
+    noted = replace(plan, skipped=(*plan.skipped, left_out)[-KEPT:])
+    return order_ended(noted, order, calendar, at=due_at or now, now=now)

@@ -1,0 +1,50 @@
+"""A real worker or scheduler that believes the time of a stage; its leases and heartbeats are in real time.
+
+python -m tests.torture.staged_process worker|scheduler <file of the stage> <name> <scheduler's lease, s>
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+from loguru import logger
+
+from adapters import logs, settings
+from adapters.clock import SystemClock
+from adapters.telemetry import Metrics
+from tests.support.staged import StagedClock, StagedTime
+from workers import __main__ as worker
+from workers import app, scheduler
+
+
+def main(kind: str, stage: str, name: str, lease_s: str) -> None:
+    told = settings.from_environment()
+    logs.configure(told, kind)
+    logger.info("began", name=name, pid=os.getpid())
+    staged = StagedTime(Path(stage), name)
+    if kind == "worker":
+        clock = StagedClock(SystemClock().monotonic, staged)
+        process = worker.wired(told, Metrics(), server_clock=clock)
+        stop = threading.Event()
+        _on_term(stop.set)
+        app.run(process, stop)
+    else:
+        setattr(scheduler, "TTL", timedelta(seconds=float(lease_s)))  # noqa: B010 - a short lease, short tests
+        standing = scheduler.wired(told, Metrics(), now=staged.now)
+        _on_term(standing.stop)
+        standing.run()
+
+
+def _on_term(stop: object) -> None:
+    assert callable(stop)
+    # On another thread: the interrupted one may hold the very lock that stopping takes.
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop).start())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
