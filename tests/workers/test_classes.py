@@ -1,0 +1,51 @@
+"""Hints of one class leave threads to those of another."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from adapters import hints
+from adapters.clock import SystemClock
+from adapters.hints import HintBroker, Line
+from workers.app import WorkerProcess
+
+
+def test_a_backlog_of_one_class_leaves_a_thread_to_another(
+    db: Database[Any], broker: HintBroker, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = WorkerProcess(
+        db.client,
+        db.name,
+        redis_url,
+        clock=SystemClock(),
+        chance=random.Random(1),
+        end_process=os._exit,
+        threads=1,
+    )
+    crowded, answered = threading.Event(), threading.Event()
+
+    def drain(queue: str, _: Sequence[Line]) -> None:
+        if queue == "interactive":
+            answered.set()
+        else:
+            crowded.set()
+            answered.wait(20)
+
+    monkeypatch.setattr(process.pool, "drain", drain)
+    process.start()
+    try:
+        hints.send(broker, "offline", [("t", "work_order:crowd")])
+        assert crowded.wait(20)
+        hints.send(broker, "interactive", [("t", "work_order:online")])
+
+        assert answered.wait(10)
+    finally:
+        answered.set()
+        process.stop()
