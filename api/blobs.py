@@ -229,6 +229,7 @@ def routes(store: BlobStore) -> Iterator[HTTPRouteHandler]:
         http_method="HEAD",
         status_code=200,
         operation_id="blobs.head",
+        operation_class=operation(responses={"200": ("It is there; its type, length and ETag", None)}),
         summary="Whether a file is there; if so it will be for a day at least",
         description=_ONES_OWN,
         tags=["blobs"],

@@ -67,7 +67,11 @@ def route(reader: Reader, sync: Sync) -> HTTPRouteHandler:
         "/api/sync",
         operation_id="sync",
         operation_class=operation(
-            parameters=described, responses={"200": ("What changed, or `resync`", ANSWER)}
+            parameters=described,
+            responses={
+                "200": ("What changed, or `resync`", ANSWER),
+                "304": ("Nothing but what was told before", None),
+            },
         ),
         summary="What one needs offline, and what changed of it",
         description=f"Needs `{WORK_ORDERS.permission}`. 304 where nothing is told but what was told before.",

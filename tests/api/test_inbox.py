@@ -122,10 +122,12 @@ async def test_taking_the_servers_side_lets_the_lane_go_on(scene: Scene) -> None
 
 async def test_a_device_takes_the_servers_side_by_an_action_of_its_lane(scene: Scene) -> None:
     await scene.conflict()
-    start_id = scene.store.commands.find_one({"type": "work_order.start", "inbox": "conflict"})
-    assert start_id is not None
+    conflict = scene.store.commands.find_one(
+        {"tenant_id": scene.technician.tenant_id, "type": "work_order.start", "inbox": "conflict"}
+    )
+    assert conflict is not None
     lane = f"work_order:{scene.order}"
-    named = start_id["idempotency"]["key"]
+    named = conflict["idempotency"]["key"]
 
     (settled,) = await scene.phone.hears(scene.phone.action("conflict.take_server", lane, {}, resolves=named))
     (late,) = await scene.phone.hears(scene.phone.action("conflict.take_server", lane, {}, resolves=named))
