@@ -7,20 +7,19 @@ from typing import Any
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.commands import ACTIVE
 from adapters.mongo import Document
 
-# A dead command may be replayed as it was. What ended otherwise has written its names, or none.
-UNDECIDED: Document = {"state": {"$in": [*ACTIVE, "dead"]}}
-
-PLACES: tuple[tuple[str, str, Document], ...] = (
-    ("commands", "needs", UNDECIDED),
-    ("requests", "attachments.sha256", {}),
-    ("entries", "sha256", {}),
-    ("entries", "image_sha256", {}),
-    ("work_orders", "checklist.evidence_sha256", {}),
+PLACES: tuple[tuple[str, str, Document, str], ...] = (
+    # A dead command may be replayed as it was. What ended otherwise has written its names, or none. These two
+    # have no index of their own, which every command would pay for: few are active or dead at a time.
+    ("commands", "needs", {"active": True}, "line"),
+    ("commands", "needs", {"state": "dead"}, "unhappy"),
+    ("requests", "attachments.sha256", {}, "files"),
+    ("entries", "sha256", {}, "file"),
+    ("entries", "image_sha256", {}, "image"),
+    ("work_orders", "checklist.evidence_sha256", {}, "evidence"),
 )
-"""Collection, field and condition; each has an index of its own, which holds only what names something."""
+"""Collection, field, condition and index."""
 
 
 def is_named(db: Database[Any], session: ClientSession, tenant_id: str, sha256: str) -> bool:
@@ -28,7 +27,7 @@ def is_named(db: Database[Any], session: ClientSession, tenant_id: str, sha256: 
     questions would otherwise be missed by both."""
     return any(
         db[collection].find_one(
-            {"tenant_id": tenant_id, field: sha256, **condition}, {"_id": 1}, session=session
+            {"tenant_id": tenant_id, field: sha256, **condition}, {"_id": 1}, session=session, hint=index
         )
-        for collection, field, condition in PLACES
+        for collection, field, condition, index in PLACES
     )

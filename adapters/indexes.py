@@ -69,21 +69,12 @@ INDEXES: list[Index] = [
         },
     ),
     ("commands", [("tenant_id", 1), ("_id", -1)], {"name": "recent"}),
-    # What blocks a device's lane, what a person is to decide, what waits for something to exist: all rare.
+    # What blocks a device's lane: rare, and asked for by target. What a person is to decide, and what waits
+    # for something to exist, is among the unhappy.
     (
         "commands",
         [("tenant_id", 1), ("target", 1), ("blocks", 1)],
         {"name": "blocks", "partialFilterExpression": {"blocks": {"$exists": True}}},
-    ),
-    (
-        "commands",
-        [("tenant_id", 1), ("inbox", 1), ("_id", -1)],
-        {"name": "inbox", "partialFilterExpression": {"inbox": {"$exists": True}}},
-    ),
-    (
-        "commands",
-        [("waits_for", 1), ("_id", 1)],
-        {"name": "waits_for", "partialFilterExpression": {"waits_for": {"$exists": True}}},
     ),
     # What became of the rows of an import, and how much of it is on its way.
     (
@@ -246,11 +237,6 @@ INDEXES: list[Index] = [
     ("blobs.files", [("look_at", 1), ("_id", 1)], {"name": "looks"}),
     ("blobs.chunks", [("files_id", 1), ("n", 1)], {"name": "of_file", "unique": True}),
     # Who names a blob. All but those of `commands` hold strings only: an empty field is no name.
-    (
-        "commands",
-        [("tenant_id", 1), ("needs", 1)],
-        {"name": "needs", "partialFilterExpression": {"needs": {"$exists": True}}},
-    ),
     (
         "entries",
         [("tenant_id", 1), ("sha256", 1)],

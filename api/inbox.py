@@ -98,7 +98,9 @@ class Inbox:
         limit = take_limit(given)
         order = take_order(given, SORTS, "accepted")
         behind = take_cursor(given, order)
-        wanted = [_visible(actor) | {"inbox": {"$exists": True}}, *filtered(given, FILTERS)]
+        # The states are for the index, which holds what did not go well.
+        undecided = {"state": {"$in": ["conflict", "parked"]}, "inbox": {"$exists": True}}
+        wanted = [_visible(actor) | undecided, *filtered(given, FILTERS)]
         found = await page(
             self._db["commands"], [*wanted, *([behind] if behind else [])], order, limit, projection={}
         )

@@ -179,7 +179,8 @@ class Offline:
         """Raises: Problem 429: who may not work offline has as much waiting as we keep for them."""
         if actor.can(SUBMIT):
             return
-        query = {"tenant_id": actor.tenant_id, "inbox": "review", "origin.user_id": actor.user_id}
+        waiting = {"tenant_id": actor.tenant_id, "state": "parked", "inbox": "review"}
+        query = waiting | {"origin.user_id": actor.user_id}
         if await self._db["commands"].count_documents(query, limit=MOST_IN_REVIEW) >= MOST_IN_REVIEW:
             raise overloaded(f"{MOST_IN_REVIEW} of your actions wait for a review already")
 

@@ -7,10 +7,7 @@ from pymongo.database import Database
 from adapters import indexes
 
 NAMES = (
-    ("commands", "needs"),
     ("commands", "blocks"),
-    ("commands", "inbox"),
-    ("commands", "waits_for"),
     ("replays", "over"),
     ("entries", "file"),
     ("entries", "image"),

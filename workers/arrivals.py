@@ -39,7 +39,8 @@ class Arrivals:
         return in_transaction(self._db, lambda session: self._release(session, arrived)) if arrived else 0
 
     def _page(self) -> list[Document]:
-        found = self._db.commands.find({"waits_for": {"$gt": self._after}}, ["tenant_id", "waits_for"])
+        parked = {"tenant_id": {"$gt": ""}, "state": "parked", "waits_for": {"$gt": self._after}}
+        found = self._db.commands.find(parked, ["tenant_id", "waits_for"]).hint("unhappy")
         return list(found.sort([("waits_for", 1), ("_id", 1)]).limit(AT_ONCE))
 
     def _existing(self, waiting: Iterable[Document]) -> set[tuple[str, str]]:
