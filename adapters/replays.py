@@ -99,9 +99,8 @@ def record_id(tenant_id: str, user_id: str, batch_id: str) -> str:
     return f"{tenant_id}/{user_id}/{batch_id}"
 
 
-_KNOWN = (
-    "state", "active", "type", "target", "idempotency", "events", "error", "inbox", "resolves", "accepted_at",
-)  # fmt: skip
+_KNOWN = {"payload": 0}
+"""All that a receipt may tell."""
 
 
 class _Take:
@@ -114,7 +113,7 @@ class _Take:
         self._keys_kept = keys_kept
         entries = [action for action in batch.actions if isinstance(action, Entry)]
         self._known = self._read_known(entries)
-        self._next = self._read_lanes(entries)
+        self._next = self._read_lanes()
         self._advanced: set[str] = set()
         self._unwritten: list[Document] = []
         self._lines: dict[Line, None] = {}
@@ -130,7 +129,8 @@ class _Take:
 
     def _read_known(self, entries: Sequence[Entry]) -> dict[str, Document]:
         """Commands by idempotency key: these actions, as far as they came before, and what they resolve."""
-        keys = {entry.id for entry in entries} | {entry.resolves for entry in entries if entry.resolves}
+        keys = {action.id for action in self._batch.actions if isinstance(action.id, str)}
+        keys |= {entry.resolves for entry in entries if entry.resolves}
         query = {
             "tenant_id": self._batch.tenant_id,
             "idempotency.scope": self._batch.user_id,
@@ -139,13 +139,11 @@ class _Take:
         found = self._db.commands.find(query, _KNOWN, session=self._session)
         return {command["idempotency"]["key"]: command for command in found}
 
-    def _read_lanes(self, entries: Sequence[Entry]) -> dict[str, int]:
+    def _read_lanes(self) -> dict[str, int]:
         named = [action.lane for action in self._batch.actions if action.lane is not None]
         ids = {self._batch.lane_id(lane): lane for lane in named}
         found = self._db.lanes.find({"_id": {"$in": list(ids)}}, ["next"], session=self._session)
-        return dict.fromkeys((entry.lane for entry in entries), 1) | {
-            ids[row["_id"]]: row["next"] for row in found
-        }
+        return dict.fromkeys(named, 1) | {ids[row["_id"]]: row["next"] for row in found}
 
     # -- judging ------------------------------------------------------------------------------------------
 
@@ -161,8 +159,12 @@ class _Take:
         return self._new(action)
 
     def _unstored(self, action: Unstored) -> Result:
-        expected = self._next.get(action.lane, 1) if action.lane is not None else None
-        if action.status == "retry_later" and expected != action.lane_seq:
+        """Known all the same, if a server that understands it has taken it in."""
+        if action.status != "retry_later" or action.lane is None:
+            return Result(id=action.id, status=action.status, error=action.error)
+        if first := self._known.get(action.id):
+            return self._repeated(action.id, action.lane, action.lane_seq, first)
+        if (expected := self._next[action.lane]) != action.lane_seq:
             return Result(id=action.id, status="out_of_order", expected_lane_seq=expected)
         return Result(id=action.id, status=action.status, error=action.error)
 
@@ -171,9 +173,12 @@ class _Take:
         if not _is_the_same(action.document, first):
             why = {"code": "id_reused", "message": f"this id was used with another body by {first['_id']}"}
             return Result(id=action.id, status="rejected", error=why, command=None)
-        if self._next[action.lane] == action.lane_seq:
-            self._advance(action.lane)
-        return Result(id=action.id, status="duplicate", command=first)
+        return self._repeated(action.id, action.lane, action.lane_seq, first)
+
+    def _repeated(self, id: str, lane: str, lane_seq: int | None, first: Document) -> Result:
+        if self._next[lane] == lane_seq:
+            self._advance(lane)
+        return Result(id=id, status="duplicate", command=first)
 
     def _new(self, action: Entry) -> Result:
         document, error = action.document, action.fault

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
@@ -26,22 +26,30 @@ CONFLICT = "conflict"
 REVIEW = "review"
 
 Choice = Literal["take_server", "send_to_planner", "approve", "reject"]
+Reapply = Literal["reapply"]
+"""Settles a conflict too, but is a command of its own, which takes the conflict's place."""
 
-ALLOWED: tuple[str, ...] = ("take_server", "reapply", "send_to_planner")
-"""What its author may choose of a conflict; `reapply` is a command of its own that takes its place."""
 
-CHOICES: Mapping[str, Choice] = {
-    "conflict.take_server": "take_server",
-    "conflict.send_to_planner": "send_to_planner",
+class Way(NamedTuple):
+    """What a choice is a decision on, what its event is called, and by which action a device makes it."""
+
+    of: str
+    event: str
+    action: str | None = None
+
+
+WAYS: Mapping[Choice, Way] = {
+    "take_server": Way(CONFLICT, "command.given_up", "conflict.take_server"),
+    "send_to_planner": Way(CONFLICT, "command.sent_to_planner", "conflict.send_to_planner"),
+    "approve": Way(REVIEW, "command.approved"),
+    "reject": Way(REVIEW, "command.cancelled"),
 }
+
+ALLOWED: tuple[Choice | Reapply, ...] = ("take_server", "reapply", "send_to_planner")
+"""What its author may choose of a conflict."""
+
+CHOICES: Mapping[str, Choice] = {way.action: choice for choice, way in WAYS.items() if way.action}
 """What a device may choose without a command, by the type of its action."""
-
-_OF: Mapping[Choice, str] = {
-    "take_server": CONFLICT,
-    "send_to_planner": CONFLICT,
-    "approve": REVIEW,
-    "reject": REVIEW,
-}
 
 
 class NothingToDecide(Exception):
@@ -72,6 +80,17 @@ def decide(
     return in_transaction(db, work)
 
 
+def vouch_for_reapplying(db: Database[Any], command: Document, act: Act, payload: Document) -> None:
+    """The audit row of somebody who says another's command again; before it, so that none is without."""
+
+    def work(session: ClientSession) -> None:
+        before = audited(command)
+        after = before | {"new_payload": payload}
+        audit(db, session, act, "offline.reapply", command["_id"], before=before, after=after)
+
+    in_transaction(db, work)
+
+
 def settle(
     db: Database[Any],
     session: ClientSession,
@@ -84,12 +103,12 @@ def settle(
     """As `decide`, inside the caller's transaction and without the audit row."""
     query = {"_id": command_id, "tenant_id": act.tenant_id}
     command = db["commands"].find_one(query, session=session)
-    if command is None or command.get("inbox") != _OF[choice]:
+    if command is None or command.get("inbox") != WAYS[choice].of:
         raise NothingToDecide(command["state"] if command else None)
     if choice == "reject":
         _, lines = end(db, session, command, "cancelled", act, keys_kept=keys_kept)
         return lines
-    events = write_event(db, session, command, f"command.{_PAST[choice]}", act)
+    events = write_event(db, session, command, WAYS[choice].event, act)
     if choice == "approve":
         return _approve(db, session, command, act, events)
     db["commands"].update_one(query, {"$set": {"events": events}}, session=session)
@@ -98,13 +117,6 @@ def settle(
         return []
     made = Resolution(command_id=command_id, choice=choice, by=act.actor, reason=act.reason or None)
     return waiters.resolve(db, session, [made], now=act.at, keys_kept=keys_kept)
-
-
-_PAST: Mapping[Choice, str] = {
-    "take_server": "given_up",
-    "send_to_planner": "sent_to_planner",
-    "approve": "approved",
-}
 
 
 def _approve(

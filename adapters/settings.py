@@ -79,7 +79,7 @@ class Settings:
     data_dir: Path = setting("DATA_DIR", ".data", Path, "embedded servers' data, secrets of the demo, bench results; relative to the project")
     log_level: str = setting("LOG_LEVEL", "INFO", one_of("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), "least level that is logged")
     worker_processes: int = setting("WORKER_PROCESSES", "auto", parsers.processes, "processes that apply commands; `auto` is 2 where there are 2 cores, else 1")
-    worker_threads: int = setting("WORKER_THREADS", "8", whole(1, 256), "threads of each worker process; they pool their targets into common transactions")
+    worker_threads: int = setting("WORKER_THREADS", "8", whole(1, 256), "threads of each worker process for each class of work; they wait for hints and pool their targets into common transactions")
 
     mongo_uri: str = setting("MONGO_URI", EMBEDDED, parsers.embedded_or(url("mongodb", "mongodb+srv")), "replica set; its path names the database (`millwright` if none); `embedded` is the server of `make up`", group="Stores", secret=True)
     mongo_max_pool_size: int = setting("MONGO_MAX_POOL_SIZE", "20", whole(1, 10_000), "most connections of one process to one server" )

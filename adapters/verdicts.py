@@ -10,6 +10,7 @@ import msgspec
 from adapters.commands import ACTIVE, FOLLOW_UP, HISTORY, State, event
 from adapters.masking import MASK, given_secrets
 from adapters.mongo import Document
+from tasks.command import Spec
 
 MARKS = ("inbox", "for_planner", "blocks", "waits_for")
 """`inbox`: a person must decide, on a `conflict` or by a `review`; `for_planner`: a planner, not its author.
@@ -95,6 +96,14 @@ def followed(tenant_id: str, parents: Iterable[str]) -> Document:
     colon and a step, which sorts before a semicolon."""
     keys = [{"idempotency.key": {"$gt": f"{id}:", "$lt": f"{id};"}} for id in parents]
     return {"tenant_id": tenant_id, "idempotency.scope": FOLLOW_UP, "$or": keys}
+
+
+def blocking(command: Document, spec: Spec | None) -> Document:
+    """The mark of a command that its lane waits behind, once it is dead, parked or in conflict: one of a
+    device that others of the same device build on. None on what only appends, and on ways out."""
+    origin = command["origin"]
+    blocks = spec is not None and spec.is_guarded and origin["via"] == "offline" and "resolves" not in command
+    return {"blocks": origin["outbox"]} if blocks else {}
 
 
 def is_ending(state: State) -> bool:

@@ -18,8 +18,8 @@ from pymongo.database import Database
 from adapters.commands import AT_ONCE, RUNNABLE, event
 from adapters.hints import Line
 from adapters.mongo import Contention, Document
-from adapters.verdicts import DECIDED, MARKS, Resolution
-from tasks.catalogue import Catalogue
+from adapters.verdicts import DECIDED, MARKS, Resolution, blocking
+from tasks.catalogue import Catalogue, catalogue
 
 LAST: Document = {"seq": {"$type": "timestamp"}}
 """For `$currentDate`: to the end of its line."""
@@ -127,7 +127,8 @@ def strand(db: Database[Any], session: ClientSession, dead: Iterable[Document], 
             told = {"after": command["after"]}
             events.append(event(command, command.get("events", 0), "command.parked", at=now, data=told))
             entry = {"state": "parked", "at": now}
-            change = {"$set": {"state": "parked"}, "$inc": {"events": 1}, "$push": {"history": entry}}
+            marks = blocking(command, catalogue().get(command["type"]))
+            change = {"$set": {"state": "parked"} | marks, "$inc": {"events": 1}, "$push": {"history": entry}}
             statements.append({"q": {"_id": command["_id"]}, "u": change})
             passing.append((command["tenant_id"], command["target"]))
             parked.append(command)
@@ -162,7 +163,7 @@ def _released(command: Document, left: list[str]) -> Document:
     if command["state"] == "parked":
         change["$currentDate"] = LAST
         # It goes on blocking its lane until it has ended: who is parked behind it comes next.
-        change["$unset"] |= dict.fromkeys(DECIDED, "")
+        change["$unset"] |= dict.fromkeys((*DECIDED, "error"), "")
     return change
 
 

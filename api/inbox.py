@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import anyio.to_thread
 import msgspec
@@ -20,10 +20,10 @@ from adapters import resolutions, storable
 from adapters.acts import Act
 from adapters.commands import Key, Origin, fingerprint, fresh, target_of
 from adapters.hints import Line
-from adapters.intake import Accepted, Intake
+from adapters.intake import Accepted, Intake, KeyReused, keys_filter
 from adapters.masking import masked
 from adapters.mongo import Document
-from adapters.resolutions import CONFLICT, REVIEW, Choice, NothingToDecide
+from adapters.resolutions import CONFLICT, REVIEW, Choice, NothingToDecide, Reapply
 from adapters.storable import Unstorable
 from adapters.telemetry import Metrics
 from api import body, conditions
@@ -60,7 +60,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """`reapply` is a new command in the conflict's place: with another payload, or the same, on the version
     that has been seen now. All other choices take a reason where it is somebody else's work."""
 
-    choice: Literal["take_server", "send_to_planner", "reapply", "approve", "reject"]
+    choice: Choice | Reapply
     reason: Reason | None = None
     payload: dict[str, Any] | None = None
     base_version: Annotated[int, Meta(ge=0)] | None = None
@@ -113,10 +113,10 @@ class Inbox:
         command = await self._db["commands"].find_one(_visible(actor) | {"_id": id})
         if command is None:
             raise not_found("command", id[:100])
-        if wanted.choice == "reapply":
-            return await self._reapply(request, actor, command, wanted)
         self._may_decide(actor, command, wanted)
         act = self._acting.by(actor, request, wanted.reason or "")
+        if wanted.choice == "reapply":
+            return await self._reapply(request, actor, command, wanted, act)
         after, lines = await anyio.to_thread.run_sync(self._decide, id, act, wanted.choice)
         if wanted.choice == "reject":
             self._metrics.commands_final.labels(after["type"], after["state"]).inc()
@@ -146,20 +146,32 @@ class Inbox:
             raise invalid(fault)
 
     async def _reapply(
-        self, request: Request[Any, Any, Any], actor: Actor, command: Document, wanted: Decision
+        self, request: Request[Any, Any, Any], actor: Actor, command: Document, wanted: Decision, act: Act
     ) -> ASGIResponse:
+        document = self._again(request, actor, command, wanted)
+        if command.get("inbox") != CONFLICT:
+            return self._accepted(await self._known(document, command))
+        if command["origin"].get("user_id") != actor.user_id:
+            told = (self._acts_db, command, act, document["payload"])
+            await anyio.to_thread.run_sync(resolutions.vouch_for_reapplying, *told)
+        return self._accepted(await self._intake.accept(document))
+
+    def _again(
+        self, request: Request[Any, Any, Any], actor: Actor, command: Document, wanted: Decision
+    ) -> Document:
+        """The command that takes the conflict's place. Raises: Problem 400, 403, 409, 422."""
         headers: body.Headers = dict(request.scope["headers"])
         key = conditions.idempotency_key(headers)
-        if command.get("inbox") != CONFLICT:
-            raise _nothing(command["_id"], NothingToDecide(command["state"]))
         if wanted.base_version is None:
             raise invalid(Fault("/base_version", "missing_field", "say which version has been seen"))
-        spec = self._catalogue[command["type"]]
+        spec = self._catalogue.get(command["type"])
+        if spec is None:
+            raise _nothing(command["_id"], NothingToDecide(command["state"]))
         need(actor, spec.permission)
         payload = command["payload"] if wanted.payload is None else wanted.payload
         _check(spec, payload, command, actor)
         assert actor.user_id is not None, "a bearer is a person"
-        document = fresh(
+        return fresh(
             spec,
             id=self._acting.new_id(),
             tenant_id=actor.tenant_id,
@@ -171,7 +183,15 @@ class Inbox:
             base_version=wanted.base_version,
             resolves=command["_id"],
         )
-        return self._accepted(await self._intake.accept(document))
+
+    async def _known(self, document: Document, command: Document) -> Accepted:
+        """The first answer, to whoever repeats what has settled it. Raises: Problem 409; KeyReused."""
+        first = await self._db["commands"].find_one(keys_filter([document]))
+        if first is None or first.get("resolves") != command["_id"]:
+            raise _nothing(command["_id"], NothingToDecide(command["state"]))
+        if first["idempotency"]["fingerprint"] != document["idempotency"]["fingerprint"]:
+            raise KeyReused(first["_id"])
+        return Accepted(first, replayed=True)
 
     def _accepted(self, accepted: Accepted) -> ASGIResponse:
         document = accepted.document

@@ -50,6 +50,9 @@ BETWEEN = 5
 WAITING = 200
 """Batches that may wait for their turn; more are asked to come back."""
 
+TURN_WITHIN = timedelta(seconds=10)
+"""After which a batch is asked to come back: devices give an answer up after 20 s."""
+
 SUBMIT = "offline.submit"
 MOST_IN_REVIEW = 2_000
 """Actions that someone who may not work offline (any more) can have waiting for a review."""
@@ -113,17 +116,28 @@ class Offline:
             raise overloaded("more replays wait here than we hold")
         self._waiting += 1
         try:
-            async with self._turn:
+            await self._take_turn()
+            try:
                 began = anyio.current_time()
                 batch = await self._judged(actor, envelope, request_id_of(request.scope))
                 taken = await anyio.to_thread.run_sync(self._take, batch)
                 # As in the workers' pool: while somebody is online, half of the time is theirs.
                 if self._hints.is_lately("interactive"):
                     await anyio.sleep(anyio.current_time() - began)
+            finally:
+                self._turn.release()
         finally:
             self._waiting -= 1
         self._note(taken)
         return ASGIResponse(body=encode(await self._answer(batch, taken)), status_code=202)
+
+    async def _take_turn(self) -> None:
+        """Raises: Problem 429: who has waited too long may be gone, and comes again."""
+        try:
+            with anyio.fail_after(TURN_WITHIN.total_seconds()):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise overloaded("replays wait too long for their turn here") from None
 
     async def _judged(self, actor: Actor, envelope: Replay, request_id: str) -> Batch:
         assert actor.user_id is not None, "a bearer is a person"
@@ -256,9 +270,27 @@ RESULTS: Document = {
                     "command_id": {"type": "string"},
                     "outcome": {"type": "object"},
                     "code": {"type": "string"},
+                    "message": {"type": "string"},
                     "errors": {"type": "array"},
                     "expected_lane_seq": {"type": "integer"},
                 },
+            },
+        },
+    },
+}
+
+RECEIPTS: Document = {
+    "type": "object",
+    "required": ["batch_id", "received_at", "results"],
+    "properties": {
+        "batch_id": {"type": "string"},
+        "received_at": {"type": "string", "format": "date-time"},
+        "results": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["id", "status"],
+                "properties": {"status": {"type": "string"}, "receipt": {"type": "object"}},
             },
         },
     },
@@ -292,7 +324,7 @@ def routes(offline: Offline) -> list[HTTPRouteHandler]:
     @get(
         "/api/offline/replays/{batch_id:str}",
         operation_id="offline.receipts",
-        operation_class=operation(responses={"200": ("Each action with its receipt", RESULTS)}),
+        operation_class=operation(responses={"200": ("Each action with its receipt", RECEIPTS)}),
         tags=["offline"],
         security=BEARER,
     )

@@ -65,7 +65,9 @@ def told(
 def outcome(document: Document, events: Sequence[Document]) -> Document:
     """The receipt in short: its state, and what came of it or why not."""
     whole = told(document, events)
-    return {name: whole[name] for name in ("state", "result", "error", "allowed") if name in whole}
+    return {
+        name: whole[name] for name in ("state", "result", "error", "allowed", "resolution") if name in whole
+    }
 
 
 def event_ids(command: Document) -> list[str]:

@@ -32,16 +32,16 @@ class Arrivals:
     def tick(self) -> int:
         """How many have been released."""
         waiting = self._page()
-        # The rest of a target's own that is cut off here has its turn in the next round.
-        self._after = waiting[-1]["waits_for"] if len(waiting) == AT_ONCE else ""
+        self._after = waiting[-1]["_id"] if len(waiting) == AT_ONCE else ""
         there = self._existing(waiting)
         arrived = [command["_id"] for command in waiting if _named(command) in there]
         return in_transaction(self._db, lambda session: self._release(session, arrived)) if arrived else 0
 
     def _page(self) -> list[Document]:
-        parked = {"tenant_id": {"$gt": ""}, "state": "parked", "waits_for": {"$gt": self._after}}
-        found = self._db.commands.find(parked, ["tenant_id", "waits_for"]).hint("unhappy")
-        return list(found.sort([("waits_for", 1), ("_id", 1)]).limit(AT_ONCE))
+        parked = {"tenant_id": {"$gt": ""}, "state": "parked", "waits_for": {"$exists": True}}
+        behind = parked | {"_id": {"$gt": self._after}}
+        found = self._db.commands.find(behind, ["tenant_id", "waits_for"]).hint("unhappy")
+        return list(found.sort("_id", 1).limit(AT_ONCE))
 
     def _existing(self, waiting: Iterable[Document]) -> set[tuple[str, str]]:
         named: dict[str, set[str]] = {}

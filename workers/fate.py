@@ -44,13 +44,12 @@ class Newer(Exception):
 
 
 class Fate(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of a command. `delay` only with `retrying`; `holds` stops its line for this batch."""
+    """What becomes of a command. `delay` only with `retrying`."""
 
     state: State
     error: Document | None = None
     delay: timedelta | None = None
     counts: bool = False
-    holds: bool = False
 
 
 APPLIED = Fate(state="applied")
@@ -81,7 +80,7 @@ def _again(error: Exception, attempts: int, budget: int, ceiling: timedelta, cha
     if attempts + 1 >= budget:
         return Fate(state="dead", error=describe(error), counts=True)
     delay = ceiling * chance.random()
-    return Fate(state="retrying", error=describe(error), delay=delay, counts=True, holds=True)
+    return Fate(state="retrying", error=describe(error), delay=delay, counts=True)
 
 
 def describe(error: Exception) -> Document:

@@ -11,7 +11,7 @@ import msgspec
 from adapters.commands import RUNNABLE, event
 from adapters.hints import Line
 from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome
-from adapters.verdicts import Verdict, is_ending
+from adapters.verdicts import Verdict, blocking, is_ending
 from domain.actor import Actor
 from domain.errors import Missing, Rejected
 from domain.permissions import leave_for
@@ -65,7 +65,7 @@ def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: F
     except (Contention, UnknownOutcome, Unavailable):
         raise  # the store's, met while reading on demand: no fault of this command
     except Missing as missing:
-        waiting = _behind_create(command, missing, snapshot) or lanes.awaiting(
+        waiting = _behind_create(command, spec, missing, snapshot) or lanes.awaiting(
             command, spec, missing, snapshot
         )
         return waiting or _verdict(
@@ -157,7 +157,7 @@ def _handle(command: Document, spec: Spec, snapshot: Snapshot, overlay: Overlay)
         raise moved
 
 
-def _behind_create(command: Document, missing: Missing, snapshot: Snapshot) -> Verdict | None:
+def _behind_create(command: Document, spec: Spec, missing: Missing, snapshot: Snapshot) -> Verdict | None:
     """A command that names an entity whose create is active waits for it; if that died, it is parked."""
     target = f"{missing.kind}:{missing.id}"
     create = snapshot.predecessor(command, target)
@@ -167,11 +167,8 @@ def _behind_create(command: Document, missing: Missing, snapshot: Snapshot) -> V
     after, attempts = [create["_id"]], command["attempts"]
     if create["state"] in RUNNABLE:
         return Verdict(command=command, state="accepted", events=[], after=after, attempts=attempts)
-    told = event(command, command.get("events", 0), "command.parked", at=snapshot.now, data={"after": after})
-    error = {"code": "predecessor_stuck", "message": f"the create of {target} is {create['state']}"}
-    return Verdict(
-        command=command, state="parked", events=[told], after=after, error=error, attempts=attempts
-    )
+    why = {"code": "predecessor_stuck", "message": f"the create of {target} is {create['state']}"}
+    return lanes.parked(command, snapshot, why, after=after, marks=blocking(command, spec))
 
 
 def _verdict(command: Document, spec: Spec, fate: Fate, snapshot: Snapshot) -> Verdict:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from adapters.commands import effective_at, event
 from adapters.mongo import Document
-from adapters.verdicts import Verdict, is_ending
+from adapters.verdicts import Verdict, blocking, is_ending
 from domain.conflicts import REVIEWED, is_too_old
 from domain.errors import Missing, Rejected
 from tasks.command import Spec
@@ -18,8 +18,7 @@ from workers.snapshot import Snapshot
 
 def behind(command: Document, spec: Spec, snapshot: Snapshot) -> Verdict | None:
     """Parked behind what blocks its lane, if something does and the command depends on it."""
-    outbox = command["origin"].get("outbox")
-    if outbox is None or not spec.is_guarded:
+    if "lane_seq" not in command["origin"] or not spec.is_guarded:
         return None
     blocker = next(
         (found for found in snapshot.blockers(command) if _is_before(found, command)),
@@ -29,14 +28,13 @@ def behind(command: Document, spec: Spec, snapshot: Snapshot) -> Verdict | None:
         return None
     snapshot.changes.awaited.append((blocker, command["_id"]))
     why = {"code": f"behind_{blocker['state']}", "message": f"it waits for what becomes of {blocker['_id']}"}
-    return _parked(command, snapshot, why, after=[blocker["_id"]])
+    return parked(command, snapshot, why, after=[blocker["_id"]])
 
 
 def _is_before(blocker: Document, command: Document) -> bool:
     if blocker["_id"] in (command["_id"], command.get("resolves")):
         return False
-    seq = command["origin"].get("lane_seq")
-    return seq is None or bool(blocker["origin"].get("lane_seq", 0) < seq)
+    return bool(blocker["origin"]["lane_seq"] < command["origin"]["lane_seq"])
 
 
 def must_be_open(command: Document, snapshot: Snapshot) -> None:
@@ -54,11 +52,10 @@ def must_be_recent(command: Document) -> None:
 
 def for_review(command: Document, spec: Spec, refusal: Rejected, snapshot: Snapshot) -> Verdict | None:
     """Parked for a person, where the refusal is one that work done offline is not lost to."""
-    is_offline = command["origin"]["via"] == "offline"
-    if not is_offline or "vouched_by" in command or refusal.code not in REVIEWED:
+    if command["origin"]["via"] != "offline" or refusal.code not in REVIEWED:
         return None
     why = {"code": refusal.code, "message": refusal.message}
-    return _parked(command, snapshot, why, marks={"inbox": "review"} | blocking(command, spec))
+    return parked(command, snapshot, why, marks={"inbox": "review"} | blocking(command, spec))
 
 
 def awaiting(command: Document, spec: Spec, missing: Missing, snapshot: Snapshot) -> Verdict | None:
@@ -67,14 +64,7 @@ def awaiting(command: Document, spec: Spec, missing: Missing, snapshot: Snapshot
         return None
     why = {"code": missing.code, "message": missing.message}
     marks = {"inbox": "review", "waits_for": f"{missing.kind}:{missing.id}"}
-    return _parked(command, snapshot, why, marks=marks | blocking(command, spec))
-
-
-def blocking(command: Document, spec: Spec) -> Document:
-    """The mark of what blocks its lane; none on what does not."""
-    origin = command["origin"]
-    blocks = origin["via"] == "offline" and spec.is_guarded and "resolves" not in command
-    return {"blocks": origin["outbox"]} if blocks else {}
+    return parked(command, snapshot, why, marks=marks | blocking(command, spec))
 
 
 def marks(command: Document, spec: Spec, verdict: Verdict) -> Document:
@@ -93,7 +83,7 @@ def resumes(command: Document, verdict: Verdict) -> bool:
     return "blocks" in command or (verdict.state == "applied" and "resolves" in command)
 
 
-def _parked(
+def parked(
     command: Document,
     snapshot: Snapshot,
     why: Document,
@@ -101,6 +91,7 @@ def _parked(
     after: list[str] | None = None,
     marks: Document | None = None,
 ) -> Verdict:
+    """The verdict on a command that waits for a person, or for others."""
     told = why | ({"after": after} if after else {})
     serial = command.get("events", 0)
     return Verdict(

@@ -20,8 +20,9 @@ from adapters.commands import KEYS_KEPT, QUEUES, event
 from adapters.hints import Unheard
 from adapters.mongo import CODEC, TRANSACTION, Contention, Document, translated
 from adapters.telemetry import Metrics
-from adapters.verdicts import Verdict, verdict_update
+from adapters.verdicts import Verdict, blocking, verdict_update
 from domain.kinds import ENTITIES
+from tasks.catalogue import catalogue
 from workers import primary
 from workers.presence import HEARTBEAT
 from workers.primary import Primary
@@ -167,6 +168,7 @@ class Reaper:
             error=LOST,
             attempts=command["attempts"],
             entity_version=self._version(command, session),
+            marks=blocking(command, catalogue().get(command["type"])),
         )
         return verdict_update(verdict, now=now, keys_kept=KEYS_KEPT)
 

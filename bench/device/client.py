@@ -148,9 +148,14 @@ class Client:
         elif answer is not None:
             self._most = min(2 * self._most, envelope.MOST_ACTIONS)
             self._offset_ms = self._ahead_ms(answer["server_time"])
-            for row, result in zip(batch, answer["results"], strict=True):
-                is_taken = self._verdicts.heard(row, result)
-                (self._pace.free if is_taken else self._pace.hold)(row.lane)
+            heard = [
+                (row.lane, self._verdicts.heard(row, result))
+                for row, result in zip(batch, answer["results"], strict=True)
+            ]
+            # What follows one that was not taken is out of turn: its lane waits all the same.
+            refused = {lane for lane, is_taken in heard if not is_taken}
+            for lane in dict(heard):
+                (self._pace.hold if lane in refused else self._pace.free)(lane)
             self._poll_at_s = min(self._poll_at_s, self._clock.monotonic() + self._poll_every_s)
 
     def _exchange(self, request: Request) -> Json | Answer | None:

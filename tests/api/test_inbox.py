@@ -220,3 +220,39 @@ async def test_a_rejected_review_ends_it_and_tells_its_author(scene: Scene) -> N
     receipt = await scene.web.get(f"/api/commands/{sent['command_id']}", headers=scene.technician.auth)
     assert receipt.json()["state"] == "cancelled"
     assert receipt.json()["events"][-1]["data"]["reason"] == "it was not you"
+
+
+async def test_reapplying_twice_under_one_key_is_one_command(scene: Scene) -> None:
+    start, _ = await scene.conflict()
+    headers = scene.supervisor.sends("reapply-this-once-1")
+    path = f"/api/commands/{start['command_id']}/resolve"
+    said = {"choice": "reapply", "base_version": 2}
+
+    silent = await scene.web.post(path, headers=headers, json=said)
+    said |= {"reason": "he was there"}
+    first = await scene.web.post(path, headers=headers, json=said)
+    scene.store.commands.update_one({"_id": start["command_id"]}, {"$unset": {"inbox": ""}})
+    again = await scene.web.post(path, headers=headers, json=said)
+
+    assert silent.json()["errors"][0]["path"] == "/reason"
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert again.json()["command_id"] == first.json()["command_id"]
+    assert again.headers["Idempotent-Replayed"] == "true"
+    audit = scene.store.operator_actions.find_one({"subject": start["command_id"], "act": "offline.reapply"})
+    assert audit is not None
+    assert audit["reason"] == "he was there"
+
+
+async def test_a_review_approved_too_early_comes_back_to_the_inbox(scene: Scene) -> None:
+    await scene.opened()
+    for done in ("start", "complete", "close"):
+        await scene.office(f"work_order.{done}", {})
+    hours: Json = {"minutes": 60, "worked_on": "2026-03-02", "kind": "regular"}
+    (sent,) = await scene.phone.hears(scene.phone.on(scene.order, "work_order.labor.log", **hours))
+    await scene.apply()
+
+    await scene.decides(scene.planner, sent["command_id"], "approve", reason="it is true")
+    await scene.apply()
+
+    (item,) = await scene.inbox(scene.planner, "?kind=review")
+    assert (item["command_id"], item["error"]["code"]) == (sent["command_id"], "locked_period")

@@ -308,3 +308,27 @@ async def test_nobody_else_of_another_tenant_shares_lanes_or_ids(phone: Phone, p
     stranger = Phone(phone.web, people.stranger("supervisor"))
 
     assert statuses(await stranger.hears(created)) == ["accepted"]
+
+
+async def test_an_action_sent_again_while_it_is_tried_again_says_so(
+    phone: Phone, store: Database[Any]
+) -> None:
+    created = phone.creates(new_id())
+    (sent,) = await phone.hears(created)
+    soon = SystemClock().now() + timedelta(hours=1)
+    store.commands.update_one(
+        {"_id": sent["command_id"]}, {"$set": {"state": "retrying", "next_at": soon, "hint_at": soon}}
+    )
+
+    (again,) = await phone.hears(created)
+
+    assert (again["status"], again["outcome"]["state"]) == ("duplicate", "retrying")
+
+
+async def test_an_older_server_knows_what_a_newer_one_has_taken_in(phone: Phone) -> None:
+    created = phone.creates(new_id())
+    (sent,) = await phone.hears(created)
+
+    (again,) = await phone.hears(created | {"v": 99})
+
+    assert (again["status"], again["command_id"]) == ("duplicate", sent["command_id"])

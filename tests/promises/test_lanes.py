@@ -9,6 +9,7 @@ import pytest
 from pymongo.database import Database
 
 from adapters.clock import SystemClock
+from adapters.commands import AT_ONCE
 from adapters.hints import Line
 from adapters.mongo import Document
 from tests.support import seeds
@@ -307,3 +308,27 @@ def test_the_time_a_device_noted_goes_before_one_told_to_the_office(field: Field
     assert abs(field.order["started_at"] - noted) < timedelta(milliseconds=1)
     told = field.seed.db.events.find({"command_id": start["_id"]})
     assert [event["type"] for event in told] == ["work_order.time_corrected"]
+
+
+def test_behind_a_dead_create_a_devices_lane_keeps_its_order(field: Field, drains: Drains) -> None:
+    asset = new_id()
+    field.seed.db.users.update_one(
+        {"id": ANN, "tenant_id": field.seed.tenant_id}, {"$set": {"roles": ["planner"]}}
+    )
+    dead = field.seed.accept("asset.create", id=asset, name="Pump", criticality="low")
+    field.seed.db.commands.update_one(
+        {"_id": dead["_id"]},
+        {"$set": {"state": "dead"}, "$unset": {"active": "", "next_at": "", "hint_at": ""}},
+    )
+    to_it = field.sends("work_order.update", base=1, asset_id=asset)
+    away = field.sends("work_order.update", base=1, title="Oil, again")
+    field.run()
+    assert field.states(to_it, away) == ["parked", "parked"]
+
+    field.seed.db.commands.update_one(
+        {"_id": dead["_id"]}, {"$set": {"state": "accepted", "active": True, "next_at": AT_ONCE}}
+    )
+    drains.until_dry([(field.seed.tenant_id, f"asset:{asset}"), field.line])
+
+    assert field.states(to_it, away) == ["applied", "applied"]
+    assert [event["data"]["fields"] for event in field.events()[-2:]] == [["asset_id"], ["title"]]

@@ -71,4 +71,4 @@ def test_what_never_comes_holds_up_nobody(
 
     sweep = Arrivals(seed.db)
 
-    assert [sweep.tick() for _ in range(3)] == [0, 0, 1]
+    assert sum(sweep.tick() for _ in range(3)) == 1

@@ -136,6 +136,17 @@ def test_a_death_is_a_verdict_like_any_other(reaper: Reaper, db: Database[Any], 
     assert line(next_in_line) in heard(redis_url), "its line moves on"
 
 
+def test_a_death_in_a_devices_lane_blocks_it(reaper: Reaper, db: Database[Any]) -> None:
+    origin = {"via": "offline", "user_id": "u1", "outbox": "u1/d1", "lane_seq": 1}
+    started = {"type": "work_order.start", "target": "work_order:w1", "origin": origin}
+    [poison] = insert(db, [command(long_ago(db), losses=2, suspect=True, **started)])
+    worker(db, [poison])
+
+    reaper.tick()
+
+    assert (stored(db, poison)["state"], stored(db, poison)["blocks"]) == ("dead", "u1/d1")
+
+
 def test_what_was_settled_before_the_worker_died_is_left_alone(reaper: Reaper, db: Database[Any]) -> None:
     [done] = insert(db, [command(long_ago(db), state="applied", active=None, next_at=None, hint_at=None)])
     before = stored(db, done)
