@@ -138,7 +138,7 @@ def test_a_death_is_a_verdict_like_any_other(reaper: Reaper, db: Database[Any], 
 
 def test_a_death_in_a_devices_lane_blocks_it(reaper: Reaper, db: Database[Any]) -> None:
     origin = {"via": "offline", "user_id": "u1", "outbox": "u1/d1", "lane_seq": 1}
-    started = {"type": "work_order.start", "target": "work_order:w1", "origin": origin}
+    started: Document = {"type": "work_order.start", "target": "work_order:w1", "origin": origin}
     [poison] = insert(db, [command(long_ago(db), losses=2, suspect=True, **started)])
     worker(db, [poison])
 
