@@ -68,6 +68,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     refers: Refers | None
     """Likewise those that the target itself names, once a batch has read it."""
     schema_version: int
+    blob_paths: tuple[Path, ...] = ()
+    """Where its payload can name files: at members of type `domain.fields.Sha256`."""
     summary: str
 
     @property
@@ -87,11 +89,13 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def names_blobs(self) -> bool:
         """Whether its payload can name files: it has members of type `domain.fields.Sha256`."""
-        return bool(_blob_paths(self.payload))
+        return bool(self.blob_paths)
 
     def blobs(self, payload: Mapping[str, Any]) -> list[str]:
         """The hashes that a payload names, each once."""
-        return sorted({hash for path in _blob_paths(self.payload) for hash in _at(payload, path)})
+        if not self.blob_paths:  # most payloads: every command is asked
+            return []
+        return sorted({hash for path in self.blob_paths for hash in _at(payload, path)})
 
     def target_id(self, payload: Payload, user_id: str | None) -> str | None:
         """The id of the entity meant by this user; None when a create leaves it to us."""
@@ -118,11 +122,6 @@ def _is_secret(kind: inspect.Type) -> bool:
 
 EACH = "*"
 Path = tuple[str, ...]
-
-
-@cache
-def _blob_paths(payload: PayloadType) -> tuple[Path, ...]:
-    return tuple(_paths(inspect.type_info(payload), ()))
 
 
 def _paths(kind: inspect.Type, at: Path) -> Iterator[Path]:
@@ -190,6 +189,7 @@ def handles(
             reads=reads,
             refers=refers,
             schema_version=schema_version,
+            blob_paths=tuple(_paths(inspect.type_info(payload), ())),
             summary=(handler.__doc__ or "").strip().partition("\n")[0],
         )
         read_ahead(payload)

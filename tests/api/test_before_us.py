@@ -18,10 +18,12 @@ from adapters.clock import SystemClock
 from adapters.settings import Settings
 from api.app import create_app
 from tests.api.asking import running
-from tests.api.people import People, new_id
+from tests.api.people import People, Person, new_id
 from tests.api.test_replays import Json, Phone, statuses
 
 Apply = Callable[[], None]
+TIE = SystemClock().now() - timedelta(hours=1)
+"""One and the same instant of change, which a cursor of times alone would stumble over."""
 
 
 class Basement:
@@ -247,6 +249,35 @@ async def test_b15_what_waits_can_be_seen_and_is_applied_oldest_first(basement: 
     said = {"target": f"work_order:{order}", "type": "work_order.commented"}
     happened = basement.store.events.find(said).sort("version", 1)
     assert [event["command_id"] for event in happened] == [result["command_id"] for result in sent]
+
+
+async def test_b15_what_comes_down_is_paged_loses_no_ties_and_says_what_is_gone(basement: Basement) -> None:
+    technician = basement.people.add("technician")
+    orders = [await basement.order(assignee_ids=[technician.id]) for _ in range(3)]
+    basement.store.work_orders.update_many({"id": {"$in": orders}}, {"$set": {"updated_at": TIE}})
+
+    cursor, seen = await _copied(basement.web, technician)
+    await basement.posts("work_order.assign", {"work_order_id": orders[0], "assignee_ids": []})
+    await basement.applied()
+    _, then = await _copied(basement.web, technician, cursor)
+
+    assert sorted(row["id"] for row in seen["entities"] if row["kind"] == "work_order") == sorted(orders)
+    assert [row["id"] for row in then["tombstones"]] == [orders[0]]
+
+
+async def _copied(web: httpx.AsyncClient, person: Person, cursor: str | None = None) -> tuple[str, Json]:
+    """All that one question after another brings, a row at a time."""
+    told: Json = {"entities": [], "tombstones": []}
+    more = True
+    while more:
+        query = {"limit": "1"} | ({"since": cursor} if cursor else {})
+        answer = await web.get("/api/sync", params=query, headers=person.auth)
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        told = {name: rows + body[name] for name, rows in told.items()}
+        cursor, more = body["cursor"], body["more"]
+    assert cursor is not None
+    return cursor, told
 
 
 async def test_b16_a_token_goes_with_its_bearer_from_one_network_to_another(basement: Basement) -> None:

@@ -1,4 +1,7 @@
-"""The reference client, answer by answer: what it keeps, sends again, shows, and gives up."""
+"""The reference client, answer by answer: what it keeps, sends again, shows, and gives up.
+
+b14: what the queue of the system before this one did wrong. Each such test would have failed there.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,7 @@ def phone(tmp_path: Path) -> Phone:
     return Phone(tmp_path / "outbox.db")
 
 
-def test_what_was_done_survives_the_process_and_is_sent_under_the_same_ids(phone: Phone) -> None:
+def test_b14_what_was_done_survives_the_process_and_is_sent_under_the_same_ids(phone: Phone) -> None:
     def lost(_: list[Json]) -> Answer:
         raise NoAnswer
 
@@ -197,6 +200,46 @@ def test_a_lane_that_the_server_cannot_take_yet_waits_while_others_go_on(phone: 
     assert phone.server.batches[1][0]["lane"] == OTHER
 
 
+def test_what_follows_an_action_that_waits_for_a_newer_server_waits_with_it(phone: Phone) -> None:
+    def older(actions: list[Json]) -> Answer:
+        later = {"id": actions[0]["id"], "status": "retry_later", "code": "unknown_version"}
+        behind = {"status": "out_of_order", "expected_lane_seq": actions[0]["lane_seq"]}
+        return results(later, *({"id": a["id"]} | behind for a in actions[1:]))
+
+    phone.comments("one", "two")
+    phone.server.says = older
+    phone.client.step()
+
+    assert (phone.client.step() or 0) > 0
+    assert len(phone.server.batches) == 1, "it is not sent again at once, for ever"
+
+
+def test_b14_what_has_failed_is_not_sent_again_for_ever(phone: Phone) -> None:
+    (one,) = phone.comments("one")
+    phone.server.says = lambda actions: results(
+        *(
+            {"id": a["id"], "status": "rejected", "code": "invalid_payload", "command_id": "c"}
+            for a in actions
+        )
+    )
+
+    phone.syncs(50)
+
+    assert len(phone.server.batches) == 1
+    assert phone.shown(one) == ["Failed: rejected: invalid_payload"]
+
+
+def test_b14_what_was_done_to_one_entity_goes_in_its_order_and_nothing_old_is_dropped(phone: Phone) -> None:
+    ids = phone.comments(*(str(n) for n in range(1_200)))
+
+    for _ in range(24):
+        phone.client.step()
+
+    sent = [action for batch in phone.server.batches for action in batch]
+    assert [action["id"] for action in sent] == ids
+    assert [action["lane_seq"] for action in sent] == list(range(1, 1_201))
+
+
 @pytest.mark.parametrize("status", [401, 403, 426])
 def test_who_may_not_send_keeps_the_queue_until_told_to_go_on(phone: Phone, status: int) -> None:
     (one,) = phone.comments("one")
@@ -251,7 +294,7 @@ def test_the_one_at_which_the_server_fails_is_found_and_other_lanes_go_on(phone:
     assert phone.sent()[-1] == [("discard", 1), ("add", 2)]
 
 
-def test_the_pause_grows_with_full_jitter_up_to_five_minutes(phone: Phone) -> None:
+def test_b14_it_tries_again_by_itself_with_full_jitter_up_to_five_minutes(phone: Phone) -> None:
     def lost(_: list[Json]) -> Answer:
         raise NoAnswer
 
