@@ -13,7 +13,6 @@ from adapters.mongo import Unavailable
 from adapters.settings import Settings, SettingsError, from_environment
 from api.app import create_app
 
-SWITCH_S = 0.001
 GRACE_S = 3
 """For requests that run when the process is told to stop."""
 
@@ -25,8 +24,6 @@ def main() -> int:
         sys.stderr.writelines(f"web: setting {fault}\n" for fault in error.faults)
         return 1
     logs.configure(settings, "web")
-    # A replay's transaction runs in a thread: who is online does not wait 5 ms for its turn.
-    sys.setswitchinterval(SWITCH_S)
     try:
         guard.refuse_demo(settings)
     except (DemoInProduction, Unavailable) as error:
