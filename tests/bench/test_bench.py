@@ -27,23 +27,44 @@ def ground() -> Iterator[Ground]:
         yield made
 
 
-def test_a_tiny_run_measures_every_ratio_and_keeps_it_in_the_documented_shape(
-    ground: Ground, tmp_path: Path
+def test_every_ratio_has_its_name() -> None:
+    assert set(get_args(Name)) == {ratio.name for ratio in RATIOS}
+
+
+@pytest.mark.parametrize(
+    "only",
+    [
+        # Most of a tiny run is starting processes: of each kind one, and all of them under torture.
+        pytest.param(
+            (
+                "accept_vs_bare",
+                "apply_vs_bare_loop",
+                "idle_latency",
+                "plans_tick_growth",
+                "offline_vs_online",
+            ),
+            id="one of each kind",
+        ),
+        pytest.param(get_args(Name), id="all", marks=pytest.mark.torture),
+    ],
+)
+def test_a_tiny_run_measures_what_is_asked_and_keeps_it_in_the_documented_shape(
+    ground: Ground, tmp_path: Path, only: tuple[Name, ...]
 ) -> None:
     said: list[str] = []
 
-    results = run.measure(ground, sizes.TINY, rounds=1, only=[], tell=said.append)
+    results = run.measure(ground, sizes.TINY, rounds=1, only=only, tell=said.append)
     ratios.keep(tmp_path / "bench.json", results)
 
     kept = msgspec.json.decode((tmp_path / "bench.json").read_bytes())
-    assert set(kept) == set(get_args(Name)) == {ratio.name for ratio in RATIOS}
+    assert set(kept) == set(only)
     for found in kept.values():
         assert set(found) == {"ours", "rival", "ratio", "unit", "n", "runs"}
         assert found["ours"] > 0
         assert found["rival"] > 0
         assert found["n"] > 0
         assert all(len(rounds) == 1 for rounds in found["runs"].values())
-    assert table.table(results).row_count == len(RATIOS)
+    assert table.table(results).row_count == len(only)
     assert said
 
 
