@@ -21,7 +21,8 @@ DEADLINE = timedelta(seconds=4)
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
-    """Who does something, when, why. `id` is the audit row's. `via`: api or cli."""
+    """Who does something, when, why. `id` is the audit row's. `via`: api, cli, or
+    offline (a device's choice)."""
 
     id: str
     tenant_id: str

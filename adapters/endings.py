@@ -1,4 +1,4 @@
-"""Cancelling: an ending that a person asks for. Whoever is first, the worker or the person, wins."""
+"""Endings by hand: cancelling, discarding, superseding. Whoever is first, the worker or the person, wins."""
 
 from __future__ import annotations
 

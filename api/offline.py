@@ -50,6 +50,8 @@ BETWEEN = 5
 """Actions that are judged before others have a turn."""
 
 SWITCH_S = 0.001
+"""How long a thread keeps the interpreter while a replay is taken in."""
+
 WAITING = 200
 """Batches that may wait for their turn; more are asked to come back."""
 
