@@ -171,18 +171,20 @@ def event(
     type: str,
     *,
     at: datetime,
+    target: str | None = None,
     version: int | None = None,
     paths: tuple[str, ...] = (),
     was: Document | None = None,
     data: Document | None = None,
 ) -> Document:
-    """One event of a command. `serial` counts on from the command's `events`, so an event is written once."""
+    """One event of a command, about its target unless another is named. `serial` counts on from the command's
+    `events`, so an event is written once."""
     origin = command["origin"]
     actor = {name: origin[name] for name in ("via", "user_id", "device_id", "outbox") if name in origin}
     told: Document = {
         "_id": f"{command['_id']}:{serial}",
         "tenant_id": command["tenant_id"],
-        "target": command["target"],
+        "target": target or command["target"],
         "version": version,
         "type": type,
         "command_id": command["_id"],

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from itertools import islice
+from datetime import datetime
 from typing import Any
 
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from adapters.indexes import UNOPENED
-from adapters.mongo import CODEC, Document, document_id
-from domain.due import Changed, DueOrder, DuePlan, LostOrder
+from adapters.mongo import CODEC, Document
+from domain.due import Changed, DueOrder, DuePlan
 from domain.plan.model import SHARDS
 from domain.work_order.transitions import OPEN
 
 PAGE = 1_000
-LATELY = timedelta(days=7)
-"""A command that was to open an order and ended longer ago than this has been told of."""
 
 
 class DueReader:
@@ -38,26 +34,6 @@ class DueReader:
         query = {"look_at": _due_by(now)}
         for tenant_id, id, at in self._covered("work_orders", query, "look_at", hint="looks"):
             yield DueOrder(tenant_id, id, at)
-
-    def lost_orders(self, now: datetime) -> Iterator[LostOrder]:
-        """The longest ended first; a page of commands and their plans at a time."""
-        query = UNOPENED | {"finished_at": {"$gte": now - LATELY}}
-        wanted = [
-            "tenant_id",
-            "state",
-            *(f"payload.{name}" for name in ("id", "plan_id", "lane", "occurrence")),
-        ]
-        ended = self._db["commands"].find(query, wanted).sort("finished_at", 1).hint("unopened")
-        rows = iter(ended.batch_size(PAGE))
-        while page := [_lost(row) for row in islice(rows, PAGE)]:
-            waiting = self._open_orders({document_id(one.tenant_id, one.plan_id) for one in page})
-            yield from (one for one in page if (one.tenant_id, one.work_order_id) in waiting)
-
-    def _open_orders(self, plans: set[str]) -> set[tuple[str, str]]:
-        found = self._db["plans"].find(
-            {"_id": {"$in": list(plans)}}, ["tenant_id", "open_orders.work_order_id"]
-        )
-        return {(plan["tenant_id"], one["work_order_id"]) for plan in found for one in plan["open_orders"]}
 
     def changed_calendars(self) -> Iterator[Changed]:
         return self._fresh("calendars")
@@ -112,16 +88,3 @@ class DueReader:
 def _due_by(now: datetime) -> Document:
     """The type is what the partial indexes ask for: without it the planner reads them from end to end."""
     return {"$lte": now, "$type": "date"}
-
-
-def _lost(command: Document) -> LostOrder:
-    asked = command["payload"]
-    return LostOrder(
-        tenant_id=command["tenant_id"],
-        plan_id=asked["plan_id"],
-        work_order_id=asked["id"],
-        lane=asked["lane"],
-        occurrence=asked["occurrence"],
-        command_id=command["_id"],
-        state=command["state"],
-    )

@@ -17,11 +17,6 @@ from domain.work_order.transitions import OPEN
 Index = tuple[str, list[tuple[str, int | str]], dict[str, Any]]
 
 ACTIVE = {"active": True}
-UNOPENED = {
-    "type": "work_order.open_from_plan",
-    "state": {"$in": ["dead", "discarded", "rejected", "cancelled"]},
-}
-"""Commands that were to open a plan's order and never will by themselves."""
 
 FORGOTTEN = {"state": {"$in": ["sent", "failed", "cancelled"]}}
 """Deliveries that may be forgotten: what is on its way, or in doubt, never is."""
@@ -138,7 +133,6 @@ INDEXES: list[Index] = [
         [("shard", 1), ("generate_at", 1), ("_id", 1)],
         {"name": "due", "partialFilterExpression": {"generate_at": {"$type": "date"}}},
     ),
-    ("commands", [("finished_at", 1)], {"name": "unopened", "partialFilterExpression": UNOPENED}),
     ("plans", [("tenant_id", 1), ("state", 1), ("_id", -1)], {"name": "by_state"}),
     ("plans", [("tenant_id", 1), ("rules.name", 1), ("_id", 1)], {"name": "by_name"}),
     ("plans", [("tenant_id", 1), ("next_due_at", 1), ("_id", 1)], {"name": "by_due"}),

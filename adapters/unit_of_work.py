@@ -6,7 +6,7 @@ that somebody else has just settled gets `Contention`, writes nothing, and reads
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ from adapters.mongo import (
     Unwritable,
     translated,
 )
-from adapters.verdicts import Changes, Ref, Verdict, ended, is_ending, reapplied, verdict_update
+from adapters.verdicts import Changes, Created, Ref, Verdict, is_ending, reapplied, verdict_update
 from tasks.catalogue import Catalogue
 
 TRY_FOR = timedelta(seconds=6)
@@ -156,10 +156,8 @@ class UnitOfWork:
         """The creates of an absent entity that are on their way, parked or dead, in order of acceptance."""
         return waiters.find_creates(self.db, self._session, catalogue, tenant_id, target)
 
-    @translated()
-    def unknown(self, follow_ups: list[Document]) -> list[Document]:
-        """Those that were not there before. Derived names are idempotency keys, looked up first: a duplicate
-        key inside the transaction would abort the whole batch, every time."""
+    def _unknown(self, follow_ups: list[Document]) -> list[Document]:
+        """Those that were not there before. Derived names are idempotency keys, looked up first as well."""
         if not follow_ups:
             return []
         query = {
@@ -172,18 +170,6 @@ class UnitOfWork:
         known = {(row["tenant_id"], row["idempotency"]["key"]) for row in found}
         return [row for row in follow_ups if (row["tenant_id"], row["idempotency"]["key"]) not in known]
 
-    @translated()
-    def busy(self, lines: Collection[Line]) -> set[Line]:
-        """Those of these lines in which a command is active."""
-        query = {
-            "tenant_id": {"$in": list({tenant_id for tenant_id, _ in lines})},
-            "target": {"$in": [target for _, target in lines]},
-            "active": True,
-        }
-        wanted = {"_id": 0, "tenant_id": 1, "target": 1}
-        found = self.db.commands.find(query, wanted, session=self._session).hint("line")
-        return {(row["tenant_id"], row["target"]) for row in found}
-
     # -- writing ------------------------------------------------------------------------------------------
 
     def write(self, changes: Changes, *, now: datetime, keys_kept: timedelta = KEYS_KEPT) -> list[Line]:
@@ -193,15 +179,17 @@ class UnitOfWork:
         """
         with translated():
             self._settle(changes, now, keys_kept)
-            self._write_entities(changes)
+            created, known = self._new(changes.created)
+            self._write_entities(changes, created)
             self._guard(changes.guards)
-            self._insert("entries", [row for is_new, row in changes.entries.values() if is_new])
+            rows = [row for is_new, row in changes.entries.values() if is_new]
+            self._insert("entries", rows + [row for one in created.values() for row in one.rows])
             self._update(
                 "entries", [(id, row) for id, (is_new, row) in changes.entries.items() if not is_new]
             )
-            verdicts = changes.verdicts + changes.inlined
-            self._insert("events", [event for verdict in verdicts for event in verdict.events])
-            lines = self._begin(changes, now, keys_kept)
+            told = (event for verdict in changes.verdicts for event in verdict.events)
+            self._insert("events", [event for event in told if event["_id"] not in known])
+            lines = self._begin(changes)
             self._warn(changes.warned)
             resolved = reapplied(changes.verdicts)
             lines += waiters.resolve(self.db, self._session, resolved, now=now, keys_kept=keys_kept)
@@ -224,12 +212,24 @@ class UnitOfWork:
         for predecessor, waiter in changes.awaited:
             waiters.await_ending(self.db, self._session, predecessor, waiter)
 
-    def _write_entities(self, changes: Changes) -> None:
+    def _new(self, created: dict[Ref, Created]) -> tuple[dict[Ref, Created], set[str]]:
+        """Those that are not there yet, and the ids of the events that tell of the others. Looked up first: a
+        duplicate key inside the transaction would abort the whole batch, every time."""
+        known: set[Ref] = set()
+        for collection in {collection for collection, _ in created}:
+            ids = [id for name, id in created if name == collection]
+            found = self.db[collection].find({"_id": {"$in": ids}}, {"_id": 1}, session=self._session)
+            known |= {(collection, row["_id"]) for row in found}
+        new = {ref: one for ref, one in created.items() if ref not in known}
+        return new, {created[ref].event_id for ref in known}
+
+    def _write_entities(self, changes: Changes, created: dict[Ref, Created]) -> None:
         # By `_id` alone, which is the server's fast path: that nobody changed them since we read them is what
         # the snapshot is for, a concurrent change is a write conflict.
-        for collection in {collection for collection, _ in changes.entities}:
+        for collection in {collection for collection, _ in [*changes.entities, *created]}:
             mine = [(id, *change) for (name, id), change in changes.entities.items() if name == collection]
-            self._insert(collection, [document for _, is_new, document in mine if is_new])
+            beside = [one.document for (name, _), one in created.items() if name == collection]
+            self._insert(collection, [document for _, is_new, document in mine if is_new] + beside)
             self._update(collection, [(id, document) for id, is_new, document in mine if not is_new])
 
     def _guard(self, refs: set[Ref]) -> None:
@@ -237,13 +237,11 @@ class UnitOfWork:
         for collection, id in refs:
             self._update(collection, [(id, {"$inc": {"guards": 1}})])
 
-    def _begin(self, changes: Changes, now: datetime, keys_kept: timedelta) -> list[Line]:
-        """Insert the follow-ups, those that have ended already as they ended. Returns the others' lines."""
-        inlined = [ended(verdict, now=now, keys_kept=keys_kept) for verdict in changes.inlined]
-        fresh = self.unknown(changes.follow_ups)
-        changes.begun = inlined + fresh
+    def _begin(self, changes: Changes) -> list[Line]:
+        """Insert the follow-ups. Returns their lines."""
+        changes.begun = self._unknown(changes.follow_ups)
         self._insert("commands", changes.begun)
-        return [(row["tenant_id"], row["target"]) for row in fresh]
+        return [(row["tenant_id"], row["target"]) for row in changes.begun]
 
     def _warn(self, warned: dict[str, list[Document]]) -> None:
         """On the parents' receipts, once those are stored."""

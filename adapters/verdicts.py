@@ -44,6 +44,18 @@ class Verdict(msgspec.Struct, kw_only=True):
     entity_version: int | None = None
 
 
+class Created(msgspec.Struct, frozen=True, kw_only=True):
+    """A new entity beside a command's target, rows of its ledger, and the event that tells of it."""
+
+    document: Document
+    rows: list[Document]
+    event_id: str
+
+
+MOST_CREATED = 500
+"""Of one batch: then it takes no more commands, for its commit's sake."""
+
+
 class Changes(msgspec.Struct, kw_only=True):
     """All that a batch wants written."""
 
@@ -53,8 +65,8 @@ class Changes(msgspec.Struct, kw_only=True):
     entries: dict[str, tuple[bool, Document]] = {}
     """Ledger rows by id: whether the row is new, and the row."""
     follow_ups: list[Document] = []
-    inlined: list[Verdict] = []
-    """Follow-ups that this very batch has applied: they are inserted as they ended."""
+    created: dict[Ref, Created] = {}
+    """Entities beside the targets. What is there already is found out when all is written, and left alone."""
     begun: list[Document] = []
     """Once written: the follow-ups that were new."""
     guards: set[Ref] = set()
@@ -63,6 +75,10 @@ class Changes(msgspec.Struct, kw_only=True):
     """A command, and the id of one that now waits for it."""
     warned: dict[str, list[Document]] = {}
     """Warnings for parents' receipts, by command id."""
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.created) >= MOST_CREATED
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from domain import reminders, sla, telling
 from domain.errors import Rejected
+from domain.notice import Notice
 from domain.policies import Policies, fitting
 from domain.reminders import Ripe
 from domain.sla import HISTORY, MOMENT, Judgement
@@ -37,7 +38,7 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
 
     order: WorkOrder
     events: tuple[telling.Event, ...] = ()
-    notices: tuple[telling.Notice, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 def heeds(before: WorkOrder, after: WorkOrder) -> bool:

@@ -25,15 +25,3 @@ class Changed(msgspec.Struct, frozen=True):
     tenant_id: str
     id: str
     version: int
-
-
-class LostOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order that a plan counts as open and that was never opened: its command ended otherwise."""
-
-    tenant_id: str
-    plan_id: str
-    work_order_id: str
-    lane: str
-    occurrence: str
-    command_id: str
-    state: str

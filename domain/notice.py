@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -13,12 +13,12 @@ from msgspec import Meta
 from domain.entity import Entity
 from domain.fields import Instant, Word, instant
 from domain.ids import Id
+from domain.policies import Channel
 from domain.work_order.transitions import OPEN
 
 NoticeKind = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$(?!\n)", description="names the templates")]
 Target = Annotated[str, Meta(min_length=3, max_length=200, pattern=r"^[a-z_]+:[\x21-\x7e]+$(?!\n)")]
 Step = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$(?!\n)")]
-Told = Literal["in_app", "email", "webhook"]
 Params = dict[str, str | int | None]
 
 LADDER: Collection[str] = ("due_soon", "overdue")
@@ -52,7 +52,7 @@ class Notice(Entity, frozen=True, kw_only=True):
     step: Step
     template: NoticeKind
     audience: Audience
-    channels: tuple[Told, ...]
+    channels: tuple[Channel, ...]
     critical: bool = False
     params: Params = msgspec.field(default_factory=dict)
     valid: Valid = Valid()

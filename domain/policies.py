@@ -21,6 +21,10 @@ Trigger = Literal["response", "resolve"]
 """The two clocks: until somebody starts, and until it is done."""
 
 
+Channel = Literal["in_app", "email", "webhook"]
+"""How somebody is told."""
+
+
 class Applies(msgspec.Struct, frozen=True, kw_only=True):
     """Which orders a policy is for; what is left out is any."""
 
@@ -44,7 +48,7 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True):
     trigger: Trigger
     offset: str
     notify: tuple[str, ...]
-    channels: tuple[str, ...]
+    channels: tuple[Channel, ...]
 
 
 class SlaPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +69,7 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
 
     after: str
     notify: tuple[str, ...]
-    channels: tuple[str, ...]
+    channels: tuple[Channel, ...]
 
 
 class ReminderPolicy(msgspec.Struct, frozen=True, kw_only=True):

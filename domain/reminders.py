@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from domain.durations import duration
 from domain.instants import told
-from domain.policies import ReminderPolicy, Rung
+from domain.policies import Channel, ReminderPolicy, Rung
 from domain.watch import Ladder
 from domain.work_order.model import WorkOrder
 
@@ -23,7 +23,7 @@ MOST_STEPS = 100
 """Names of steps kept on an order; the oldest go first, when policies have changed that often."""
 
 REMINDED = ("assignee",)
-REMINDED_BY = ("in_app", "email")
+REMINDED_BY: tuple[Channel, ...] = ("in_app", "email")
 """Whom a reminder before the due date is for, and how it goes: a policy says only when."""
 
 Kind = Literal["due_soon", "overdue"]
@@ -36,7 +36,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     at: datetime
     notify: tuple[str, ...]
-    channels: tuple[str, ...]
+    channels: tuple[Channel, ...]
 
 
 class Ripe(msgspec.Struct, frozen=True, kw_only=True):

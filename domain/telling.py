@@ -1,5 +1,5 @@
-"""What an order's clocks have to say: events, and the payloads of `notice.open` with whom it is for, how it
-goes, and for how long it holds."""
+"""What an order's clocks have to say: events, and notices: whom each is for, how it goes, for how long it
+holds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from domain import instants
-from domain.notice import notice_id
+from domain.notice import Audience, Notice, Params, Valid, notice_id
+from domain.policies import Channel
 from domain.reminders import Ripe, Step
 from domain.sla import Judgement, Told
 from domain.work_order.model import WorkOrder
@@ -17,7 +18,6 @@ from domain.work_order.transitions import OPEN
 ROLES = ("supervisor", "manager")
 """Words of a policy that are roles; `assignee` is whoever is to do the order, all else is somebody's id."""
 
-Notice = dict[str, Any]
 Event = tuple[str, dict[str, Any]]
 
 
@@ -39,7 +39,7 @@ def notices(order: WorkOrder, judgement: Judgement | None, ripe: Ripe | None) ->
             yield _reminder(order, step, ripe.ladder.due_at)
 
 
-def audience(order: WorkOrder, notify: Iterable[str]) -> dict[str, list[str]]:
+def audience(order: WorkOrder, notify: Iterable[str]) -> Audience:
     """The words of a policy as people and roles of this order; nobody assigned: supervisors hear of it."""
     people: list[str] = []
     roles: list[str] = []
@@ -52,8 +52,11 @@ def audience(order: WorkOrder, notify: Iterable[str]) -> dict[str, list[str]]:
             roles.append(word)
         else:
             people.append(word)
-    found = {"user_ids": people, "assignee_ids": assignees, "roles": roles}
-    return {name: list(dict.fromkeys(values)) for name, values in found.items()}
+    return Audience(user_ids=_each(people), assignee_ids=_each(assignees), roles=_each(roles))
+
+
+def _each(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words))
 
 
 def _of_sla(judgement: Judgement) -> Iterator[Event]:
@@ -79,8 +82,8 @@ def _reminder(order: WorkOrder, step: Step, due_at: datetime) -> Notice:
     """Holds while the order is open and due at that time. Its name has the due date in it: a moved one is
     another matter, and one that is moved back was said already."""
     due = instants.told(due_at)
-    params = {"step": step.name.partition("~")[0], "due_at": due}
-    valid = {"due_at": due, "statuses": list(OPEN)}
+    params: Params = {"step": step.name.partition("~")[0], "due_at": due}
+    valid = Valid(due_at=due, statuses=tuple(OPEN))
     return _notice(order, f"{step.name}@{due}", step.kind, step.notify, step.channels, params, valid)
 
 
@@ -88,8 +91,8 @@ def _escalation(order: WorkOrder, told: Told) -> Notice:
     """Holds while the order is open and, where a first start is asked for, while none was made."""
     step = told.escalation
     begun = () if step.trigger == "resolve" else ("in_progress", "on_hold")
-    params = {"clock": step.trigger, "offset": step.offset, "deadline": instants.told(told.deadline)}
-    valid = {"statuses": [status for status in OPEN if status not in begun]}
+    params: Params = {"clock": step.trigger, "offset": step.offset, "deadline": instants.told(told.deadline)}
+    valid = Valid(statuses=tuple(status for status in OPEN if status not in begun))
     return _notice(order, told.step, f"sla_{step.trigger}", step.notify, step.channels, params, valid)
 
 
@@ -98,19 +101,19 @@ def _notice(
     step: str,
     kind: str,
     notify: Iterable[str],
-    channels: Iterable[str],
-    params: dict[str, Any],
-    valid: dict[str, Any],
+    channels: Iterable[Channel],
+    params: Params,
+    valid: Valid,
 ) -> Notice:
     about = f"work_order:{order.id}"
-    return {
-        "id": notice_id(about, step),
-        "about": about,
-        "step": step,
-        "kind": kind,
-        "audience": audience(order, notify),
-        "channels": list(dict.fromkeys(channels)),
-        "critical": order.priority == "critical",
-        "params": {"number": order.number, "title": order.title, "priority": order.priority} | params,
-        "valid": valid,
-    }
+    return Notice(
+        id=notice_id(about, step),
+        about=about,
+        step=step,
+        template=kind,
+        audience=audience(order, notify),
+        channels=tuple(dict.fromkeys(channels)),
+        critical=order.priority == "critical",
+        params={"number": order.number, "title": order.title, "priority": order.priority, **params},
+        valid=valid,
+    )

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from domain.due import Changed, DueOrder, DuePlan, LostOrder
+from domain.due import Changed, DueOrder, DuePlan
 from domain.local_time import to_instant, to_local
 
 ON_TIME = timedelta(minutes=1)
@@ -103,9 +103,6 @@ class Due(Protocol):
 
     def orders(self, now: datetime) -> Iterator[DueOrder]:
         """Orders whose clocks are to be looked at, the longest due first."""
-
-    def lost_orders(self, now: datetime) -> Iterator[LostOrder]:
-        """Of commands that ended lately; a plan that knows already is not named again."""
 
     def changed_calendars(self) -> Iterator[Changed]: ...
 

@@ -46,7 +46,14 @@ def tell(work: Work, looked: Looked) -> None:
     for name, data in looked.events:
         work.emit(name, **data)
     for notice in looked.notices:
-        work.follow_up("notice.open", notice, step=f"notice:{notice['step']}")
+        work.create(
+            notice,
+            "notice.opened",
+            about=notice.about,
+            step=notice.step,
+            kind=notice.template,
+            critical=notice.critical,
+        )
 
 
 def _calendars(work: Work) -> clocks.Calendars:

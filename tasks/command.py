@@ -60,7 +60,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     of: Of
     creates: bool
     """Whether the payload names its target by an optional `id` rather than by `<kind>_id`."""
-    numbered: bool
+    numbers: str | None
+    """A kind of which each such command is likely to number one: a batch reserves so many at once."""
     internal: bool
     """Follow-ups only: no route, and refused at the door."""
     reads: Reads | None
@@ -158,7 +159,7 @@ def handles(
     target: str | None = None,
     of: Of = "payload",
     touches: tuple[str, ...] = (),
-    numbered: bool = False,
+    numbers: type[Entity] | None = None,
     internal: bool = False,
     reads: Reads | None = None,
     refers: Refers | None = None,
@@ -184,7 +185,7 @@ def handles(
             kind=kind,
             of=of,
             creates=f"{kind}_id" not in names,
-            numbered=numbered,
+            numbers=numbers.kind if numbers else None,
             internal=internal,
             reads=reads,
             refers=refers,

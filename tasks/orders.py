@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from domain.entity import Entry
 from domain.ledger import Line
 from domain.work_order.books import booked
 from domain.work_order.holders import taken_from
@@ -17,6 +19,16 @@ def load_own(work: Work) -> WorkOrder:
     order = work.load(WorkOrder)
     order.must_be_worked_by(work.actor)
     return order
+
+
+def opened_beside(work: Work, order: WorkOrder, rows: Sequence[Entry] = (), **why: str) -> None:
+    """Open an order beside the command's target, on watch like any other."""
+    work.create(clocks.born(work, order), "work_order.created", rows, **as_opened(order), **why)
+
+
+def as_opened(order: WorkOrder) -> dict[str, str]:
+    """What is told of every new order."""
+    return {"number": order.number, "title": order.title, "status": order.status}
 
 
 def settle(work: Work, before: WorkOrder, after: WorkOrder, event: str, **data: Any) -> None:

@@ -19,8 +19,9 @@ from domain.plan.model import Plan
 from domain.plan.rules import Rules, weight
 from domain.working_calendar import Calendar
 from tasks.assets import check_asset
+from tasks.clocks import POLICIES
 from tasks.meters import follow
-from tasks.occurrences import opening
+from tasks.occurrences import open_order, opening
 from tasks.work import Work
 
 MOST_ORDERS = 200
@@ -42,8 +43,10 @@ def names_of(rules: Rules) -> Iterable[tuple[type[Entity], str]]:
 
 
 def names_in(plan: Plan) -> Iterable[tuple[type[Entity], str]]:
-    """What a look at a plan asks for."""
+    """What a look at a plan asks for, and the orders that it opens."""
+    yield POLICIES
     yield from ((Asset, target.asset_id) for target in plan.rules.targets)
+    yield from ((Part, part.part_id) for part in plan.rules.template.parts)
     if plan.rules.calendar_id is not None:
         yield Calendar, plan.rules.calendar_id
 
@@ -117,8 +120,7 @@ def _in_service(work: Work, asset_id: str) -> bool:
 
 
 def _order(work: Work, before: Plan, found: Generation) -> None:
-    """The follow-ups that open, add to and close orders. One look may open an order and the one in its place:
-    it is closed behind its opening."""
+    """Open orders, have others added to and closed. One look may open an order and the one in its place."""
     plan_id = before.id
     for opened in found.opened:
         # A revision may have come into force between two occurrences of one look.
@@ -126,7 +128,7 @@ def _order(work: Work, before: Plan, found: Generation) -> None:
         asked = opening(plan_id, before.rules if is_old else found.plan.rules, opened)
         step = f"{opened.lane}@{opened.occurrence.occurrence}"
         if opened.merged_into is None:
-            work.follow_up("work_order.open_from_plan", asked, step=step)
+            open_order(work, asked)
         else:
             merge = {"work_order_id": opened.merged_into, "instead": asked}
             work.follow_up("work_order.merge_occurrence", merge, step=step)

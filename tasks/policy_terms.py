@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from domain.durations import duration
-from domain.policies import Applies
+from domain.policies import Applies, Channel
 from domain.work_order.model import Priority, Type
 
 LONGEST = timedelta(days=366)
@@ -23,7 +23,7 @@ Who = Annotated[
     ),
 ]
 Notify = Who | Annotated[tuple[Who, ...], Meta(min_length=1, max_length=10)]
-Channels = Annotated[tuple[Literal["in_app", "email", "webhook"], ...], Meta(min_length=1, max_length=3)]
+Channels = Annotated[tuple[Channel, ...], Meta(min_length=1, max_length=3)]
 
 
 class For(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

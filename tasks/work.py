@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -14,7 +15,8 @@ E = TypeVar("E", bound=Entity)
 class Work(Protocol):
     """One command's view of the store: its own overlay over what the batch has read.
 
-    A handler writes its own target only; other entities change by follow-up commands.
+    A handler changes its own target only, and may create others beside it; others that exist change by
+    follow-up commands.
     """
 
     @property
@@ -46,8 +48,8 @@ class Work(Protocol):
     def new_id(self) -> str:
         """A fresh UUIDv7, for a ledger row or an item."""
 
-    def number(self) -> int:
-        """The next human number of the target's kind in this tenant; the spec must say `numbered=True`."""
+    def number(self, kind: type[Entity]) -> int:
+        """The next human number of that kind in this tenant. A spec that says `numbers=` has one at hand."""
 
     def find(self, kind: type[E]) -> E | None:
         """The command's own target, or None."""
@@ -72,6 +74,10 @@ class Work(Protocol):
 
     def record(self, entry: Entry) -> None:
         """Append a ledger row to the command's own target, or replace one by its voided form."""
+
+    def create(self, entity: Entity, event: str, rows: Sequence[Entry] = (), **data: Any) -> None:
+        """A new entity beside the target, in the same commit, with rows of its ledger and what is told of it.
+        One that is there already stays as it is, and nothing is told: a derived id may be said again."""
 
     def emit(self, event: str, **data: Any) -> None:
         """Something happened, in the past tense (`work_order.started`): for the timeline and the stream."""

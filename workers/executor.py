@@ -27,7 +27,6 @@ from tasks.catalogue import Catalogue, contended
 from workers.choice import choose
 from workers.fold import Forced, fold
 from workers.foresight import foresee
-from workers.inlining import inline
 from workers.snapshot import Numbers, Snapshot
 
 PATIENCE = 4
@@ -92,14 +91,10 @@ class Executor:
         self._tried: list[str] = []
         self._at_most = PER_BATCH
         """Commands of a batch: halved when one ran out of time, doubled when one commits."""
-        self._inlined = False
-        self._plain: set[Line] = set()
-        """Lines whose follow-ups go the ordinary way in this drain."""
 
     def drain(self, lines: Sequence[Line]) -> Drained:
         """Apply what is due at the heads of these lines; a failure ends it and is told in the result."""
         done = Drained()
-        self._plain.clear()
         left = deque([list(lines)])
         began = self._monotonic()
         while left:
@@ -156,10 +151,6 @@ class Executor:
         """
         if not self._tried:
             raise error
-        if self._inlined:
-            # Perhaps a follow-up is to blame, which is not its parent's fault: it is judged by itself.
-            self._plain.update(lines)
-            return [lines]
         if len(lines) > 1:
             return halves(lines)
         size = len(self._tried)
@@ -185,7 +176,7 @@ class Executor:
         forced: Forced = MappingProxyType({}),
     ) -> list[list[Line]]:
         now, began = self._now(), self._monotonic()
-        self._tried, self._inlined = [], False
+        self._tried = []
         with self._uow.transaction():
             heads = self._uow.heads(lines)
             choice = choose(heads.lines, catalogue=self._catalogue, now=now)
@@ -200,14 +191,12 @@ class Executor:
                 # Who is only judged needs nothing read beforehand, which may be what failed.
                 snapshot = self._snapshot([c for c in commands if c["_id"] not in forced], now, numbers)
                 verdicts, held = fold(commands, snapshot, chance=self._chance, forced=forced)
-                if at_most is None and self._may_inline(commands):
-                    self._inline(snapshot, numbers)
             begun = self._uow.write(snapshot.changes, now=now, keys_kept=self._keys_kept)
         self._at_most = min(2 * self._at_most, PER_BATCH)
-        done.verdicts += verdicts + snapshot.changes.inlined
+        done.verdicts += verdicts
         done.accepted.update(follow_up["type"] for follow_up in snapshot.changes.begun)
         # Who lost one of our lines has dropped its hint, perhaps for a command newer than our snapshot.
-        is_cut = len(commands) < len(choice.commands)
+        is_cut = len(commands) < len(choice.commands) or snapshot.changes.is_full
         ours = heads.lines if is_cut or self._since(began) >= LOSERS_PATIENCE else heads.more
         done.again += begun + [line for line in ours if line not in held]
         return split(heads, [line for line in choice.alone if line not in held])
@@ -228,23 +217,13 @@ class Executor:
             snapshot.prefetch_blockers({(command["tenant_id"], command["target"]) for command in in_lanes})
         return snapshot
 
-    def _may_inline(self, commands: list[Document]) -> bool:
-        """Not where a suspect runs: what its follow-up does to a process, that one answers for itself."""
-        lines = {(command["tenant_id"], command["target"]) for command in commands}
-        return "suspect" not in commands[0] and self._plain.isdisjoint(lines)
-
-    def _inline(self, snapshot: Snapshot, numbers: Numbers) -> None:
-        self._inlined = True
-        inline(snapshot, self._uow, reserve=lambda wave: self._reserve(wave, numbers), room=self._at_most)
-        self._inlined = bool(snapshot.changes.inlined)
-
     def _reserve(self, commands: list[Document], numbers: Numbers) -> None:
         """Human numbers by one increment of what the batch needs, outside the transaction and never given
         back: gaps are allowed, and a counter inside it would be one hot document per tenant."""
         needed = Counter(
-            (command["tenant_id"], self._catalogue[command["type"]].kind)
+            (command["tenant_id"], kind)
             for command in commands
-            if self._catalogue[command["type"]].numbered
+            if (kind := self._catalogue[command["type"]].numbers)
         )
         for (tenant_id, kind), count in needed.items():
             reserved = numbers.setdefault((tenant_id, kind), deque())

@@ -31,10 +31,15 @@ Forced = Mapping[str, Exception]
 def fold(
     commands: Iterable[Document], snapshot: Snapshot, *, chance: random.Random, forced: Forced
 ) -> tuple[list[Verdict], set[Line]]:
-    """Run each command on the state its predecessors leave. Returns verdicts and the lines that now wait."""
+    """Run each command on the state its predecessors leave, as many as one batch may write.
+
+    Returns verdicts and the lines that now wait.
+    """
     verdicts: list[Verdict] = []
     held: set[Line] = set()
     for command in commands:
+        if snapshot.changes.is_full:
+            break
         line = (command["tenant_id"], command["target"])
         if line in held:
             continue

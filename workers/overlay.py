@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar, cast
@@ -20,7 +21,7 @@ from adapters.commands import (
     target_of,
 )
 from adapters.mongo import Document, document_id
-from adapters.verdicts import Ref
+from adapters.verdicts import Created, Ref
 from domain.actor import Actor
 from domain.conflicts import paths_of
 from domain.entity import Entity, Entry
@@ -37,6 +38,16 @@ _KEPT = (datetime, Decimal)
 LONGEST_TEXT = 500
 LONGEST_LIST = 50
 """Of a value that an event remembers as it was."""
+
+
+class _Beside(msgspec.Struct, frozen=True):
+    """A new entity beside the target, with rows of its ledger and what is told of it."""
+
+    ref: Ref
+    entity: Entity
+    rows: tuple[Entry, ...]
+    event: str
+    data: Document
 
 
 class Overlay:
@@ -60,6 +71,7 @@ class Overlay:
         self._emitted: list[tuple[str, Document]] = []
         self._follow_ups: list[Document] = []
         self._guards: set[Ref] = set()
+        self._beside: list[_Beside] = []
         self.warnings: list[Document] = []
         if command["origin"].get("clock_suspect"):
             self.warn("clock_suspect", "the device's clock is off by more than 2 minutes")
@@ -97,8 +109,8 @@ class Overlay:
     def new_id(self) -> str:
         return self._snapshot.new_id()
 
-    def number(self) -> int:
-        return self._snapshot.numbers[self._tenant, self._spec.kind].popleft()
+    def number(self, kind: type[Entity]) -> int:
+        return self._snapshot.number(self._tenant, kind.kind)
 
     def find(self, kind: type[E]) -> E | None:
         if kind is not self._kind:
@@ -143,12 +155,21 @@ class Overlay:
         row_id = document_id(self._tenant, entry.id)
         pending = self._pending(row_id)
         old = pending[1] if pending else self._read.get(row_id)
-        owner = {"_id": row_id, "tenant_id": self._tenant, "target": self._command["target"]}
-        row = (old or {}) | owner | msgspec.to_builtins(entry, builtin_types=_KEPT)
+        row = (old or {}) | self._row(entry, self._command["target"])
         self._rows[row_id] = (pending[0] if pending else old is None, row)
 
+    def _row(self, entry: Entry, target: str) -> Document:
+        row_id = document_id(self._tenant, entry.id)
+        return {"_id": row_id, "tenant_id": self._tenant, "target": target} | cast(Document, _plain(entry))
+
+    def create(self, entity: Entity, event: str, rows: Sequence[Entry] = (), **data: Any) -> None:
+        ref: Ref = (entity.collection, document_id(self._tenant, entity.id))
+        if ref == self._ref:
+            raise TypeError(f"{self._spec.type} saves its own target")
+        self._beside.append(_Beside(ref, entity, tuple(rows), event, _plain(data)))
+
     def emit(self, event: str, **data: Any) -> None:
-        self._emitted.append((event, msgspec.to_builtins(data, builtin_types=_KEPT)))
+        self._emitted.append((event, _plain(data)))
 
     def follow_up(self, type: str, payload: dict[str, Any], *, step: str) -> None:
         spec = self._snapshot.catalogue[type]
@@ -157,12 +178,10 @@ class Overlay:
         origin = msgspec.convert(self._command["origin"], Origin)
         if origin.depth >= MAX_DEPTH:
             raise Rejected("too_deep", f"follow-ups may follow one another at most {MAX_DEPTH} deep")
-        id = self.new_id()
-        self._snapshot.parsed(id, parsed)
         self._follow_ups.append(
             fresh(
                 spec,
-                id=id,
+                id=self.new_id(),
                 tenant_id=self._tenant,
                 target=target_of(spec, spec.target_id(parsed, None) or self.new_id()),
                 payload=body,
@@ -219,18 +238,40 @@ class Overlay:
         parent = self._command["origin"].get("parent")
         if parent and self.warnings:
             changes.warned.setdefault(parent, []).extend(self.warnings)
-        return self._events(self.current_version()), self.current_version()
+        events = self._events(self.current_version())
+        for beside in self._beside:
+            told = self._put(beside, self._command.get("events", 0) + len(events))
+            events += [told] if told else []
+        return events, self.current_version()
+
+    def _put(self, beside: _Beside, serial: int) -> Document | None:
+        """Put it into the snapshot. Returns what is told of it; None: it is there already."""
+        target = f"{beside.entity.kind}:{beside.entity.id}"
+        document, paths = self._new(beside.ref[1], type(beside.entity), _plain(beside.entity))
+        told = event(
+            self._command,
+            serial,
+            beside.event,
+            target=target,
+            at=self.now,
+            version=document["version"],
+            paths=paths,
+            data=beside.data,
+        )
+        rows = [self._row(row, target) for row in beside.rows]
+        created = Created(document=document, rows=rows, event_id=told["_id"])
+        entity = msgspec.structs.replace(beside.entity, version=document["version"])
+        return told if self._snapshot.create(beside.ref, created, entity) else None
+
+    def _new(self, id: str, kind: type[Entity], fields: Document) -> tuple[Document, tuple[str, ...]]:
+        head = {"_id": id, "tenant_id": self._tenant, "schema_version": kind.schema_version}
+        document = head | {"created_at": self.now} | fields | {"version": 1, "updated_at": self.now}
+        return document, tuple(name for name, value in fields.items() if value not in (None, [], {}))
 
     def _draft(self, old: Document | None) -> tuple[Document, tuple[str, ...]]:
-        fields = msgspec.to_builtins(self._saved, builtin_types=_KEPT) if self._saved else {}
+        fields: Document = _plain(self._saved) if self._saved else {}
         if old is None:
-            head = {
-                "_id": self._ref[1],
-                "tenant_id": self._tenant,
-                "schema_version": self._kind.schema_version,
-            }
-            document = head | {"created_at": self.now} | fields | {"version": 1, "updated_at": self.now}
-            return document, tuple(name for name, value in fields.items() if value not in (None, [], {}))
+            return self._new(self._ref[1], self._kind, fields)
         fields.pop("version", None)
         # Fields that this release does not know stay as they are.
         document = old | fields | {"version": old["version"] + 1, "updated_at": self.now}

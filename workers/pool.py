@@ -12,11 +12,14 @@ import msgspec
 from loguru import logger
 
 from adapters.commands import QUEUES
+from adapters.heads import PER_BATCH
 from adapters.hints import Line
 from adapters.mongo import Unavailable
 from workers.executor import Drained, Executor
 
-LINES_PER_BATCH = 128
+LINES_PER_BATCH = PER_BATCH
+"""Each brings a command at least: more would not be reached."""
+
 LINES_BESIDE = 8
 """Of a batch that nobody waits for, while somebody is online: who comes next waits for no more."""
 

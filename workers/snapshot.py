@@ -12,7 +12,7 @@ from adapters.commands import RUNNABLE, State
 from adapters.hints import Line
 from adapters.mongo import Document, document_id
 from adapters.unit_of_work import UnitOfWork
-from adapters.verdicts import Changes, Ref, Verdict, is_ending
+from adapters.verdicts import Changes, Created, Ref, Verdict, is_ending
 from domain.actor import Actor
 from domain.entity import Entity
 from domain.kinds import ENTITIES
@@ -65,7 +65,8 @@ class Snapshot:
         """Read these at once; the absent ones are then known to be absent."""
         found = self._uow.fetch(refs - self._slots.keys())
         for ref in refs - self._slots.keys():
-            self._slots[ref] = Slot(found.get(ref))
+            created = self.changes.created.get(ref)
+            self._slots[ref] = Slot(found.get(ref) or (created.document if created else None))
 
     def prefetch_actors(self, users: set[tuple[str, str]]) -> None:
         """The users behind the batch, with the roles of this moment."""
@@ -96,7 +97,8 @@ class Snapshot:
         """What a command of this batch came to, for those who come after it."""
         command = verdict.command
         self.outcomes[command["_id"]] = verdict.state
-        self.news.setdefault(line, []).extend(verdict.events)
+        for event in verdict.events:
+            self.news.setdefault((event["tenant_id"], event["target"]), []).append(event)
         if found := self._blockers.get(line):
             gone = {command["_id"]} | ({command.get("resolves")} if verdict.state == "applied" else set())
             self._blockers[line] = [blocker for blocker in found if blocker["_id"] not in gone]
@@ -118,12 +120,9 @@ class Snapshot:
     def payload(self, command: Document, spec: Spec) -> Payload:
         """As its handler takes it, converted once. Raises: msgspec.ValidationError."""
         known = self._payloads.get(command["_id"])
-        return known or self.parsed(command["_id"], msgspec.convert(command["payload"], spec.payload))
-
-    def parsed(self, id: str, payload: Payload) -> Payload:
-        """This command's payload is known already."""
-        self._payloads[id] = payload
-        return payload
+        if known is None:
+            known = self._payloads[command["_id"]] = msgspec.convert(command["payload"], spec.payload)
+        return known
 
     def slot(self, ref: Ref) -> Slot:
         if ref not in self._slots:
@@ -136,6 +135,22 @@ class Snapshot:
         is_new = written[0] if written else self.slot(ref).document is None
         self.changes.entities[ref] = (is_new, document)
         self._slots[ref] = Slot(document, entity)
+
+    def create(self, ref: Ref, created: Created, entity: Entity) -> bool:
+        """A new entity; False: it is known to be there. Where no command of the batch has asked for it, that
+        is found out when all is written: a look at each would be a round trip each."""
+        known = self._slots.get(ref)
+        if ref in self.changes.created or (known and known.document):
+            return False
+        self.changes.created[ref] = created
+        if known:
+            self._slots[ref] = Slot(created.document, entity)
+        return True
+
+    def number(self, tenant_id: str, kind: str) -> int:
+        """The next human number: one that was reserved, or one taken now."""
+        reserved = self.numbers.setdefault((tenant_id, kind), deque())
+        return reserved.popleft() if reserved else self._uow.take_numbers(tenant_id, kind, 1)[0]
 
     def changed_since(self, line: Line, version: int) -> list[Document]:
         """The latest events after this version, oldest first, this batch's included."""

@@ -18,11 +18,11 @@ from pymongo.errors import BulkWriteError
 
 from adapters.delivery.sender import Trouble
 from adapters.mongo import DUPLICATE_KEY, MAJORITY, Document, Unavailable, Unwritable, document_id, translated
+from domain.policies import Channel
 
 State = Literal["pending", "sending", "sent", "failed", "uncertain", "cancelled"]
 """All but `pending` and `sending` are ends; a person may move `failed` and `uncertain` on."""
 STATES: tuple[State, ...] = get_args(State)
-Channel = Literal["in_app", "email", "webhook"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 _CHUNK = 500

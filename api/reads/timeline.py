@@ -1,5 +1,6 @@
 """Everything that happened to one entity: each command with its request, attempts, events, follow-ups, and
-what operators did. Refused commands are there too. Oldest first; a page is a number of commands."""
+what operators did. Refused commands are there too, and another's command that created it. Oldest first; a
+page is a number of commands."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ MOST_EVENTS = 2_000
 """Events of purged commands looked at for one page."""
 
 _UUID7 = re.compile(UUID7)
-_EVENT = ("type", "at", "effective_at", "version", "actor", "paths", "data")
+_EVENT = ("type", "target", "at", "effective_at", "version", "actor", "paths", "data")
 _COMMAND = ("type", "target", "state", "attempts", "error", "result", "warnings", "history", "after")
 
 
@@ -46,10 +47,11 @@ async def timeline(
     shown = ids[:limit]
     parents = [commands[id] for id in shown if id in commands]
     follow_ups = await _follow_ups(db, tenant_id, target, parents)
+    others = await _others(db, tenant_id, [id for id in shown if id not in commands])
     told = await events_of(db, [*commands.values(), *(row for rows in follow_ups.values() for row in rows)])
     acts = await _acts(db, tenant_id, shown)
     items = [
-        _item(id, commands.get(id), told.get(id) or events.get(id, []))
+        _item(id, commands.get(id) or others.get(id), told.get(id) or events.get(id, []))
         | {
             "follow_ups": [
                 _item(row["_id"], row, told.get(row["_id"], [])) for row in follow_ups.get(id, ())
@@ -59,6 +61,12 @@ async def timeline(
         for id in shown
     ]
     return {"items": items, "cursor": shown[-1] if len(ids) > limit else None}
+
+
+async def _others(db: AsyncDatabase[Any], tenant_id: str, ids: list[str]) -> dict[str, Document]:
+    """Commands with other targets, by id."""
+    query = {"_id": {"$in": ids}, "tenant_id": tenant_id}
+    return {row["_id"]: row async for row in db["commands"].find(query)} if ids else {}
 
 
 async def _grouped(db: AsyncDatabase[Any], query: Document) -> dict[str, list[Document]]:

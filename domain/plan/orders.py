@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from domain.plan import by_meter
 from domain.plan.changes import refreshed
 from domain.plan.generate import with_lane
-from domain.plan.model import KEPT, OpenOrder, Plan, Skipped
+from domain.plan.model import OpenOrder, Plan
 from domain.working_calendar import Calendar
 
 
@@ -39,20 +39,3 @@ def order_reopened(plan: Plan, order: OpenOrder, calendar: Calendar | None, *, n
     if progress is None or progress.waiting_for is not None:
         return after
     return refreshed(with_lane(after, replace(progress, waiting_for=order.work_order_id)), calendar, now=now)
-
-
-def order_lost(
-    plan: Plan, order: OpenOrder, calendar: Calendar | None, *, reason: str, now: datetime
-) -> Plan:
-    """An order that it counts as open was never opened: the occurrence is left out, and nothing waits for it.
-
-    As any that is left out, a floating lane counts it as done when it was due.
-    """
-    if all(one.work_order_id != order.work_order_id for one in plan.open_orders):
-        return plan
-    due_at = next((one.last_due_at for one in plan.lanes if one.waiting_for == order.work_order_id), None)
-    left_out = Skipped(
-        occurrence=order.occurrence, lane=order.lane, code="order_failed", reason=reason, at=now
-    )
-    noted = replace(plan, skipped=(*plan.skipped, left_out)[-KEPT:])
-    return order_ended(noted, order, calendar, at=due_at or now, now=now)

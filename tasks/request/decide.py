@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Literal
 
-import msgspec
-
+from domain.entity import Entity
 from domain.fields import Reason
 from domain.ids import Id
-from domain.request import Request, accepted, rejected
+from domain.ledger import Attachment
+from domain.request import Attached, Request, accepted, rejected
+from domain.work_order.model import WorkOrder, initial_status, named
+from tasks.clocks import POLICIES
 from tasks.command import Payload, handles
+from tasks.orders import opened_beside
 from tasks.work import Work
 
 
@@ -19,7 +23,11 @@ class Decide(Payload, frozen=True, kw_only=True):
     reason: Reason | None = None
 
 
-@handles("request.decide", permission="workrequests.convert", touches=("status",))
+def reads(cmd: Decide) -> Iterable[tuple[type[Entity], str]]:
+    return (POLICIES,) if cmd.verdict == "accept" else ()
+
+
+@handles("request.decide", permission="workrequests.convert", touches=("status",), reads=reads)
 def decide(cmd: Decide, work: Work) -> None:
     """Accept a request as a work order of its own, or reject it with a reason."""
     request, by, at = work.load(Request), work.actor.user_id, work.occurred_at
@@ -32,16 +40,35 @@ def decide(cmd: Decide, work: Work) -> None:
     request = accepted(request, work_order_id=work_order_id, reason=cmd.reason, at=at, by=by)
     work.save(request)
     work.emit("request.accepted", work_order_id=work_order_id)
-    work.follow_up("work_order.open_from_request", _order(request), step="open")
+    files = [_attachment(file, work) for file in request.attachments]
+    opened_beside(work, _order(request, work_order_id, work), files, request_id=request.id)
 
 
-def _order(request: Request) -> dict[str, Any]:
-    order = {
-        "id": request.work_order_id,
-        "request_id": request.id,
-        "title": request.title,
-        "description": request.description,
-        "asset_id": request.asset_id,
-    }
-    named = {field: value for field, value in order.items() if value is not None}
-    return named | {"attachments": [msgspec.to_builtins(file) for file in request.attachments]}
+def _order(request: Request, id: str, work: Work) -> WorkOrder:
+    """With the request's files. The asset is taken as it is: the person who accepted has seen it."""
+    return WorkOrder(
+        id=id,
+        number=named(work.number(WorkOrder)),
+        title=request.title,
+        description=request.description,
+        status=initial_status((), None),
+        type="corrective",
+        priority="medium",
+        asset_id=request.asset_id,
+        attachment_count=len(request.attachments),
+        request_id=request.id,
+        created_by=work.actor.user_id,
+        created_at=work.occurred_at,
+    )
+
+
+def _attachment(file: Attached, work: Work) -> Attachment:
+    return Attachment(
+        id=work.new_id(),
+        at=work.occurred_at,
+        by=work.actor.user_id,
+        sha256=file.sha256,
+        size=file.size,
+        media_type=file.media_type,
+        name=file.name,
+    )

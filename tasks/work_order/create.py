@@ -19,6 +19,7 @@ from domain.work_order.model import PartLine, Priority, Type, WorkOrder, initial
 from tasks.assets import asset_read, check_asset
 from tasks.clocks import POLICIES, born
 from tasks.command import Payload, handles
+from tasks.orders import as_opened
 from tasks.work import Work
 
 
@@ -47,7 +48,7 @@ def reads(cmd: Create) -> Iterable[tuple[type[Entity], str]]:
     )
 
 
-@handles("work_order.create", permission="workorders.write", numbered=True, reads=reads)
+@handles("work_order.create", permission="workorders.write", numbers=WorkOrder, reads=reads)
 def create(cmd: Create, work: Work) -> None:
     """Open a work order: `requested`, or `assigned` when it names who is to do it."""
     if work.find(WorkOrder) is not None:
@@ -56,7 +57,7 @@ def create(cmd: Create, work: Work) -> None:
     people = tuple(dict.fromkeys(cmd.assignee_ids))
     order = WorkOrder(
         id=work.target_id,
-        number=named(work.number()),
+        number=named(work.number(WorkOrder)),
         title=cmd.title,
         description=cmd.description,
         status=initial_status(people, cmd.team_id),
@@ -72,7 +73,7 @@ def create(cmd: Create, work: Work) -> None:
         created_at=work.occurred_at,
     )
     work.save(born(work, order))
-    work.emit("work_order.created", number=order.number, title=order.title, status=order.status)
+    work.emit("work_order.created", **as_opened(order))
 
 
 def _planned(cmd: Create, work: Work) -> tuple[PartLine, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec import to_builtins
 from msgspec.structs import replace
 
 from domain.checklist import Item, written
@@ -10,7 +9,7 @@ from domain.ids import Id
 from domain.work_order.model import WorkOrder
 from domain.work_order.transitions import OPEN
 from tasks.command import Payload, handles
-from tasks.occurrences import Opening
+from tasks.occurrences import Opening, open_order
 from tasks.orders import settle
 from tasks.work import Work
 
@@ -47,7 +46,7 @@ def _lines(asked: Opening, order: WorkOrder, work: Work) -> tuple[Item, ...]:
 
 def _open_instead(asked: Opening, work: Work) -> None:
     """The order was finished while this was under way: its plan did not know, and is told of the new one."""
-    work.follow_up("work_order.open_from_plan", to_builtins(asked), step="open")
+    open_order(work, asked)
     known = {"plan_id": asked.plan_id, "work_order_id": asked.id}
     work.follow_up(
         "plan.order_reopened", known | {"lane": asked.lane, "occurrence": asked.occurrence}, step="plan"

@@ -192,10 +192,18 @@ async def test_the_timeline_of_a_plan_tells_what_it_brought_and_left_out(office:
     assert [event["type"] for event in told] == [
         "plan.created",
         "plan.generated",
+        "work_order.created",
         "plan.occurrence_skipped",
     ]
     assert told[-1]["data"]["code"] == "open_order"
-    assert [row["type"] for row in items[1]["follow_ups"]] == ["work_order.open_from_plan"]
+    kind, _, order = told[2]["target"].partition(":")
+    [created] = (await office.read(f"{kind.replace('_', '-')}s/{order}/timeline"))["items"]
+    assert (created["type"], created["target"], created["state"]) == (
+        "plan.generate",
+        f"plan:{id}",
+        "applied",
+    )
+    assert [event["type"] for event in created["events"]] == ["work_order.created"]
 
 
 async def test_a_plan_of_another_tenant_is_not_there(office: Office, people: People) -> None:

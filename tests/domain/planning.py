@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from domain.plan.changes import begun, revised
 from domain.plan.generate import Generation, Opened, generate
 from domain.plan.model import OpenOrder, Plan, Skipped
-from domain.plan.orders import order_ended, order_lost, order_reopened
+from domain.plan.orders import order_ended, order_reopened
 from domain.plan.rules import Rules
 from domain.working_calendar import Calendar
 
@@ -101,10 +101,6 @@ class Life:
 
     def reopen(self, order: Opened, at: str) -> None:
         self.plan = order_reopened(self.plan, _open(order), self.calendar, now=utc(at))
-
-    def lose(self, order: Opened, at: str) -> None:
-        """Its command died: there is no such order."""
-        self.plan = order_lost(self.plan, _open(order), self.calendar, reason="it died", now=utc(at))
 
     def revise(self, now: str, effective_from: str | None = None, **changes: Any) -> None:
         """By other rules, as a person asks for them."""

@@ -166,24 +166,6 @@ def test_an_order_that_is_still_open_is_stacked_on_kept_joined_or_replaced(
     assert open_now == {one.work_order_id for one in new} - set(life.superseded)
 
 
-def test_an_order_that_was_never_opened_is_left_out_and_keeps_no_other_from_coming() -> None:
-    fixed = Life(every(1, "day", "2026-03-02T08:00"), at="2026-03-01", open_policy="skip")
-    floating = Life(every(1, "day", "2026-03-02T08:00", basis="floating"), at="2026-03-01")
-    for life in (fixed, floating):
-        life.until("2026-03-02T12:00")
-        (lost,) = life.opened
-
-        life.lose(lost, "2026-03-02T12:00")
-        known = life.plan
-        life.lose(lost, "2026-03-02T12:01")
-
-        assert life.plan is known
-        assert [(one.code, one.reason) for one in life.plan.skipped] == [("order_failed", "it died")]
-        assert life.plan.open_orders == ()
-        life.until("2026-03-03T12:00")
-        assert life.days == ["2026-03-02", "2026-03-03"]
-
-
 @pytest.mark.parametrize(("now_like", "hour"), [("Europe/London", "08"), ("Europe/Moscow", "05")])
 def test_a_zone_whose_rules_change_keeps_the_wall_clock_and_loses_or_doubles_nothing(
     monkeypatch: pytest.MonkeyPatch, now_like: str, hour: str

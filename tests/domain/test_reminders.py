@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from domain.clocks import with_ladder
 from domain.errors import Rejected
+from domain.notice import Audience
 from domain.policies import Rung
 from domain.reminders import acknowledged, snoozed
 from domain.sla import MOMENT
@@ -44,11 +45,11 @@ def test_the_ladder_goes_up_as_time_goes_by() -> None:
 
     assert looks == [DUE - 3 * DAY, DUE - DAY, DUE, DUE + DAY, DUE + 3 * DAY]
     assert life.told == ["before:P3D", "before:P1D", "overdue:PT0S", "overdue:P1D", "overdue:P3D"]
-    roles = [notice["audience"]["roles"] for notice in life.notices]
-    assert roles == [[], [], [], ["supervisor"], ["manager"]]
-    assert [notice["kind"] for notice in life.notices] == 2 * ["due_soon"] + 3 * ["overdue"]
-    assert {notice["valid"]["due_at"] for notice in life.notices} == {"2026-03-10T08:00:00.000Z"}
-    assert {tuple(notice["valid"]["statuses"]) for notice in life.notices} == {OPEN}
+    roles = [notice.audience.roles for notice in life.notices]
+    assert roles == [(), (), (), ("supervisor",), ("manager",)]
+    assert [notice.template for notice in life.notices] == 2 * ["due_soon"] + 3 * ["overdue"]
+    assert {notice.valid.due_at for notice in life.notices} == {"2026-03-10T08:00:00.000Z"}
+    assert {tuple(notice.valid.statuses or ()) for notice in life.notices} == {OPEN}
 
 
 def test_an_order_that_is_nobodys_is_a_supervisors() -> None:
@@ -57,8 +58,8 @@ def test_an_order_that_is_nobodys_is_a_supervisors() -> None:
     life.look(DUE - 3 * DAY)
 
     [notice] = life.notices
-    assert notice["audience"] == {"user_ids": [], "assignee_ids": [], "roles": ["supervisor"]}
-    assert notice["critical"]
+    assert notice.audience == Audience(roles=("supervisor",))
+    assert notice.critical
 
 
 def test_a_storm_collapses_into_the_latest_rung_and_says_what_it_left_out() -> None:
@@ -103,7 +104,7 @@ def test_due_date_moved_later_begins_the_ladder_anew() -> None:
     life.changes(DUE + HOUR, due_at=DUE + 7 * DAY)
 
     assert life.look_until(DUE + 7 * DAY) == [DUE + 4 * DAY, DUE + 6 * DAY, DUE + 7 * DAY]
-    assert len({notice["id"] for notice in life.notices}) == 6
+    assert len({notice.id for notice in life.notices}) == 6
 
 
 def test_due_date_moved_earlier_reminds_at_once_of_what_is_now_near() -> None:
@@ -123,7 +124,7 @@ def test_due_date_moved_away_and_back_says_nothing_under_a_new_name() -> None:
     life.changes(DUE - HOUR, due_at=DUE)
 
     assert life.told == ["before:P3D", "before:P1D", "before:P1D"]
-    assert len({notice["id"] for notice in life.notices}) == 2
+    assert len({notice.id for notice in life.notices}) == 2
 
 
 def test_no_due_date_no_reminders() -> None:
@@ -181,7 +182,7 @@ def test_what_was_said_before_a_snooze_comes_back_after_it() -> None:
     assert life.look_until(DUE + 3 * DAY - MOMENT) == [DUE + 2 * DAY]
 
     assert life.told[-2:] == ["overdue:P1D", "overdue:P1D~2026-03-12T08:00:00.000Z"]
-    assert len({notice["id"] for notice in life.notices}) == len(life.notices)
+    assert len({notice.id for notice in life.notices}) == len(life.notices)
     assert life.order.look_at == DUE + 3 * DAY
 
 
@@ -241,7 +242,7 @@ def test_however_time_is_cut_into_looks_each_step_has_one_fate(
 
     assert life.order.watch is not None
     steps = life.order.watch.ladder
-    said = [notice["step"] for notice in life.notices]
+    said = [notice.step for notice in life.notices]
     assert len(set(said)) == len(said)
     assert not set(steps.fired) & set(steps.skipped)
     assert {*steps.fired, *steps.skipped} == {

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from domain.clocks import MOST_SPANS
 from domain.errors import Rejected
+from domain.notice import Audience
 from domain.policies import Applies, SlaPolicy, fitting
 from domain.sla import MOMENT
 from domain.working_calendar import Calendar, Hours
@@ -185,9 +186,9 @@ def test_escalations_are_for_whom_the_policy_says_and_end_with_the_start() -> No
 
     life.look_until(MONDAY + 90 * timedelta(minutes=1))
     [notice] = life.notices
-    assert (notice["kind"], notice["critical"]) == ("sla_response", True)
-    assert notice["audience"] == {"user_ids": [], "assignee_ids": [ident(2)], "roles": []}
-    assert notice["valid"] == {"statuses": ["draft", "requested", "approved", "assigned"]}
+    assert (notice.template, notice.critical) == ("sla_response", True)
+    assert notice.audience == Audience(assignee_ids=(ident(2),))
+    assert notice.valid.statuses == ("draft", "requested", "approved", "assigned")
 
     life.starts(MONDAY + 90 * timedelta(minutes=1))
     life.look(MONDAY + 3 * HOUR)

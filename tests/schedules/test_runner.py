@@ -121,31 +121,6 @@ def test_a_plan_whose_look_died_is_quarantined_and_stops_no_other(house: House) 
     assert house.orders(good)
 
 
-def test_a_plan_learns_of_an_order_whose_opening_died_and_goes_on(house: House) -> None:
-    plan = house.plan(house.asset(), open_policy="skip")
-    house.push(days=1.5)
-    house.runner().tick()
-    house.drain()
-    house.db.work_orders.delete_many({})
-    died = {"$set": {"state": "dead", "finished_at": house.now}}
-    house.db.commands.update_one({"type": "work_order.open_from_plan"}, died)
-
-    asked = [house.runner("lost-orders").tick()]
-    house.drain()
-    house.push(minutes=2)
-    asked.append(house.runner("lost-orders").tick())
-
-    assert asked == [1, 0]
-    assert house.stored(plan)["open_orders"] == []
-    (left_out,) = house.stored(plan)["skipped"]
-    assert left_out["code"] == "order_failed"
-    assert "is dead" in left_out["reason"]
-    house.push(days=1)
-    house.runner().tick()
-    house.drain()
-    assert len(house.orders(plan)) == 1
-
-
 def test_a_first_reminder_policy_reaches_open_orders_that_nothing_runs_on(house: House) -> None:
     house.do("sla.policy.set", name="Only critical", applies={"priorities": ["critical"]}, response="PT1H")
     order = {"type": "corrective", "priority": "low", "due_at": told(house.now + timedelta(days=1))}

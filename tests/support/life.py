@@ -8,6 +8,7 @@ from typing import Any
 
 from domain import clocks
 from domain.clocks import Looked
+from domain.notice import Notice
 from domain.policies import Escalation, Policies, ReminderPolicy, Rung, SlaPolicy
 from domain.work_order.model import WorkOrder
 from domain.working_calendar import Calendar
@@ -53,7 +54,7 @@ class Life:
         )
         self.calendars = {calendar.id: calendar for calendar in calendars}
         self.events: list[tuple[str, dict[str, Any]]] = []
-        self.notices: list[dict[str, Any]] = []
+        self.notices: list[Notice] = []
         plain: dict[str, Any] = {
             "id": ident(1),
             "number": "WO-000001",
@@ -129,7 +130,7 @@ class Life:
     @property
     def told(self) -> list[str]:
         """The steps of the notices, without their due dates."""
-        return [notice["step"].partition("@")[0] for notice in self.notices]
+        return [notice.step.partition("@")[0] for notice in self.notices]
 
     def clock(self, name: str) -> Any:
         assert self.order.watch is not None

@@ -11,9 +11,11 @@ As in the unit of work a refused command leaves no trace, and a saved entity's v
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+
+from msgspec.structs import replace
 
 from domain.actor import Actor
 from domain.entity import Entity, Entry
@@ -80,6 +82,15 @@ class World:
         return work
 
 
+class Created(NamedTuple):
+    """An entity that a command creates beside its target."""
+
+    entity: Entity
+    event: str
+    rows: tuple[Entry, ...]
+    data: dict[str, Any]
+
+
 class FakeWork:
     """One command's overlay; `commit` moves it into the world."""
 
@@ -95,6 +106,7 @@ class FakeWork:
         self.is_measured = False
         self.seen_version: int | None = None
         self.events: list[tuple[str, dict[str, Any]]] = []
+        self.created: list[Created] = []
         self.follow_ups: list[tuple[str, dict[str, Any], str]] = []
         self.warnings: list[tuple[str, str, dict[str, Any]]] = []
 
@@ -125,8 +137,7 @@ class FakeWork:
     def new_id(self) -> str:
         return self._world.fresh_id()
 
-    def number(self) -> int:
-        assert self._spec.numbered, f"{self._spec.type} does not say numbered=True"
+    def number(self, kind: type[Entity]) -> int:  # noqa: ARG002 - one counter is enough here
         self._world.numbers += 1
         return self._world.numbers
 
@@ -166,6 +177,12 @@ class FakeWork:
     def record(self, entry: Entry) -> None:
         self._rows[entry.id] = entry
 
+    def create(self, entity: Entity, event: str, rows: Sequence[Entry] = (), **data: Any) -> None:
+        assert (entity.kind, entity.id) != (self._spec.kind, self._target_id), (
+            "a handler saves its own target"
+        )
+        self.created.append(Created(entity, event, tuple(rows), data))
+
     def emit(self, event: str, **data: Any) -> None:
         assert event.startswith(f"{self._spec.kind}."), f"{event} is not an event of {self._spec.kind}"
         self.events.append((event, data))
@@ -179,12 +196,17 @@ class FakeWork:
 
     def commit(self) -> None:
         if self._saved is not None:
-            raised: dict[str, Any] = {"version": self._saved.version + 1}
-            self._world.put(type(self._saved)(**{**_fields(self._saved), **raised}))
+            self._world.put(replace(self._saved, version=self._saved.version + 1))
         self._world.entries.setdefault(self.target, {}).update(self._rows)
+        for made in self.created:
+            self._commit_beside(made)
         self._world.events += self.events
         self._world.follow_ups += self.follow_ups
 
-
-def _fields(entity: Entity) -> dict[str, Any]:
-    return {name: getattr(entity, name) for name in entity.__struct_fields__}
+    def _commit_beside(self, made: Created) -> None:
+        entity = made.entity
+        if (entity.kind, entity.id) in self._world.entities:
+            return
+        self._world.put(replace(entity, version=1))
+        self._world.entries[f"{entity.kind}:{entity.id}"] = {row.id: row for row in made.rows}
+        self._world.events.append((made.event, made.data))

@@ -1,4 +1,4 @@
-"""Opening notices, and saying how one wants to be told."""
+"""Saying how one wants to be told."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ import pytest
 
 from domain.actor import Actor
 from domain.errors import Rejected
-from domain.notice import Audience, Notice, notice_id
 from domain.preferences import Preferences
-from tasks.notice.open import Open, open_notice
 from tasks.notification.preferences_set import SetPreferences, set_preferences
 from tests.tasks.fake_work import World, ident
 
 ANN = Actor(tenant_id="t1", user_id=ident(1), roles=("technician",))
-SYSTEM = Actor(tenant_id="t1", user_id=None)
-ABOUT = f"work_order:{ident(9)}"
 
 
 @pytest.fixture
@@ -26,24 +22,6 @@ def world() -> World:
 def preferences(**fields: object) -> SetPreferences:
     given = {"time_zone": "Europe/Berlin", "digest": "off", "channels": ["email"]} | fields
     return msgspec.convert(given, SetPreferences)
-
-
-def test_a_notice_opened_twice_is_one(world: World) -> None:
-    cmd = Open(
-        id=notice_id(ABOUT, "overdue:P1D"),
-        about=ABOUT,
-        step="overdue:P1D",
-        kind="overdue",
-        audience=Audience(roles=("supervisor",)),
-        channels=("in_app", "email"),
-    )
-
-    first, again = (world.run(open_notice, cmd, actor=SYSTEM) for _ in range(2))
-
-    assert [name for name, _ in first.events] == ["notice.opened"]
-    assert again.events == []
-    notice = world.get(Notice, cmd.id)
-    assert (notice.template, notice.audience.roles, notice.version) == ("overdue", ("supervisor",), 1)
 
 
 def test_preferences_are_one_s_own_and_replaced_whole(world: World) -> None:

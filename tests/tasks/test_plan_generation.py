@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from domain.asset import Asset
 from domain.instants import told
+from domain.part import Part
 from domain.plan.model import Plan
 from domain.work_order.model import WorkOrder
 from domain.working_calendar import Calendar
@@ -65,7 +66,7 @@ def test_nothing_comes_of_a_plan_before_it_is_due_and_one_order_when_it_is(world
     )
     assert order.plan is not None
     assert (order.plan.id, order.plan.occurrence, order.plan.lane) == (PLAN, "2026-03-02T14:00", PUMP)
-    assert not [*names(early), *names(again), *early.follow_ups, *again.follow_ups]
+    assert not [*names(early), *names(again), *early.created, *again.created]
 
 
 def test_a_clock_set_back_neither_loses_an_occurrence_nor_brings_it_twice(world: World) -> None:
@@ -239,31 +240,17 @@ def test_an_order_done_again_after_a_reopening_has_one_successor(world: World) -
 
 
 def test_a_part_that_is_gone_is_left_out_with_a_warning(world: World) -> None:
-    gone = ident(999)
-    asked = {
-        "title": "Look",
-        "type": "preventive",
-        "priority": "medium",
-        "parts": [{"part_id": gone, "quantity": 1}],
-    }
+    part, other = ident(998), ident(999)
+    for id in (part, other):
+        world.put(Part(id=id, name="Seal", unit="piece", created_at=NOON))
+    named = [{"part_id": id, "quantity": 1} for id in (part, other)]
+    planned(world, template={"title": "Look", "parts": named})
+    del world.entities["part", other]
 
-    done = ask(
-        world,
-        "work_order.open_from_plan",
-        SYSTEM,
-        id=ident(5),
-        plan_id=PLAN,
-        revision=1,
-        lane=PUMP,
-        occurrence="2026-03-02T14:00",
-        time_zone="Europe/Berlin",
-        due_at="2026-03-02T13:00:00Z",
-        asset_ids=[PUMP],
-        **asked,
-    )
+    done = look(world, NOON + HOUR)
 
     assert [code for code, _, _ in done.warnings] == ["unknown_part"]
-    assert orders(world)[0].parts == ()
+    assert [line.part_id for line in orders(world)[0].parts] == [part]
 
 
 def test_a_plan_that_cannot_be_unfolded_is_put_aside_until_it_is_resumed(world: World) -> None:

@@ -1,12 +1,13 @@
 """Requests: anyone asks, a planner decides, once."""
 
-import msgspec
 import pytest
 
 from domain.actor import Actor
 from domain.asset import Asset
 from domain.errors import Missing, Rejected
+from domain.ledger import Attachment
 from domain.request import Request
+from domain.work_order.model import WorkOrder
 from tasks.request.decide import Decide, decide
 from tasks.request.submit import File, Submit, submit
 from tests.tasks.fake_work import NOON, World, ident
@@ -47,19 +48,21 @@ def test_accepting_opens_a_work_order_with_all_that_was_said_and_attached() -> N
     request = world.get(Request, REQUEST)
     assert (request.status, request.decided_by, request.decided_at) == ("accepted", "planner", NOON)
     assert done.events == [("request.accepted", {"work_order_id": request.work_order_id})]
-    assert done.follow_ups == [
-        (
-            "work_order.open_from_request",
-            {
-                "id": request.work_order_id,
-                "request_id": REQUEST,
-                "title": "Oil under the pump",
-                "description": "Since Monday",
-                "asset_id": PUMP,
-                "attachments": [msgspec.to_builtins(PHOTO)],
-            },
-            "open",
-        )
+    order = world.get(WorkOrder, request.work_order_id or "")
+    assert (order.request_id, order.asset_id, order.status) == (REQUEST, PUMP, "requested")
+    assert (order.title, order.description) == ("Oil under the pump", "Since Monday")
+    assert (order.created_by, order.created_at) == ("planner", NOON)
+    assert order.attachment_count == 1
+    [file] = world.ledger(order)
+    assert isinstance(file, Attachment)
+    assert (file.sha256, file.size, file.media_type, file.name) == (
+        PHOTO.sha256,
+        PHOTO.size,
+        PHOTO.media_type,
+        PHOTO.name,
+    )
+    assert [(name, data["request_id"]) for _, name, _, data in done.created] == [
+        ("work_order.created", REQUEST)
     ]
 
 
@@ -74,7 +77,7 @@ def test_rejecting_needs_a_reason_and_opens_nothing() -> None:
     request = world.get(Request, REQUEST)
     assert (request.status, request.reason, request.work_order_id) == ("rejected", "a puddle", None)
     assert done.events == [("request.rejected", {"reason": "a puddle"})]
-    assert done.follow_ups == []
+    assert done.created == []
 
 
 @pytest.mark.parametrize("first", ["accept", "reject"])
@@ -91,7 +94,8 @@ def test_a_request_is_decided_once(first: str, second: str) -> None:
         world.run(decide, decisions[second], actor=PLANNER)
 
     assert refused.value.code == "invalid_transition"
-    assert len(world.follow_ups) == (first == "accept")
+    orders = [one for one in world.entities.values() if isinstance(one, WorkOrder)]
+    assert len(orders) == (first == "accept")
 
 
 def test_the_asset_must_exist_and_be_in_service() -> None:

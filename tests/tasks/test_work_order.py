@@ -13,7 +13,7 @@ from domain.actor import Actor
 from domain.asset import Asset
 from domain.entity import Entry
 from domain.errors import Missing, Rejected
-from domain.ledger import Attachment, Comment, Labor, PartUse
+from domain.ledger import Comment, Labor, PartUse
 from domain.part import Part
 from domain.permissions import granted
 from domain.work_order.model import WorkOrder
@@ -267,24 +267,6 @@ def test_mentions_travel_with_the_event(world: World) -> None:
 
     assert said.events[0][1]["mentions"] == [ident(5)]
     assert order(world).comment_count == 1
-
-
-def test_an_accepted_request_becomes_an_order_with_its_files(world: World) -> None:
-    photo = {"sha256": "b" * 64, "size": 9, "media_type": "image/png", "name": "leak.png"}
-
-    do(
-        world,
-        "open_from_request",
-        SYSTEM,
-        id=ORDER,
-        request_id=ident(6),
-        title="It drips",
-        attachments=[photo],
-    )
-
-    made = order(world)
-    assert (made.status, made.request_id, made.attachment_count) == ("requested", ident(6), 1)
-    assert only(world, Attachment).sha256 == "b" * 64
 
 
 @pytest.mark.parametrize(

@@ -56,9 +56,14 @@ class Books:
         told = of | {"type": {"$in": ["plan.generated", "plan.occurrence_skipped"]}}
         events = db.events.find(told, {"type": 1, "target": 1, "at": 1, "data": 1})
         self.events = _by(events, lambda row: row["target"].partition(":")[2])
-        applied = of | {"type": {"$in": [*OPENING]}, "state": "applied"}
-        opened = db.commands.find(applied, {"type": 1, "payload": 1})
-        self.commands = _by(opened, lambda row: OPENING[row["type"]](row["payload"])["plan_id"])
+        opened = of | {"type": "work_order.created", "data.plan_id": {"$exists": True}}
+        self.opened = _by(
+            db.events.find(opened, {"target": 1, "data": 1}), lambda row: row["data"]["plan_id"]
+        )
+        merged = of | {"type": "work_order.merge_occurrence", "state": "applied"}
+        self.merged = _by(
+            db.commands.find(merged, {"payload": 1}), lambda row: row["payload"]["instead"]["plan_id"]
+        )
 
     def check(self, plan: Plan, foreseen: Foreseen, *, clocks_differ: timedelta) -> Counter[str]:
         """Each occurrence has one order, or one true record of why not. Returns how many of which."""
@@ -93,27 +98,21 @@ class Books:
         )
 
     def _check_orders(self, plan: Plan, foreseen: Foreseen, issued: Counter[Name]) -> int:
-        """The orders, and the commands that opened them, are those that the plan says it has issued."""
+        """The orders, and what was told and asked of them, are those that the plan says it has issued."""
         orders = self.orders[plan.id]
         opened = [(row["plan"]["lane"], row["plan"]["occurrence"]) for row in orders]
         if plan.rules.open_policy == "supersede":
             _check_superseded(plan, orders)
         for name, row in zip(opened, orders, strict=True):
             assert row["due_at"] == foreseen.orders[name].due_at, (plan, name)
-        asked = Counter[tuple[str, Name]]()
-        for command in self.commands[plan.id]:
-            opening = OPENING[command["type"]](command["payload"])
-            asked[command["type"], (opening["lane"], opening["occurrence"])] += 1
-        assert Counter({name: n for (type, name), n in asked.items() if type == OPEN}) == Counter(opened), (
-            plan
-        )
-        assert Counter(name for _, name in asked.elements()) == issued, plan
+        assert sorted(event["data"]["occurrence"] for event in self.opened[plan.id]) == sorted(
+            occurrence for _, occurrence in opened
+        ), plan
+        merged = [command["payload"]["instead"] for command in self.merged[plan.id]]
+        added = Counter((asked["lane"], asked["occurrence"]) for asked in merged)
+        assert Counter(opened) + added == issued, plan
         assert plan.rules.open_policy == "merge" or len(opened) == issued.total(), plan
         return issued.total() - len(opened)
-
-
-OPEN = "work_order.open_from_plan"
-OPENING = {OPEN: lambda payload: payload, "work_order.merge_occurrence": lambda payload: payload["instead"]}
 
 
 def _check_superseded(plan: Plan, orders: list[Document]) -> None:

@@ -57,7 +57,6 @@ def test_an_order_is_watched_breached_and_told_of_once_in_the_store(
         for _ in range(2):
             seed.accept("work_order.look", work_order_id=order_id, at="2026-03-02T12:00:00Z")
         drains.until_dry([line(made)])
-        drains.until_dry([(TENANT, f"notice:{notice}") for notice in _followers(db, "notice.open")])
 
         order = client[db.name].work_orders.find_one({"id": order_id}) or {}
 
@@ -73,7 +72,3 @@ def test_an_order_is_watched_breached_and_told_of_once_in_the_store(
     assert notice["audience"] == {"user_ids": [], "assignee_ids": [person], "roles": []}
     assert (notice["critical"], notice["template"]) == (True, "sla_resolve")
     assert db.commands.count_documents({"active": True}) == 0
-
-
-def _followers(db: Database[Any], type: str) -> list[str]:
-    return [row["target"].partition(":")[2] for row in db.commands.find({"type": type})]
