@@ -159,6 +159,11 @@ def fresh(
     return document
 
 
+def is_stored(command: Document) -> bool:
+    """Whether the server has given it its place; False: it is fresh."""
+    return bool(command["seq"] != SERVER_FILLS)
+
+
 def effective_at(origin: Document, at: datetime) -> datetime:
     """When it happened in the world, never later than `at`; that itself where nobody said otherwise."""
     claimed: datetime = origin.get("effective_at") or origin.get("occurred_at") or at

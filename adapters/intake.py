@@ -177,7 +177,7 @@ class Intake:
         if not losers:
             return {}
         found = self._commands.find(keys_filter(losers))
-        return {_key(winner): winner async for winner in found}
+        return {key_of(winner): winner async for winner in found}
 
 
 def refusals(error: BulkWriteError) -> dict[int, int]:
@@ -192,7 +192,7 @@ def keys_filter(documents: Sequence[Document]) -> Document:
     """Selects whatever holds one of these keys, a scope at a time: a thousand alternatives, each planned by
     itself, took six times as long."""
     scopes: dict[tuple[str, str], list[str]] = {}
-    for tenant, scope, key in map(_key, documents):
+    for tenant, scope, key in map(key_of, documents):
         scopes.setdefault((tenant, scope), []).append(key)
     return {
         "$or": [
@@ -215,13 +215,13 @@ def accept_many(commands: Collection[Any], documents: Sequence[Document]) -> lis
             except BulkWriteError as error:
                 refused = refusals(error)
             lost = [documents[index] for index in refused]
-            winners = {_key(winner): winner for winner in commands.find(keys_filter(lost))} if lost else {}
+            winners = {key_of(winner): winner for winner in commands.find(keys_filter(lost))} if lost else {}
     except PyMongoError as error:
         raise Unavailable(str(error)) from error
     return [_verdict(document, refused.get(i), winners) for i, document in enumerate(documents)]
 
 
-def _key(document: Document) -> tuple[str, str, str]:
+def key_of(document: Document) -> tuple[str, str, str]:
     record = document["idempotency"]
     return document["tenant_id"], record["scope"], record["key"]
 
@@ -233,7 +233,7 @@ def _is_key(code: int) -> bool:
 def _verdict(document: Document, code: int | None, winners: dict[tuple[str, str, str], Document]) -> Accepted:
     if code is None:
         return Accepted(document, replayed=False)
-    winner = winners.get(_key(document))
+    winner = winners.get(key_of(document))
     if not _is_key(code) or winner is None:
         raise Unavailable(f"the store refused the write with code {code}")
     if winner["idempotency"]["fingerprint"] != document["idempotency"]["fingerprint"]:

@@ -18,9 +18,10 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters import waiters
-from adapters.commands import FOLLOW_UP, KEYS_KEPT
+from adapters.commands import KEYS_KEPT, is_stored
 from adapters.heads import Heads, read_heads
 from adapters.hints import Line
+from adapters.intake import key_of, keys_filter
 from adapters.mongo import (
     CODEC,
     MAJORITY,
@@ -32,7 +33,7 @@ from adapters.mongo import (
     Unwritable,
     translated,
 )
-from adapters.verdicts import Changes, Created, Ref, Verdict, is_ending, reapplied, verdict_update
+from adapters.verdicts import Changes, Created, Ref, Verdict, is_ending, left_by, reapplied, verdict_update
 from tasks.catalogue import Catalogue
 
 TRY_FOR = timedelta(seconds=6)
@@ -156,19 +157,16 @@ class UnitOfWork:
         """The creates of an absent entity that are on their way, parked or dead, in order of acceptance."""
         return waiters.find_creates(self.db, self._session, catalogue, tenant_id, target)
 
-    def _unknown(self, follow_ups: list[Document]) -> list[Document]:
-        """Those that were not there before. Derived names are idempotency keys, looked up first as well."""
-        if not follow_ups:
+    @translated()
+    def unknown(self, fresh: list[Document]) -> list[Document]:
+        """Those that were not accepted before. Derived names are idempotency keys, looked up first: a
+        duplicate key inside the transaction would abort the whole batch, every time."""
+        if not fresh:
             return []
-        query = {
-            "tenant_id": {"$in": list({row["tenant_id"] for row in follow_ups})},
-            "idempotency.scope": FOLLOW_UP,
-            "idempotency.key": {"$in": [row["idempotency"]["key"] for row in follow_ups]},
-        }
-        wanted = {"tenant_id": 1, "idempotency.key": 1}
-        found = self.db.commands.find(query, wanted, session=self._session)
-        known = {(row["tenant_id"], row["idempotency"]["key"]) for row in found}
-        return [row for row in follow_ups if (row["tenant_id"], row["idempotency"]["key"]) not in known]
+        wanted = ["tenant_id", "idempotency.scope", "idempotency.key"]
+        found = self.db.commands.find(keys_filter(fresh), wanted, session=self._session)
+        known = {key_of(row) for row in found}
+        return [row for row in fresh if key_of(row) not in known]
 
     # -- writing ------------------------------------------------------------------------------------------
 
@@ -198,8 +196,11 @@ class UnitOfWork:
     def _settle(self, changes: Changes, now: datetime, keys_kept: timedelta) -> None:
         """One statement for all commands that end alike: most end `applied` at the first attempt, and a
         statement of its own costs each half as much again."""
+        stored = [verdict for verdict in changes.verdicts if is_stored(verdict.command)]
+        fresh = [verdict for verdict in changes.verdicts if not is_stored(verdict.command)]
+        self._insert("commands", [left_by(verdict, now=now, keys_kept=keys_kept) for verdict in fresh])
         alike: dict[bytes, tuple[list[str], Document]] = {}
-        for verdict in changes.verdicts:
+        for verdict in stored:
             update = verdict_update(verdict, now=now, keys_kept=keys_kept)
             ids, _ = alike.setdefault(bson.encode(update, codec_options=CODEC), ([], update))
             ids.append(verdict.command["_id"])
@@ -207,14 +208,14 @@ class UnitOfWork:
             {"q": {"_id": {"$in": ids}, "active": True}, "u": update, "multi": True}
             for ids, update in alike.values()
         ]
-        self._run_updates("commands", statements, expected=len(changes.verdicts))
+        self._run_updates("commands", statements, expected=len(stored))
         # After the verdicts: one waited for may have had its own in this very batch.
         for predecessor, waiter in changes.awaited:
             waiters.await_ending(self.db, self._session, predecessor, waiter)
 
     def _new(self, created: dict[Ref, Created]) -> tuple[dict[Ref, Created], set[str]]:
-        """Those that are not there yet, and the ids of the events that tell of the others. Looked up first: a
-        duplicate key inside the transaction would abort the whole batch, every time."""
+        """Those that are not there yet, and the ids of the events that tell of the others. Looked up first,
+        as keys are."""
         known: set[Ref] = set()
         for collection in {collection for collection, _ in created}:
             ids = [id for name, id in created if name == collection]
@@ -239,7 +240,7 @@ class UnitOfWork:
 
     def _begin(self, changes: Changes) -> list[Line]:
         """Insert the follow-ups. Returns their lines."""
-        changes.begun = self._unknown(changes.follow_ups)
+        changes.begun = self.unknown(changes.follow_ups)
         self._insert("commands", changes.begun)
         return [(row["tenant_id"], row["target"]) for row in changes.begun]
 

@@ -149,10 +149,11 @@ def verdict_update(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> 
     return update
 
 
-def ended(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> Document:
+def left_by(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> Document:
     """A command that nobody has stored yet, as that same update would leave it."""
     update = verdict_update(verdict, now=now, keys_kept=keys_kept)
-    document = {name: value for name, value in verdict.command.items() if name not in update["$unset"]}
+    gone = update.get("$unset", {})
+    document = {name: value for name, value in verdict.command.items() if name not in gone}
     for name, value in update["$set"].items():
         outer, _, inner = name.partition(".")
         document[outer] = document[outer] | {inner: value} if inner else value
@@ -165,7 +166,7 @@ def settled(
     """A fresh command that is final where it came in, without a worker; `ending` is its one event."""
     final = document | {"state": state, "finished_at": at} | ({"error": error} if error else {})
     verdict = Verdict(command=document, state=state, events=[ending(final)], error=error)
-    return ended(verdict, now=at, keys_kept=keys_kept)
+    return left_by(verdict, now=at, keys_kept=keys_kept)
 
 
 def ending(settled: Document) -> Document:

@@ -15,6 +15,8 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from domain.due import Changed, DueOrder, DuePlan
+from domain.entity import Entity
+from domain.instants import told
 from domain.local_time import to_instant, to_local
 
 ON_TIME = timedelta(minutes=1)
@@ -118,6 +120,28 @@ class Due(Protocol):
         """Ids of open orders that are watched by an older version of their tenant's policies."""
 
 
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """A command for each entity whose time, kept in `field`, has come. That never takes a value twice, so the
+    same again is the same command.
+
+    It is made where it is applied, by a worker that is hinted (`workers/looks.py`).
+    """
+
+    command: str
+    at: type[Entity]
+    field: str
+
+    def asked(self, tenant_id: str, id: str, at: datetime) -> Asked:
+        kind, when = self.at.kind, told(at)
+        payload = {f"{kind}_id": id, "at": when}
+        return Asked(tenant_id=tenant_id, type=self.command, payload=payload, key=f"{kind}:{id}@{when}")
+
+    def target(self, asked: Asked) -> str:
+        """`<kind>:<id>` of what is to be looked at."""
+        kind = self.at.kind
+        return f"{kind}:{asked.payload[f'{kind}_id']}"
+
+
 Asks = Callable[[Due, datetime, datetime], Iterator[Asked]]
 """(what is due, the slot, server time) -> commands."""
 
@@ -134,6 +158,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     catch_up: CatchUp
     overlap: Overlap
     asks: Asks
+    look: Look | None = None
+    """Where all that it asks for are looks."""
     on_bad_end: Answer | None = None
     summary: str
 

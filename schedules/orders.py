@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from domain.instants import told
-from schedules.declaration import Asked, Due, Every, Latest, Schedule
+from domain.work_order.model import WorkOrder
+from schedules.declaration import Asked, Due, Every, Latest, Look, Schedule
+
+LOOK = Look(command="work_order.look", at=WorkOrder, field="look_at")
 
 
 def due_orders(due: Due, _slot: datetime, now: datetime) -> Iterator[Asked]:
-    """One look per order and `look_at`, which never takes the same value twice."""
     for order in due.orders(now):
-        at = told(order.look_at)
-        yield Asked(
-            tenant_id=order.tenant_id,
-            type="work_order.look",
-            payload={"work_order_id": order.work_order_id, "at": at},
-            key=f"look:{order.work_order_id}@{at}",
-        )
+        yield LOOK.asked(order.tenant_id, order.work_order_id, order.look_at)
 
 
 SCHEDULE = Schedule(
@@ -28,5 +23,6 @@ SCHEDULE = Schedule(
     catch_up=Latest(),
     overlap="skip",
     asks=due_orders,
+    look=LOOK,
     summary="looks at the SLA clocks and reminders of open orders",
 )

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from domain.instants import told
-from schedules.declaration import Asked, Due, Every, Latest, Schedule
+from domain.plan.model import Plan
+from schedules.declaration import Asked, Due, Every, Latest, Look, Schedule
+
+LOOK = Look(command="plan.generate", at=Plan, field="generate_at")
 
 
 def due_plans(due: Due, _slot: datetime, now: datetime) -> Iterator[Asked]:
-    """One look per plan and `generate_at`, which never takes the same value twice."""
     for plan in due.plans(now):
-        at = told(plan.generate_at)
-        yield Asked(
-            tenant_id=plan.tenant_id,
-            type="plan.generate",
-            payload={"plan_id": plan.plan_id, "at": at},
-            key=f"plan:{plan.plan_id}@{at}",
-        )
+        yield LOOK.asked(plan.tenant_id, plan.plan_id, plan.generate_at)
 
 
 def quarantine(asked: Asked, command_id: str, state: str) -> Asked | None:
@@ -42,6 +37,7 @@ SCHEDULE = Schedule(
     catch_up=Latest(),
     overlap="skip",
     asks=due_plans,
+    look=LOOK,
     on_bad_end=quarantine,
     summary="opens the orders of maintenance plans that are due",
 )

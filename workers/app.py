@@ -25,6 +25,7 @@ from adapters.mongo import TRANSACTION_LIFETIME, Unavailable, transaction_lifeti
 from adapters.telemetry import Metrics
 from adapters.unit_of_work import UnitOfWork
 from domain.ids import uuid7
+from schedules.table import table
 from tasks.catalogue import catalogue
 from workers.courier import Courier
 from workers.executor import Executor
@@ -94,6 +95,7 @@ class WorkerProcess:
                 new_id=self._new_id,
                 chance=chance,
                 keys_kept=keys_kept,
+                schedules=table().values(),
                 solo=solo,
             )
             for slot in range(SLOTS)

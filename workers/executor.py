@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -17,16 +17,18 @@ from types import MappingProxyType
 import msgspec
 from loguru import logger
 
-from adapters.commands import KEYS_KEPT, State
+from adapters.commands import KEYS_KEPT, State, is_stored
 from adapters.heads import PER_BATCH, Heads
 from adapters.hints import Line
 from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome
 from adapters.unit_of_work import UnitOfWork
 from adapters.verdicts import Verdict
+from schedules.declaration import Schedule
 from tasks.catalogue import Catalogue, contended
 from workers.choice import choose
 from workers.fold import Forced, fold
 from workers.foresight import foresee
+from workers.looks import Looks
 from workers.snapshot import Numbers, Snapshot
 
 PATIENCE = 4
@@ -72,11 +74,13 @@ class Executor:
         new_id: Callable[[], str],
         chance: random.Random,
         keys_kept: timedelta = KEYS_KEPT,
+        schedules: Iterable[Schedule] = (),
         solo: threading.Lock | None = None,
     ) -> None:
         """`now` is the server's time and decides what is due; how long something took is `monotonic`'s to
-        say, since the server's clock may be set. `solo` is one for all slots of a process: who may be poison
-        runs while no other suspect does, or that one would be blamed for the death."""
+        say, since the server's clock may be set. `schedules` tell what time asks for. `solo` is one for all
+        slots of a process: who may be poison runs while no other suspect does, or that one would be blamed
+        for the death."""
         self._solo = solo or threading.Lock()
         self._uow = uow
         self._catalogue = catalogue
@@ -87,14 +91,21 @@ class Executor:
         self._new_id = new_id
         self._chance = chance
         self._keys_kept = keys_kept
+        self._looks = Looks(schedules, catalogue=catalogue, new_id=new_id)
         self._announced = False
+        self._looking = False
         self._tried: list[str] = []
         self._at_most = PER_BATCH
         """Commands of a batch: halved when one ran out of time, doubled when one commits."""
 
-    def drain(self, lines: Sequence[Line]) -> Drained:
-        """Apply what is due at the heads of these lines; a failure ends it and is told in the result."""
+    def drain(self, lines: Sequence[Line], *, looking: bool = False) -> Drained:
+        """Apply what is due at the heads of these lines; a failure ends it and is told in the result.
+
+        `looking`: they were hinted for what time may have made due in them.
+        """
         done = Drained()
+        self._looking = looking
+        self._looks.forget()
         left = deque([list(lines)])
         began = self._monotonic()
         while left:
@@ -177,10 +188,13 @@ class Executor:
     ) -> list[list[Line]]:
         now, began = self._now(), self._monotonic()
         self._tried = []
+        most = at_most or self._at_most
         with self._uow.transaction():
             heads = self._uow.heads(lines)
             choice = choose(heads.lines, catalogue=self._catalogue, now=now)
-            commands = choice.commands[: at_most or self._at_most]
+            snapshot = self._snapshot(now, numbers)
+            chosen = choice.commands + self._due(lines, heads, snapshot)
+            commands = chosen[:most]
             if not commands:
                 return split(heads, choice.alone)
             self._tried = [command["_id"] for command in commands]
@@ -189,20 +203,22 @@ class Executor:
                 self._announced = True
                 self._reserve(commands, numbers)
                 # Who is only judged needs nothing read beforehand, which may be what failed.
-                snapshot = self._snapshot([c for c in commands if c["_id"] not in forced], now, numbers)
+                self._foresee([c for c in commands if c["_id"] not in forced], snapshot)
                 verdicts, held = fold(commands, snapshot, chance=self._chance, forced=forced)
             begun = self._uow.write(snapshot.changes, now=now, keys_kept=self._keys_kept)
         self._at_most = min(2 * self._at_most, PER_BATCH)
         done.verdicts += verdicts
-        done.accepted.update(follow_up["type"] for follow_up in snapshot.changes.begun)
+        done.accepted.update(one["type"] for one in snapshot.changes.begun)
+        done.accepted.update(one.command["type"] for one in verdicts if not is_stored(one.command))
         # Who lost one of our lines has dropped its hint, perhaps for a command newer than our snapshot.
-        is_cut = len(commands) < len(choice.commands) or snapshot.changes.is_full
-        ours = heads.lines if is_cut or self._since(began) >= LOSERS_PATIENCE else heads.more
+        is_cut = len(commands) < len(chosen) or snapshot.changes.is_full
+        reached = [line for line in lines if line not in heads.unread]
+        ours = reached if is_cut or self._since(began) >= LOSERS_PATIENCE else heads.more
         done.again += begun + [line for line in ours if line not in held]
         return split(heads, [line for line in choice.alone if line not in held])
 
-    def _snapshot(self, commands: list[Document], now: datetime, numbers: Numbers) -> Snapshot:
-        snapshot = Snapshot(
+    def _snapshot(self, now: datetime, numbers: Numbers) -> Snapshot:
+        return Snapshot(
             self._uow,
             catalogue=self._catalogue,
             now=now,
@@ -210,12 +226,20 @@ class Executor:
             numbers=numbers,
             contended=self._contended,
         )
+
+    def _due(self, lines: list[Line], heads: Heads, snapshot: Snapshot) -> list[Document]:
+        """The looks that lines without commands make themselves, but for those that were accepted before."""
+        if not self._looking:
+            return []
+        busy = {*heads.lines, *heads.unread}
+        return self._uow.unknown(self._looks.due([line for line in lines if line not in busy], snapshot))
+
+    def _foresee(self, commands: list[Document], snapshot: Snapshot) -> None:
         foresee(commands, snapshot)
         snapshot.prefetch_actors(_speakers(commands))
         in_lanes = [command for command in commands if "outbox" in command["origin"] or "resolves" in command]
         if in_lanes:
             snapshot.prefetch_blockers({(command["tenant_id"], command["target"]) for command in in_lanes})
-        return snapshot
 
     def _reserve(self, commands: list[Document], numbers: Numbers) -> None:
         """Human numbers by one increment of what the batch needs, outside the transaction and never given

@@ -21,7 +21,9 @@ def main() -> int:
     logs.configure(told, "scheduler")
     broker = hints.broker(told.broker)
     with mongo.client(told.mongo_uri, **told.mongo_options) as client:
-        for runner in schedules.runners(client[told.database], broker, told, Metrics(), term=None):
+        for runner in schedules.runners(
+            client[told.database], broker, told, Metrics(), term=None, by_hint=False
+        ):
             try:
                 accepted = runner.tick()
             except (Unavailable, Unreachable) as error:

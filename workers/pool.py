@@ -29,7 +29,7 @@ ONLINE = timedelta(seconds=1)
 MEMORY = 0.1
 """Weight of the latest batch in a slot's mean pace."""
 
-INTERACTIVE = QUEUES[0]
+INTERACTIVE, *_, TIME = QUEUES
 
 Report = Callable[[str, Drained, float], None]
 """Called after each batch: queue, what was done, seconds taken."""
@@ -151,7 +151,7 @@ class Pool:
 
     def _run(self, executor: Executor, queue: str, lines: list[Line]) -> Drained:
         began = self._monotonic()
-        drained = executor.drain(lines)
+        drained = executor.drain(lines, looking=queue == TIME)
         if drained.failure:
             _tell(drained.failure, len(lines))
         seconds = self._monotonic() - began

@@ -1,6 +1,7 @@
 """Runs schedules: which slots are due, one fire after another, each under the schedule's lease.
 
-The lease saves work. What makes a fire happen once is that its commands' keys come from their meaning.
+The lease saves work. What makes a fire happen once is that its commands' keys come from their meaning. Looks
+are first asked for by a hint alone (`workers/looks.py`), and accepted as commands if they are due still.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from itertools import chain, islice
 from secrets import token_bytes
 from typing import Any
 
-import msgspec
 from loguru import logger
 from pymongo.database import Database
 
 from adapters import hints
 from adapters.clock import SystemClock
-from adapters.commands import FINAL, Key, Origin, fingerprint, fresh, target_of
+from adapters.commands import FINAL
 from adapters.due import DueReader
 from adapters.fires import Fire, Fires
 from adapters.hints import HintBroker, Line, Unheard
@@ -34,6 +34,7 @@ from schedules.declaration import Asked, Schedule, due_slots
 from schedules.table import table
 from tasks.catalogue import Catalogue, catalogue
 from workers import primary
+from workers.looks import command
 
 PAGE = 1_000
 MOST = 20_000
@@ -45,11 +46,10 @@ MOST_TIME = timedelta(seconds=3)
 LOOK_EVERY = timedelta(seconds=1)
 REMEMBERED = 200_000
 ASK_AGAIN = timedelta(seconds=60)
-"""What was asked for and is still due is on its way: it is asked for again only after so long."""
+"""What was asked for and is still due is on its way: it is asked for again only after so long. It is
+remembered for twice as long, so that a second time tells of a hint that was lost."""
 
 MOMENT = timedelta(milliseconds=1)
-SCOPE = "schedule"
-
 Now = Callable[[], datetime]
 
 
@@ -70,8 +70,11 @@ class Runner:
         monotonic: Callable[[], float],
         metrics: Metrics,
         term: int | None = None,
+        by_hint: bool = True,
     ) -> None:
+        """`by_hint`: looks are first asked for by a hint alone; not by who will not be there to ask again."""
         self.schedule = schedule
+        self._look = schedule.look if by_hint else None
         self._commands = db["commands"]
         self._due = DueReader(db)
         self._fires = Fires(db)
@@ -155,10 +158,10 @@ class Runner:
         self._fires.passed(self.schedule.name, last=last, over=0)
 
     def _unasked(self, asked: Iterable[Asked]) -> Iterator[Asked]:
-        horizon = self._monotonic() - ASK_AGAIN.total_seconds()
-        while self._asked and next(iter(self._asked.values())) < horizon:
+        span, now = ASK_AGAIN.total_seconds(), self._monotonic()
+        while self._asked and next(iter(self._asked.values())) < now - 2 * span:
             self._asked.popitem(last=False)
-        return (one for one in asked if f"{one.tenant_id}/{one.key}" not in self._asked)
+        return (one for one in asked if self._asked.get(_name(one), 0) <= now - span)
 
     def _ask(self, pages: Iterator[list[Asked]], keeper: Keeper) -> int:
         """Page by page, while the lease is held and there is time."""
@@ -167,14 +170,36 @@ class Runner:
         for page in islice(pages, MOST // PAGE):
             if not keeper.held:
                 break
-            fired += self._accept(page)
+            left = self._unheard(page)
+            fired += len(page) - len(left) + self._accept(left)
             if self._monotonic() > until:
                 break
         return fired
 
+    def _unheard(self, page: list[Asked]) -> list[Asked]:
+        """Ask by a hint for what may be asked for so. Returns what is left to accept."""
+        look = self._look
+        if look is None:
+            return page
+        new = [asked for asked in page if _name(asked) not in self._asked]
+        try:
+            self._hint([(asked.tenant_id, look.target(asked)) for asked in new])
+        except Unheard as error:
+            logger.info("looks accepted as commands", lines=len(new), reason=str(error))
+            return page
+        known = [asked for asked in page if _name(asked) in self._asked]
+        for asked in new:
+            self._remember(_name(asked))
+        return known
+
     def _accept(self, page: list[Asked]) -> int:
+        if not page:
+            return 0
         now = self._now()
-        commands = [self._command(asked, now) for asked in page]
+        commands = [
+            command(asked, by=self.schedule.name, catalogue=self._catalogue, id=self._new_id(), now=now)
+            for asked in page
+        ]
         accepted = accept_many(self._commands, commands)
         new = [one.document for one in accepted if not one.replayed]
         for document in new:
@@ -184,9 +209,8 @@ class Runner:
         except Unheard as error:
             logger.info("hints left to the relay", lines=len(new), reason=str(error))
         for asked in page:
-            self._remember(f"{asked.tenant_id}/{asked.key}")
-        instead = list(self._instead(page, accepted))
-        return len(new) + (self._accept(instead) if instead else 0)
+            self._remember(_name(asked))
+        return len(new) + self._accept(list(self._instead(page, accepted)))
 
     def _remember(self, key: str) -> None:
         self._asked[key] = self._monotonic()
@@ -205,22 +229,6 @@ class Runner:
                 if found is not None:
                     yield found
 
-    def _command(self, asked: Asked, now: datetime) -> Document:
-        spec = self._catalogue[asked.type]
-        id = spec.target_id(msgspec.convert(asked.payload, spec.payload), None)
-        assert id is not None, f"{asked.type}: a schedule names what it is about"
-        return fresh(
-            spec,
-            id=self._new_id(),
-            tenant_id=asked.tenant_id,
-            target=target_of(spec, id),
-            payload=asked.payload,
-            origin=Origin(via="schedule", request_id=self.schedule.name),
-            key=Key(SCOPE, asked.key, fingerprint(spec.type, asked.payload, None)),
-            accepted_at=now,
-            queue="time",
-        )
-
 
 def runners(
     db: Database[Any],
@@ -230,6 +238,7 @@ def runners(
     *,
     term: int | None,
     now: Now | None = None,
+    by_hint: bool = True,
 ) -> list[Runner]:
     """A runner for each schedule of the table; what is due is decided by `now`, the server's clock unless
     told otherwise."""
@@ -248,6 +257,7 @@ def runners(
             monotonic=clock.monotonic,
             metrics=metrics,
             term=term,
+            by_hint=by_hint,
         )
         for schedule in table().values()
     ]
@@ -255,6 +265,10 @@ def runners(
 
 def _new_id(clock: SystemClock) -> str:
     return uuid7(clock.now(), token_bytes(10))
+
+
+def _name(asked: Asked) -> str:
+    return f"{asked.tenant_id}/{asked.key}"
 
 
 def _pages(asked: Iterator[Asked]) -> Iterator[list[Asked]]:

@@ -263,14 +263,14 @@ def test_what_committed_is_told_though_a_later_batch_of_the_drain_failed(
     one, other = sorted(seed.parts(2))
     commands = [seed.accept("part.append", part_id=part_id, text="x") for part_id in (one, other)]
     seed.db.commands.update_one({"_id": commands[1]["_id"]}, {"$set": {"suspect": True}})
-    honest = Executor._snapshot
+    honest = Executor._foresee
 
     def away(self: Executor, tried: list[Document], *rest: Any) -> Any:
         if tried[0]["_id"] == commands[1]["_id"]:
             raise Unavailable("gone")
         return honest(self, tried, *rest)
 
-    monkeypatch.setattr(Executor, "_snapshot", away)
+    monkeypatch.setattr(Executor, "_foresee", away)
 
     drained = drains.drain(seed.line(one), seed.line(other))
 
