@@ -12,6 +12,8 @@ Id = Annotated[str, Meta(pattern=UUID7, max_length=36, description="a UUIDv7, lo
 
 def uuid7(at: datetime, random: bytes) -> str:
     """The id for the millisecond of `at`, with 10 bytes of randomness (74 bits are used)."""
+    # Before September 2020 and from 2033 on this falls a millisecond short now and then. Ids that are derived
+    # from a time are stored: the same time must give the same id for ever.
     milliseconds = int(at.timestamp() * 1000)
     noise = int.from_bytes(random[:10], "big")
     value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80

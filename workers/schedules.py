@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, islice
-from secrets import token_bytes
 from typing import Any
 
 import msgspec
@@ -23,11 +22,11 @@ from adapters.commands import FINAL, Key, Origin, fingerprint, fresh, target_of
 from adapters.due import DueReader
 from adapters.fires import Fire, Fires
 from adapters.hints import HintBroker, Line, Unheard
+from adapters.ids import Ids
 from adapters.intake import Accepted, accept_many
 from adapters.mongo import Document
 from adapters.settings import Settings
 from adapters.telemetry import Metrics
-from domain.ids import uuid7
 from locks.keeper import Keeper
 from locks.lease import Leases
 from schedules.declaration import Asked, Schedule, due_slots
@@ -234,27 +233,24 @@ def runners(
     """A runner for each schedule of the table; what is due is decided by `now`, the server's clock unless
     told otherwise."""
     clock = SystemClock()
-    leases = Leases(db["leases"], monotonic=clock.monotonic, new_owner=lambda: _new_id(clock))
-    return [
-        Runner(
+
+    def runner(schedule: Schedule) -> Runner:
+        new_id = Ids(clock.now)  # each runner's own: each is ticked by a thread of its own
+        return Runner(
             schedule,
             db,
-            leases,
+            Leases(db["leases"], monotonic=clock.monotonic, new_owner=new_id),
             catalogue(),
             told=told,
             hint=partial(hints.send, broker, "time"),
             now=now or (lambda: primary.ask(db).now),
-            new_id=lambda: _new_id(clock),
+            new_id=new_id,
             monotonic=clock.monotonic,
             metrics=metrics,
             term=term,
         )
-        for schedule in table().values()
-    ]
 
-
-def _new_id(clock: SystemClock) -> str:
-    return uuid7(clock.now(), token_bytes(10))
+    return [runner(schedule) for schedule in table().values()]
 
 
 def _pages(asked: Iterator[Asked]) -> Iterator[list[Asked]]:
