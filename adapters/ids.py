@@ -4,8 +4,9 @@ costs more than all the rest of it."""
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from datetime import datetime
 
-from adapters.clock import Clock
 from domain.ids import uuid7
 
 PAGE = 4_000
@@ -13,10 +14,11 @@ EACH = 10
 
 
 class Ids:
-    """Call it for an id. For one event loop or one thread."""
+    """Call it for an id. For one event loop, or for what one thread does at a time: two at once could be told
+    the same noise."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
         self._page = b""
         self._at = 0
 
@@ -26,4 +28,4 @@ class Ids:
             self._at = 0
         noise = self._page[self._at : self._at + EACH]
         self._at += EACH
-        return uuid7(self._clock.now(), noise)
+        return uuid7(self._now(), noise)

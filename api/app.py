@@ -105,7 +105,7 @@ class House:
         self.settings = settings
         self.catalogue = catalogue
         self.clock = clock
-        self.new_id = Ids(clock)
+        self.new_id = Ids(clock.now)
         self.metrics = Metrics()
         pool = settings.mongo_options
         self.mongo: AsyncMongoClient[Any] = mongo.async_client(

@@ -21,6 +21,7 @@ from adapters.clock import Clock
 from adapters.commands import KEYS_KEPT, QUEUES
 from adapters.delivery.sender import Sender
 from adapters.hints import HintBroker, Line, Unheard
+from adapters.ids import Ids
 from adapters.mongo import TRANSACTION_LIFETIME, Unavailable, transaction_lifetime
 from adapters.telemetry import Metrics
 from adapters.unit_of_work import UnitOfWork
@@ -92,7 +93,7 @@ class WorkerProcess:
                 now=now,
                 monotonic=clock.monotonic,
                 sleep=clock.sleep,
-                new_id=self._new_id,
+                new_id=Ids(now),
                 chance=chance,
                 keys_kept=keys_kept,
                 schedules=table().values(),
@@ -116,7 +117,7 @@ class WorkerProcess:
             catalogue(),
             send=partial(hints.send, self.broker),
             now=now,
-            new_id=self._new_id,
+            new_id=Ids(now),
             monotonic=clock.monotonic,
             metrics=metrics,
             worker=self.id,
@@ -126,7 +127,7 @@ class WorkerProcess:
             senders,
             mail_configured=mail_configured,
             now=now,
-            new_token=self._new_id,
+            new_token=self._new_token,
             monotonic=clock.monotonic,
             chance=chance,
             metrics=metrics,
@@ -168,7 +169,8 @@ class WorkerProcess:
     def _drain(self, queue: str, lines: list[list[str]]) -> None:
         self.pool.drain(queue, [(tenant, target) for tenant, target in lines])
 
-    def _new_id(self) -> str:
+    def _new_token(self) -> str:
+        """For the courier's threads: each asks once a round, and none could share a page with another."""
         return uuid7(self.presence.clock.now(), secrets.token_bytes(10))
 
     def _check_server(self) -> None:

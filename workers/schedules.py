@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, islice
-from secrets import token_bytes
 from typing import Any
 
 from loguru import logger
@@ -23,11 +22,11 @@ from adapters.commands import FINAL
 from adapters.due import DueReader
 from adapters.fires import Fire, Fires
 from adapters.hints import HintBroker, Line, Unheard
+from adapters.ids import Ids
 from adapters.intake import Accepted, accept_many
 from adapters.mongo import Document
 from adapters.settings import Settings
 from adapters.telemetry import Metrics
-from domain.ids import uuid7
 from locks.keeper import Keeper
 from locks.lease import Leases
 from schedules.declaration import Asked, Schedule, due_slots
@@ -243,28 +242,25 @@ def runners(
     """A runner for each schedule of the table; what is due is decided by `now`, the server's clock unless
     told otherwise."""
     clock = SystemClock()
-    leases = Leases(db["leases"], monotonic=clock.monotonic, new_owner=lambda: _new_id(clock))
-    return [
-        Runner(
+
+    def runner(schedule: Schedule) -> Runner:
+        new_id = Ids(clock.now)  # each runner's own: each is ticked by a thread of its own
+        return Runner(
             schedule,
             db,
-            leases,
+            Leases(db["leases"], monotonic=clock.monotonic, new_owner=new_id),
             catalogue(),
             told=told,
             hint=partial(hints.send, broker, "time"),
             now=now or (lambda: primary.ask(db).now),
-            new_id=lambda: _new_id(clock),
+            new_id=new_id,
             monotonic=clock.monotonic,
             metrics=metrics,
             term=term,
             by_hint=by_hint,
         )
-        for schedule in table().values()
-    ]
 
-
-def _new_id(clock: SystemClock) -> str:
-    return uuid7(clock.now(), token_bytes(10))
+    return [runner(schedule) for schedule in table().values()]
 
 
 def _name(asked: Asked) -> str:

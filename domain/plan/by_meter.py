@@ -17,8 +17,10 @@ from domain.recurrence.trigger import ByMeter, FirstOf
 
 
 def _both(plan: Plan) -> tuple[MeterProgress, ByMeter] | None:
+    if plan.meter is None:
+        return None
     trigger = plan.rules.metering
-    return (plan.meter, trigger) if plan.meter is not None and trigger is not None else None
+    return (plan.meter, trigger) if trigger is not None else None
 
 
 def heard(plan: Plan, meter_id: str, *, total: Decimal, at: datetime | None) -> Plan:

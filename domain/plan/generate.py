@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from itertools import islice, takewhile
+from itertools import islice, takewhile, tee
 
 import msgspec
 from msgspec.structs import replace
 
 from domain.durations import duration
-from domain.local_time import format_local, parse_local, to_local
+from domain.local_time import parse_local, to_local
 from domain.plan import by_meter
 from domain.plan.identity import order_id
 from domain.plan.model import KEPT, Generated, OpenOrder, Plan, Progress, Skipped
 from domain.plan.rules import Rules
 from domain.plan.schedule import LOOK_AHEAD, scheduled
-from domain.plan.unfold import Occurrence, Skip, passed, unfold
+from domain.plan.unfold import Ahead, Occurrence, Skip, passed, unfold
 from domain.working_calendar import Calendar
 
 LIMIT = 50
@@ -60,21 +60,28 @@ class _Look:
         self.opened: list[Opened] = []
         self.superseded: list[str] = []
         self.skipped: list[Skipped] = []
+        self.ahead: dict[str, Ahead] = {}
 
     def skip(self, occurrence: str, lane: str, why: Skip) -> None:
         left_out = Skipped(occurrence=occurrence, lane=lane, code=why.code, reason=why.reason, at=self.now)
         self.skipped.append(left_out)
 
+    def leave_out(self, found: Occurrence, progress: Progress, why: Skip) -> Progress:
+        """A floating lane that leaves one out goes on as if it had been done when due."""
+        self.skip(found.occurrence, progress.lane, why)
+        base_at = found.due_at if self.plan.rules.is_floating else None
+        return replace(progress, cursor=found.occurrence, index=found.index, base_at=base_at)
+
     def issue(self, found: Occurrence, progress: Progress) -> Progress:
         """The orders of one occurrence, on every order lane that goes with this one."""
-        rules = self.plan.rules
-        lanes = (progress.lane,) if rules.is_floating else rules.order_lanes
+        rules, is_floating = self.plan.rules, self.plan.rules.is_floating
+        lanes = (progress.lane,) if is_floating else rules.order_lanes
         first: str | None = None
         for lane in lanes:
             first = self._issue(rules, found, lane) or first
         generated = Generated(occurrence=found.occurrence, at=self.now)
         self.plan = replace(self.plan, last_generated=generated) if first else self.plan
-        if not rules.is_floating:
+        if not is_floating:
             return progress
         return replace(progress, waiting_for=first, base_at=None if first else found.due_at)
 
@@ -127,7 +134,7 @@ def generate(
             if name in look.plan.rules.lanes:  # not after a revision that took it away
                 _advance(look, calendar, name, limit)
         _measure(look, calendar)
-        look.plan = scheduled(_tidy(look), calendar, now=now)
+        look.plan = scheduled(_tidy(look), calendar, now=now, ahead=look.ahead)
     return Generation(
         plan=look.plan,
         opened=tuple(look.opened),
@@ -137,17 +144,20 @@ def generate(
 
 
 def _advance(look: _Look, calendar: Calendar | None, lane: str, limit: int) -> None:
-    progress = look.plan.lane(lane)
-    if progress.waiting_for is not None:
+    plan = look.plan
+    progress = begun = plan.lane(lane)
+    if begun.waiting_for is not None:
         return
-    for found, follower in islice(_due(look, calendar, progress), limit):
+    # Unfolding foresees neither when an order is done, nor a meter, nor what is missed.
+    foreseen = not plan.rules.is_floating and plan.meter is None
+    coming, ahead = tee(unfold(plan, calendar, begun))
+    for found, follower in islice(_due(coming, look.now), limit):
+        next(ahead)
         if found.revision != look.plan.revision:
             look.plan = turned(look.plan)
-        progress = replace(progress, cursor=found.occurrence, index=found.index)
         if why := found.skipped or _missed(look.plan.rules, found, follower, look.now):
-            look.skip(found.occurrence, lane, why)
-            # A floating lane that leaves one out goes on as if it had been done when due.
-            progress = replace(progress, base_at=found.due_at if look.plan.rules.is_floating else None)
+            progress = look.leave_out(found, progress, why)
+            foreseen = foreseen and why is found.skipped
             continue
         progress = look.issue(found, passed(progress, found, look.plan.rules))
         if look.plan.meter is not None:
@@ -157,6 +167,8 @@ def _advance(look: _Look, calendar: Calendar | None, lane: str, limit: int) -> N
         if progress.waiting_for is not None:
             break
     look.plan = with_lane(look.plan, progress)
+    if foreseen or progress is begun:
+        look.ahead[lane] = Ahead(plan=plan, progress=progress, coming=ahead)
 
 
 def _measure(look: _Look, calendar: Calendar | None) -> None:
@@ -187,29 +199,27 @@ def _begun_anew(look: _Look, calendar: Calendar | None, progress: Progress) -> P
     return progress
 
 
-def _due(
-    look: _Look, calendar: Calendar | None, progress: Progress
-) -> Iterator[tuple[Occurrence, Occurrence | None]]:
+def _due(coming: Iterator[Occurrence], now: datetime) -> Iterator[tuple[Occurrence, Occurrence | None]]:
     """What is to be dealt with now, each with the one behind it that is not left out.
 
     Left-out ones are dealt with in their own time, or with one behind them that is due sooner.
     """
     left_out: list[Occurrence] = []
     kept: Occurrence | None = None
-    for found in islice(unfold(look.plan, calendar, progress), LOOK_AHEAD):
+    for found in islice(coming, LOOK_AHEAD):
         if found.skipped is not None:
             left_out.append(found)
             continue
         if kept is not None:
             yield kept, found
             kept = None
-        if found.generate_at > look.now:
+        if found.generate_at > now:
             break
         yield from ((skipped, None) for skipped in left_out)
         left_out, kept = [], found
     if kept is not None:
         yield kept, None
-    for skipped in takewhile(lambda one: one.generate_at <= look.now, left_out):
+    for skipped in takewhile(lambda one: one.generate_at <= now, left_out):
         yield skipped, None
 
 
@@ -238,8 +248,7 @@ def with_lane(plan: Plan, progress: Progress) -> Plan:
 def _tidy(look: _Look) -> Plan:
     """Without overrides of what is past, and with the latest of what was left out."""
     plan = look.plan
-    begun = [parse_local(one.cursor) for one in plan.lanes if one.cursor]
-    behind = format_local(min(begun)) if begun else ""
+    behind = min((one.cursor for one in plan.lanes if one.cursor), default="")
     return replace(
         plan,
         overrides=tuple(one for one in plan.overrides if one.occurrence > behind),

@@ -114,7 +114,10 @@ class Plan(Entity, frozen=True, kw_only=True):
 
     def lane(self, name: str) -> Progress:
         """A lane that has not begun yet is at the beginning."""
-        return next((one for one in self.lanes if one.lane == name), Progress(lane=name))
+        for one in self.lanes:
+            if one.lane == name:
+                return one
+        return Progress(lane=name)
 
 
 def shard_of(plan_id: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 
 from domain.plan import by_meter
 from domain.plan.model import Plan, Progress
-from domain.plan.unfold import Occurrence, unfold
+from domain.plan.unfold import Ahead, Occurrence, unfold
 from domain.working_calendar import Calendar
 
 LOOK_AHEAD = 10_000
@@ -17,13 +18,23 @@ LOOK_AHEAD = 10_000
 24 a day, so that no season is too short."""
 
 
-def scheduled(plan: Plan, calendar: Calendar | None, *, now: datetime) -> Plan:
+NOTHING_AHEAD: Mapping[str, Ahead] = {}
+
+
+def scheduled(
+    plan: Plan,
+    calendar: Calendar | None,
+    *,
+    now: datetime,
+    ahead: Mapping[str, Ahead] = NOTHING_AHEAD,
+) -> Plan:
     """With the next occurrence of each lane, and of the plan, worked out.
 
-    What is due already is due now: `generate_at` is never an instant that was asked for before.
+    What is due already is due now: `generate_at` is never an instant that was asked for before. `ahead`: what
+    was unfolded, by this calendar, of lanes by name; of all others it is unfolded here.
     """
     names = plan.rules.lanes
-    lanes = tuple(_with_next(plan, calendar, plan.lane(name)) for name in names)
+    lanes = tuple(_with_next(plan, calendar, plan.lane(name), ahead.get(name)) for name in names)
     coming = [one for one in lanes if one.next_due_at is not None]
     first = min(coming, key=lambda one: (one.next_due_at, one.lane), default=None)
     looked_at = min((one.generate_at for one in lanes if one.generate_at is not None), default=None)
@@ -52,12 +63,11 @@ def has_more(plan: Plan, *, now: datetime) -> bool:
     return by_meter.lives(plan, now)
 
 
-def _with_next(plan: Plan, calendar: Calendar | None, progress: Progress) -> Progress:
+def _with_next(plan: Plan, calendar: Calendar | None, progress: Progress, ahead: Ahead | None) -> Progress:
     """Looked at for the sake of a left-out one too: why it was left out is on record from its time on."""
-    ahead = () if progress.waiting_for else islice(unfold(plan, calendar, progress), LOOK_AHEAD)
     looked_at: list[datetime] = []
     found: Occurrence | None = None
-    for one in ahead:
+    for one in islice(_coming(plan, calendar, progress, ahead), LOOK_AHEAD):
         if not looked_at or one.skipped is None:
             looked_at.append(one.generate_at)
         if one.skipped is None:
@@ -69,3 +79,13 @@ def _with_next(plan: Plan, calendar: Calendar | None, progress: Progress) -> Pro
         next_due_at=found.due_at if found else None,
         generate_at=min(looked_at, default=None),
     )
+
+
+def _coming(
+    plan: Plan, calendar: Calendar | None, progress: Progress, ahead: Ahead | None
+) -> Iterator[Occurrence]:
+    if progress.waiting_for:
+        return iter(())
+    if ahead is not None and ahead.holds(plan, progress):
+        return ahead.coming
+    return unfold(plan, calendar, progress)

@@ -35,6 +35,24 @@ class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
     skipped: Skip | None = None
 
 
+class Ahead(msgspec.Struct, frozen=True, kw_only=True):
+    """What was unfolded of a lane, as far as nobody has dealt with it yet. To be read once."""
+
+    plan: Plan
+    progress: Progress
+    coming: Iterator[Occurrence]
+
+    def holds(self, plan: Plan, progress: Progress) -> bool:
+        """Whether unfolding anew, by the same calendar, would tell the same: what it reads is unchanged."""
+        known = self.plan
+        return (
+            progress is self.progress
+            and plan.rules is known.rules
+            and plan.upcoming is known.upcoming
+            and plan.overrides == known.overrides
+        )
+
+
 def unfold(plan: Plan, calendar: Calendar | None, progress: Progress) -> Iterator[Occurrence]:
     """What comes after `progress`, oldest first, skipped ones too, across an upcoming revision.
 
@@ -47,27 +65,32 @@ def unfold(plan: Plan, calendar: Calendar | None, progress: Progress) -> Iterato
 
 
 def passed(progress: Progress, found: Occurrence, rules: Rules) -> Progress:
-    """That remembers where this one came to lie, for those behind it."""
+    """Behind this one; it remembers where that came to lie, for those to come."""
     landed: tuple[datetime, ...] = ()
     if rules.on_holiday in ("before", "after"):
         all_of_them = (*progress.landed, found.due_at)
         # Only the last day of work can be landed on again.
         landed = tuple(at for at in all_of_them if at > max(all_of_them) - _DAY)
-    return msgspec.structs.replace(progress, last_due_at=found.due_at, landed=landed)
+    return msgspec.structs.replace(
+        progress, cursor=found.occurrence, index=found.index, last_due_at=found.due_at, landed=landed
+    )
 
 
 def _across(plan: Plan, progress: Progress) -> Iterator[tuple[Rules, int, Nominal]]:
     """Each nominal time with the rules that hold for it."""
     turn = parse_local(plan.upcoming.effective_from) if plan.upcoming else None
+    last: Nominal | None = None
     for nominal in _nominal(plan.rules, progress):
         if turn is not None and nominal.local >= turn:
             break
         yield plan.rules, plan.revision, nominal
-        progress = msgspec.structs.replace(
-            progress, cursor=format_local(nominal.local), index=nominal.index, base_at=None
-        )
+        last = nominal
     if plan.upcoming is None or turn is None:
         return
+    if last is not None:
+        progress = msgspec.structs.replace(
+            progress, cursor=format_local(last.local), index=last.index, base_at=None
+        )
     new, since = plan.upcoming.rules, turn - _MOMENT
     if new.timing != plan.rules.timing:
         since = max(since, parse_local(plan.upcoming.cursor)) if plan.upcoming.cursor else since
@@ -82,11 +105,11 @@ def _nominal(rules: Rules, progress: Progress, since: datetime | None = None) ->
     if trigger is None:
         return
     after = parse_local(progress.cursor) if progress.cursor else None
-    base = _base(rules, progress, after)
-    late = max((at for at in (after, since) if at is not None), default=None)
-    if not rules.is_floating:
+    late = max(filter(None, (after, since)), default=None)
+    if trigger.basis == "fixed":
         yield from occurrences(trigger, after=late, index=progress.index)
         return
+    base = _base(rules, progress, after)
     if base is None:
         found = next(occurrences(trigger, after=late, index=progress.index), None)
     else:
@@ -112,15 +135,15 @@ def _judged(
     progress: Progress,
 ) -> Occurrence:
     """Where it falls in the end, or why it falls out."""
-    identity = format_local(nominal.local)
+    identity, time_zone = format_local(nominal.local), rules.time_zone
     override = next((one for one in plan.overrides if one.occurrence == identity), None)
     local, skip = _placed(rules, nominal, calendar, override)
-    due_at = to_instant(local, rules.time_zone)
+    due_at = to_instant(local, time_zone)
     if skip is None and (due_at == progress.last_due_at or due_at in progress.landed):
         skip = Skip("coincides", "one before it came to lie at the same time")
     return Occurrence(
         occurrence=identity,
-        time_zone=rules.time_zone,
+        time_zone=time_zone,
         index=nominal.index,
         due_at=due_at,
         generate_at=due_at - duration(rules.lead_time) if rules.lead_time else due_at,

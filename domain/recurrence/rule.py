@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import lru_cache
 from threading import Lock
 from typing import Annotated
@@ -39,6 +39,7 @@ _KNOWN = {
 HEAD = 32
 """Times of a rule that are kept, from the beginning of a period on: a look at a plan needs few."""
 
+_DAYS = frozenset({"BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY"})
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 
@@ -59,8 +60,10 @@ def rule_times(rule: str, start: datetime, time_zone: str, *, after: datetime | 
     """Local times of the rule later than `after`, in order; without it from the start on."""
     parts = _read(rule, time_zone)
     if after is not None and "COUNT" not in parts:
-        parts, start = _nearer(parts, start, after)
-    return _walked(text_of(parts), start).later(after)
+        nearer = _nearer(parts, start, after)
+        if nearer is not None:
+            return _walked(rule, time_zone, _taken(parts, start), nearer).later(after)
+    return _walked(rule, time_zone, "", start).later(after)
 
 
 class _Walked:
@@ -103,8 +106,10 @@ def _read(rule: str, time_zone: str) -> Parts:
 
 
 @lru_cache(maxsize=500)
-def _walked(text: str, start: datetime) -> _Walked:
-    found = rrulestr(text, dtstart=start)
+def _walked(rule: str, time_zone: str, taken: str, start: datetime) -> _Walked:
+    """From `start` on, with the parts `taken` from an earlier start where the rule itself has none."""
+    parts = _read(rule, time_zone)
+    found = rrulestr(text_of(parts_of(taken) | parts if taken else parts), dtstart=start)
     assert isinstance(found, rrule), "a text of one rule is no set"
     return _Walked(found)
 
@@ -124,29 +129,20 @@ def until_local(parts: Parts, time_zone: str) -> Parts:
     return parts
 
 
-def _nearer(parts: Parts, start: datetime, after: datetime) -> tuple[Parts, datetime]:
-    """The same rule from the beginning of the last period that it visits by `after`."""
-    interval, freq = int(parts.get("INTERVAL", "1")), parts["FREQ"]
-    jumped = _jumped(freq, interval, parts.get("WKST", "MO"), start, after)
-    return (parts, start) if jumped is None else (_spelled_out(parts, start), jumped)
-
-
-def _jumped(freq: str, interval: int, wkst: str, start: datetime, after: datetime) -> datetime | None:
+def _nearer(parts: Parts, start: datetime, after: datetime) -> datetime | None:
     """The beginning of the last period that the rule visits, not behind `after`; None: its start's own."""
-    midnight = start.replace(hour=0, minute=0, second=0)
+    interval, freq = int(parts.get("INTERVAL", "1")), parts["FREQ"]
     if freq == "YEARLY":
         years = _whole(after.year - start.year, interval)
-        return midnight.replace(year=start.year + years, month=1, day=1) if years else None
+        return _midnight(start).replace(year=start.year + years, month=1, day=1) if years else None
     if freq == "MONTHLY":
         months = _whole((after.year - start.year) * 12 + after.month - start.month, interval)
-        return month_later(midnight.replace(day=1), months) if months else None
-    if freq == "WEEKLY":
-        first = midnight - timedelta(days=(start.weekday() - _WEEKDAYS.index(wkst)) % 7)
-        weeks = _whole((after - first).days // 7, interval)
-        return first + timedelta(weeks=weeks) if weeks else None
-    if freq == "DAILY":
-        days = _whole((after - midnight).days, interval)
-        return midnight + timedelta(days=days) if days else None
+        return month_later(_midnight(start).replace(day=1), months) if months else None
+    if freq in ("WEEKLY", "DAILY"):
+        length = 7 if freq == "WEEKLY" else 1
+        day = start.toordinal() - (start.weekday() - _WEEKDAYS.index(parts.get("WKST", "MO"))) % length
+        periods = _whole((after.toordinal() - day) // length, interval)
+        return datetime.fromordinal(day + periods * length) if periods else None
     if freq == "HOURLY":
         first = start.replace(minute=0, second=0)
         hours = _whole((after - first) // timedelta(hours=1), interval)
@@ -159,21 +155,25 @@ def _whole(passed: int, interval: int) -> int:
     return max(passed // interval, 0) * interval
 
 
-def _spelled_out(parts: Parts, start: datetime) -> Parts:
-    """With what a rule takes from its start, as RFC 5545 (3.3.10) says it does."""
-    out = {"BYMINUTE": str(start.minute), "BYSECOND": str(start.second)} | parts
-    if parts["FREQ"] != "HOURLY":
-        out = {"BYHOUR": str(start.hour)} | out
-    days = {"BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY"}
-    if days & parts.keys():
-        return out
-    if parts["FREQ"] == "YEARLY":
-        return {"BYMONTH": str(start.month), "BYMONTHDAY": str(start.day)} | out
-    if parts["FREQ"] == "MONTHLY":
-        return {"BYMONTHDAY": str(start.day)} | out
-    if parts["FREQ"] == "WEEKLY":
-        return {"BYDAY": _WEEKDAYS[start.weekday()]} | out
-    return out
+def _midnight(local: datetime) -> datetime:
+    return datetime.combine(local, time())
+
+
+def _taken(parts: Parts, start: datetime) -> str:
+    """What a rule takes from its start where it says nothing else, as RFC 5545 (3.3.10) has it."""
+    freq = parts["FREQ"]
+    taken = f"BYMINUTE={start.minute};BYSECOND={start.second}"
+    if freq != "HOURLY":
+        taken += f";BYHOUR={start.hour}"
+    if not _DAYS.isdisjoint(parts):
+        return taken
+    if freq == "YEARLY":
+        return f"{taken};BYMONTH={start.month};BYMONTHDAY={start.day}"
+    if freq == "MONTHLY":
+        return f"{taken};BYMONTHDAY={start.day}"
+    if freq == "WEEKLY":
+        return f"{taken};BYDAY={_WEEKDAYS[start.weekday()]}"
+    return taken
 
 
 def month_later(local: datetime, months: int) -> datetime:

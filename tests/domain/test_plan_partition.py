@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.plan.changes import refreshed
 from domain.plan.preview import preview
 from tests.domain.planning import DAY, FAN, PUMP, Life, by_rule, every, holidays, identities, utc
 
@@ -95,6 +96,24 @@ def test_looks_when_it_is_due_bring_the_same_as_looks_at_any_times(
     assert identities(punctual.opened) == identities(whenever.opened)
     assert punctual.left_out == whenever.left_out
     assert punctual.plan.lanes == whenever.plan.lanes
+
+
+@settings(max_examples=80, deadline=None)
+@given(asked(), changes, st.sampled_from(["fixed", "floating"]), st.sampled_from(["all", "latest"]), looks)
+def test_a_look_leaves_what_working_out_the_plan_anew_gives(
+    rules: dict[str, Any], later: dict[str, Any], basis: str, catch_up: str, at: list[int]
+) -> None:
+    trigger = rules.pop("trigger") | {"basis": basis}
+    life = Life(trigger, at=BORN, catch_up=catch_up, **rules)
+    if later and basis == "fixed":
+        life.revise(BORN, "2026-04-15T12:00", **later)
+
+    for minutes in at:
+        now = utc(BORN) + timedelta(minutes=7 * minutes)
+        life.look(now)
+
+        # A look tells what comes next by what it has unfolded already, where that still holds.
+        assert life.plan == refreshed(life.plan, life.calendar, now=now)
 
 
 def test_a_look_at_a_clock_set_back_brings_nothing_twice() -> None:
