@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, islice
+from math import inf
 from typing import Any
 
 from loguru import logger
@@ -160,7 +161,7 @@ class Runner:
         span, now = ASK_AGAIN.total_seconds(), self._monotonic()
         while self._asked and next(iter(self._asked.values())) < now - 2 * span:
             self._asked.popitem(last=False)
-        return (one for one in asked if self._asked.get(_name(one), 0) <= now - span)
+        return (one for one in asked if self._asked.get(_name(one), -inf) <= now - span)
 
     def _ask(self, pages: Iterator[list[Asked]], keeper: Keeper) -> int:
         """Page by page, while the lease is held and there is time."""

@@ -11,7 +11,6 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from adapters import indexes, mongo
-from adapters.clock import SystemClock
 from adapters.commands import RUNNABLE
 from adapters.hints import Line
 from adapters.settings import Settings
@@ -23,6 +22,7 @@ from tasks.catalogue import catalogue
 from tests.servers import Servers
 from tests.support.drains import Drains
 from tests.support.seeds import Seeds, new_id, user
+from workers.executor import Drained
 from workers.schedules import Runner
 
 TENANT = "t1"
@@ -40,33 +40,46 @@ class House:
         # The same hour whenever the tests run.
         noon = self.now.replace(hour=12, minute=0, second=0) + timedelta(days=1)
         self.drains.clock.push(noon - self.now)
+        self._began = self.now
 
     @property
     def now(self) -> datetime:
         return self.drains.clock.now()
 
+    def elapsed(self) -> float:
+        return (self.now - self._began).total_seconds()
+
     def push(self, **span: float) -> None:
         self.drains.clock.push(timedelta(**span))
 
-    def runner(self, schedule: Schedule | str = "plans", *, term: int | None = None) -> Runner:
+    def runner(
+        self, schedule: Schedule | str = "plans", *, term: int | None = None, by_hint: bool = True
+    ) -> Runner:
         """A scheduler's runner of its own."""
-        clock = SystemClock()
         return Runner(
             table()[schedule] if isinstance(schedule, str) else schedule,
             self.db,
-            Leases(self.db["leases"], monotonic=clock.monotonic, new_owner=new_id),
+            Leases(self.db["leases"], monotonic=self.elapsed, new_owner=new_id),
             catalogue(),
             told=self.told,
             hint=self.hinted.extend,
             now=lambda: self.now,
             new_id=new_id,
-            monotonic=clock.monotonic,
+            monotonic=self.elapsed,
             metrics=Metrics(),
             term=term,
+            by_hint=by_hint,
         )
 
+    def look(self, *handlers: object) -> Drained:
+        """What a worker does with the hints."""
+        lines = list(dict.fromkeys(self.hinted))
+        self.hinted.clear()
+        return self.drains.executor(*handlers).drain(lines, looking=True)
+
     def drain(self) -> None:
-        """Until nothing that may run is left."""
+        """What was hinted, and then until nothing that may run is left."""
+        self.look()
         query = {"active": True, "state": {"$in": RUNNABLE}}
         while lines := sorted({(row["tenant_id"], row["target"]) for row in self.db.commands.find(query)}):
             self.drains.until_dry(lines)

@@ -32,9 +32,8 @@ def test_a_plan_that_is_due_becomes_one_order_however_many_schedulers_tick(house
 
     assert len(house.orders(plan)) == 1
     assert house.stored(plan)["generate_at"] > house.now
-    fires = list(house.db.fires.find())
-    assert {fire["state"] for fire in fires} == {"done"}
-    assert sum(fire["commands"] for fire in fires) == 1
+    assert house.db.commands.count_documents({"type": "plan.generate"}) == 1
+    assert {fire["state"] for fire in house.db.fires.find()} == {"done"}
 
 
 def test_an_outage_of_three_days_brings_each_order_once(house: House) -> None:
@@ -107,13 +106,13 @@ def test_a_plan_whose_look_died_is_quarantined_and_stops_no_other(house: House) 
     asset = house.asset()
     bad, good = house.plan(asset), house.plan(asset)
     house.push(days=1.5)
-    house.runner().tick()
+    house.runner(by_hint=False).tick()
     dead = {"$set": {"state": "dead"}, "$unset": {"active": 1, "next_at": 1}}
     house.db.commands.update_one({"target": f"plan:{bad}", "type": "plan.generate"}, dead)
     house.drain()
 
     house.push(minutes=2)
-    house.runner().tick()
+    house.runner(by_hint=False).tick()
     house.drain()
 
     assert house.stored(bad)["state"] == "quarantined"

@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from adapters.clock import SystemClock
 from adapters.hints import Line
 from adapters.unit_of_work import UnitOfWork
+from schedules.table import table
 from tasks.catalogue import Catalogue
 from tests.support.seeds import new_id
 from workers.executor import Drained, Executor
@@ -53,6 +54,7 @@ class Drains:
             sleep=SystemClock().sleep,
             new_id=new_id,
             chance=random.Random(chance),
+            schedules=table().values(),
         )
 
     def drain(self, *lines: Line) -> Drained:

@@ -21,12 +21,14 @@ class Slot:
     def __init__(self, now: Callable[[], float]) -> None:
         self.batches: list[list[Line]] = []
         self.times: list[tuple[float, float]] = []
+        self.looked: list[bool] = []
         self.begun = threading.Event()
         self.held = threading.Event()
         self.held.set()
         self._now = now
 
-    def drain(self, lines: list[Line]) -> Drained:
+    def drain(self, lines: list[Line], *, looking: bool) -> Drained:
+        self.looked.append(looking)
         began = self._now()
         self.batches.append(lines)
         self.begun.set()
