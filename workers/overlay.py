@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -23,21 +22,15 @@ from adapters.commands import (
 from adapters.mongo import Document, document_id
 from adapters.verdicts import Created, Ref
 from domain.actor import Actor
-from domain.conflicts import paths_of
 from domain.entity import Entity, Entry
 from domain.errors import Missing, Rejected
 from domain.kinds import ENTITIES, ROW
 from tasks.command import Spec
+from workers import drafts
+from workers.drafts import Draft, plain
 from workers.snapshot import Slot, Snapshot, decode
 
 E = TypeVar("E", bound=Entity)
-
-_KEPT = (datetime, Decimal)
-"""Types that BSON has (with our codec); all others become strings, numbers, lists and dicts."""
-
-LONGEST_TEXT = 500
-LONGEST_LIST = 50
-"""Of a value that an event remembers as it was."""
 
 
 class _Beside(msgspec.Struct, frozen=True):
@@ -63,9 +56,7 @@ class Overlay:
         self._kind = ENTITIES[spec.kind]
         self._ref: Ref = (self._kind.collection, document_id(self._tenant, self._id))
         self._saved: Entity | None = None
-        self._document: Document | None = None
-        self._paths: tuple[str, ...] = ()
-        self._was: Document = {}
+        self._draft: Draft | None = None
         self._read: dict[str, Document] = {}
         self._rows: dict[str, tuple[bool, Document]] = {}
         self._emitted: list[tuple[str, Document]] = []
@@ -155,21 +146,17 @@ class Overlay:
         row_id = document_id(self._tenant, entry.id)
         pending = self._pending(row_id)
         old = pending[1] if pending else self._read.get(row_id)
-        row = (old or {}) | self._row(entry, self._command["target"])
+        row = (old or {}) | drafts.row(entry, self._tenant, self._command["target"])
         self._rows[row_id] = (pending[0] if pending else old is None, row)
-
-    def _row(self, entry: Entry, target: str) -> Document:
-        row_id = document_id(self._tenant, entry.id)
-        return {"_id": row_id, "tenant_id": self._tenant, "target": target} | cast(Document, _plain(entry))
 
     def create(self, entity: Entity, event: str, rows: Sequence[Entry] = (), **data: Any) -> None:
         ref: Ref = (entity.collection, document_id(self._tenant, entity.id))
         if ref == self._ref:
             raise TypeError(f"{self._spec.type} saves its own target")
-        self._beside.append(_Beside(ref, entity, tuple(rows), event, _plain(data)))
+        self._beside.append(_Beside(ref, entity, tuple(rows), event, plain(data)))
 
     def emit(self, event: str, **data: Any) -> None:
-        self._emitted.append((event, _plain(data)))
+        self._emitted.append((event, plain(data)))
 
     def follow_up(self, type: str, payload: dict[str, Any], *, step: str) -> None:
         spec = self._snapshot.catalogue[type]
@@ -212,9 +199,13 @@ class Overlay:
 
     def seal(self) -> frozenset[str]:
         """The handler is done: work out the new document. Returns the paths that it changes."""
-        if self._saved is not None or self._rows:
-            self._document, self._paths = self._draft(self._snapshot.slot(self._ref).document)
-        return frozenset(self._paths)
+        old = self._snapshot.slot(self._ref).document
+        if old is None and self._saved is not None:
+            self._draft = drafts.new(self._saved, self._tenant, at=self.now)
+        elif old is not None and (self._saved is not None or self._rows):
+            contended = self._snapshot.contended[self._kind.kind]
+            self._draft = drafts.changed(old, self.before(), self._saved, contended, at=self.now)
+        return frozenset(self._draft.paths if self._draft else ())
 
     def before(self) -> Entity | None:
         """The target as this command found it."""
@@ -228,10 +219,10 @@ class Overlay:
     def merge(self) -> tuple[list[Document], int | None]:
         """Put all of it into the snapshot, once sealed. Returns the events and the entity's new version."""
         changes = self._snapshot.changes
-        if self._document is not None:
-            saved, version = self._saved, self._document["version"]
-            entity = msgspec.structs.replace(saved, version=version) if saved else None
-            self._snapshot.put(self._ref, self._document, entity)
+        if self._draft is not None:
+            saved, document = self._saved, self._draft.document
+            entity = msgspec.structs.replace(saved, version=document["version"]) if saved else None
+            self._snapshot.put(self._ref, document, entity)
         changes.entries |= self._rows
         changes.follow_ups += self._follow_ups
         changes.guards |= self._guards
@@ -247,51 +238,27 @@ class Overlay:
     def _put(self, beside: _Beside, serial: int) -> Document | None:
         """Put it into the snapshot. Returns what is told of it; None: it is there already."""
         target = f"{beside.entity.kind}:{beside.entity.id}"
-        document, paths = self._new(beside.ref[1], type(beside.entity), _plain(beside.entity))
+        draft = drafts.new(beside.entity, self._tenant, at=self.now)
+        version = draft.document["version"]
         told = event(
             self._command,
             serial,
             beside.event,
             target=target,
             at=self.now,
-            version=document["version"],
-            paths=paths,
+            version=version,
+            paths=draft.paths,
             data=beside.data,
         )
-        rows = [self._row(row, target) for row in beside.rows]
-        created = Created(document=document, rows=rows, event_id=told["_id"])
-        entity = msgspec.structs.replace(beside.entity, version=document["version"])
+        rows = [drafts.row(row, self._tenant, target) for row in beside.rows]
+        created = Created(document=draft.document, rows=rows, event_id=told["_id"])
+        entity = msgspec.structs.replace(beside.entity, version=version)
         return told if self._snapshot.create(beside.ref, created, entity) else None
-
-    def _new(self, id: str, kind: type[Entity], fields: Document) -> tuple[Document, tuple[str, ...]]:
-        head = {"_id": id, "tenant_id": self._tenant, "schema_version": kind.schema_version}
-        document = head | {"created_at": self.now} | fields | {"version": 1, "updated_at": self.now}
-        return document, tuple(name for name, value in fields.items() if value not in (None, [], {}))
-
-    def _draft(self, old: Document | None) -> tuple[Document, tuple[str, ...]]:
-        fields: Document = _plain(self._saved) if self._saved else {}
-        if old is None:
-            return self._new(self._ref[1], self._kind, fields)
-        fields.pop("version", None)
-        # Fields that this release does not know stay as they are.
-        document = old | fields | {"version": old["version"] + 1, "updated_at": self.now}
-        return document, self._changed()
-
-    def _changed(self) -> tuple[str, ...]:
-        """Paths at which what is saved differs from before. Keeps what was, where commands contend."""
-        saved, before = self._saved, self.before()
-        if saved is None or before is None:
-            return ()
-        changed = paths_of(before, saved)
-        contended = self._snapshot.contended[self._kind.kind]
-        was = {path: old for path, (old, _) in changed.items() if path in contended or "/" in path}
-        if was:
-            self._was = {path: old for path, old in _plain(was).items() if _is_short(old)}
-        return tuple(changed)
 
     def _events(self, version: int | None) -> list[Document]:
         serial = self._command.get("events", 0)
         emitted = self._emitted or [("command.applied", {})]
+        draft = self._draft or Draft({})
         return [
             event(
                 self._command,
@@ -299,8 +266,8 @@ class Overlay:
                 name,
                 at=self.now,
                 version=version,
-                paths=self._paths,
-                was=self._was,
+                paths=draft.paths,
+                was=draft.was,
                 data=data,
             )
             for n, (name, data) in enumerate(emitted)
@@ -313,17 +280,6 @@ class Overlay:
     def current_version(self) -> int | None:
         document = self._snapshot.slot(self._ref).document
         return document["version"] if document else None
-
-
-def _plain(value: Any) -> Any:
-    return msgspec.to_builtins(value, builtin_types=_KEPT)
-
-
-def _is_short(value: Any) -> bool:
-    """Worth keeping twice, for a person who must decide: a plain value, or a list of names."""
-    if isinstance(value, list):
-        return len(value) <= LONGEST_LIST and all(isinstance(one, str) for one in value)
-    return not isinstance(value, dict) and len(str(value)) <= LONGEST_TEXT
 
 
 def _entity(slot: Slot, kind: type[Entity]) -> Entity | None:

@@ -1,0 +1,76 @@
+"""How what a handler saves becomes a document, and which paths of it differ from before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, cast
+
+import msgspec
+
+from adapters.mongo import Document, document_id
+from domain.conflicts import paths_of
+from domain.entity import Entity, Entry
+
+_KEPT = (datetime, Decimal)
+"""Types that BSON has (with our codec); all others become strings, numbers, lists and dicts."""
+
+LONGEST_TEXT = 500
+LONGEST_LIST = 50
+"""Of a value that an event remembers as it was."""
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A document to be written, the paths at which it differs from before, and what was there, where commands
+    contend."""
+
+    document: Document
+    paths: tuple[str, ...] = ()
+    was: Document = {}
+
+
+def plain(value: Any) -> Any:
+    """As the store takes it."""
+    return msgspec.to_builtins(value, builtin_types=_KEPT)
+
+
+def row(entry: Entry, tenant_id: str, target: str) -> Document:
+    """A ledger row of this target."""
+    head = {"_id": document_id(tenant_id, entry.id), "tenant_id": tenant_id, "target": target}
+    return head | cast(Document, plain(entry))
+
+
+def new(entity: Entity, tenant_id: str, *, at: datetime) -> Draft:
+    """The document of an entity that was not there before."""
+    fields: Document = plain(entity)
+    head = {
+        "_id": document_id(tenant_id, entity.id),
+        "tenant_id": tenant_id,
+        "schema_version": entity.schema_version,
+    }
+    document = head | {"created_at": at} | fields | {"version": 1, "updated_at": at}
+    return Draft(document, tuple(name for name, value in fields.items() if value not in (None, [], {})))
+
+
+def changed(
+    old: Document, before: Entity | None, after: Entity | None, contended: Collection[str], *, at: datetime
+) -> Draft:
+    """The document's next version; no `after`: only rows of its ledger were written."""
+    fields: Document = plain(after) if after else {}
+    fields.pop("version", None)
+    # Fields that this release does not know stay as they are.
+    document = old | fields | {"version": old["version"] + 1, "updated_at": at}
+    if before is None or after is None:
+        return Draft(document)
+    paths = paths_of(before, after)
+    was = {path: value for path, (value, _) in paths.items() if path in contended or "/" in path}
+    kept = {path: value for path, value in plain(was).items() if _is_short(value)} if was else {}
+    return Draft(document, tuple(paths), kept)
+
+
+def _is_short(value: Any) -> bool:
+    """Worth keeping twice, for a person who must decide: a plain value, or a list of names."""
+    if isinstance(value, list):
+        return len(value) <= LONGEST_LIST and all(isinstance(one, str) for one in value)
+    return not isinstance(value, dict) and len(str(value)) <= LONGEST_TEXT
