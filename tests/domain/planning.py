@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.plan.changes import begun, revised
-from domain.plan.generate import Generation, Opened, generate
+from domain.plan.generate import LIMIT, Generation, Opened, generate
 from domain.plan.model import OpenOrder, Plan, Skipped
 from domain.plan.orders import order_ended, order_reopened
 from domain.plan.rules import Rules
@@ -65,10 +65,12 @@ class Life:
         self.superseded: list[str] = []
         self.retired: set[str] = set()
 
-    def look(self, at: datetime | str) -> Generation:
+    def look(self, at: datetime | str, *, limit: int = LIMIT) -> Generation:
         """One look, whether the plan asked for it or not."""
         now = utc(at) if isinstance(at, str) else at
-        found = generate(self.plan, self.calendar, now=now, in_service=lambda id: id not in self.retired)
+        found = generate(
+            self.plan, self.calendar, now=now, in_service=lambda id: id not in self.retired, limit=limit
+        )
         self.plan = found.plan
         self.opened += found.opened
         self.skipped += found.skipped

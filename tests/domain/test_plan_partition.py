@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.plan import by_meter
 from domain.plan.changes import refreshed
 from domain.plan.preview import preview
 from tests.domain.planning import DAY, FAN, PUMP, Life, by_rule, every, holidays, identities, utc
 
+METER = "01900000-0000-7000-8000-000000000900"
 BORN = "2026-03-05T12:00"
 HORIZON = utc("2026-07-01")
 
@@ -98,19 +101,46 @@ def test_looks_when_it_is_due_bring_the_same_as_looks_at_any_times(
     assert punctual.plan.lanes == whenever.plan.lanes
 
 
-@settings(max_examples=80, deadline=None)
-@given(asked(), changes, st.sampled_from(["fixed", "floating"]), st.sampled_from(["all", "latest"]), looks)
-def test_a_look_leaves_what_working_out_the_plan_anew_gives(
-    rules: dict[str, Any], later: dict[str, Any], basis: str, catch_up: str, at: list[int]
-) -> None:
-    trigger = rules.pop("trigger") | {"basis": basis}
-    life = Life(trigger, at=BORN, catch_up=catch_up, **rules)
-    if later and basis == "fixed":
-        life.revise(BORN, "2026-04-15T12:00", **later)
+kinds = st.sampled_from(["fixed", "floating", "first_of"])
+policies = st.sampled_from(["all", "latest", "none"])
+happenings = st.lists(
+    st.tuples(
+        st.sampled_from(["look", "end", "read", "retire"]), st.integers(0, 90 * 24), st.integers(0, 999)
+    ),
+    max_size=25,
+)
 
-    for minutes in at:
-        now = utc(BORN) + timedelta(minutes=7 * minutes)
-        life.look(now)
+
+@settings(max_examples=200, deadline=None)
+@given(asked(), changes, kinds, policies, st.integers(1, 3), happenings)
+def test_a_look_leaves_what_working_out_the_plan_anew_gives(
+    rules: dict[str, Any],
+    later: dict[str, Any],
+    kind: str,
+    catch_up: str,
+    limit: int,
+    happened: list[tuple[str, int, int]],
+) -> None:
+    trigger = rules.pop("trigger")
+    if kind == "floating":
+        trigger = trigger | {"basis": "floating"}
+    if kind == "first_of":
+        meter = {"kind": "meter", "meter_id": METER, "every": 100}
+        trigger = {"kind": "first_of", "time": trigger, "meter": meter}
+    life = Life(trigger, at=BORN, catch_up=catch_up, **rules)
+    if kind != "first_of":
+        changed = {"trigger": trigger} if kind == "floating" else {}
+        life.revise(BORN, "2026-04-15T12:00", **later | changed)
+
+    for what, hours, total in happened:
+        now = utc(BORN) + timedelta(hours=hours)
+        if what == "end" and life.opened:
+            life.end(life.opened[total % len(life.opened)], now.replace(tzinfo=None).isoformat())
+        elif what == "read":
+            life.plan = by_meter.heard(life.plan, METER, total=Decimal(total), at=now)
+        elif what == "retire":
+            life.retired ^= {PUMP}
+        life.look(now, limit=limit)
 
         # A look tells what comes next by what it has unfolded already, where that still holds.
         assert life.plan == refreshed(life.plan, life.calendar, now=now)
