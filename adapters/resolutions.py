@@ -14,13 +14,13 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters import waiters
+from adapters import parking, waiters
 from adapters.acts import Act, audit, audited, in_transaction, write_event
-from adapters.commands import AT_ONCE, HISTORY
+from adapters.commands import HISTORY
 from adapters.endings import end
 from adapters.hints import Line
 from adapters.mongo import Contention, Document
-from adapters.verdicts import DECIDED, Resolution
+from adapters.verdicts import Resolution
 
 CONFLICT = "conflict"
 REVIEW = "review"
@@ -124,18 +124,8 @@ def _approve(
 ) -> list[Line]:
     """It runs again, as its author with the leave of whoever approved; who waits behind it still does."""
     entry = {"state": "accepted", "at": act.at, "by": act.actor, "reason": act.reason}
-    change: Document = {
-        "$set": {
-            "state": "accepted",
-            "next_at": AT_ONCE,
-            "hint_at": AT_ONCE,
-            "vouched_by": act.user_id,
-            "events": events,
-        },
-        "$unset": dict.fromkeys((*DECIDED, "error"), ""),
-        "$currentDate": waiters.LAST,
-        "$push": {"history": {"$each": [entry], "$slice": -HISTORY}},
-    }
+    change = parking.back() | {"$push": {"history": {"$each": [entry], "$slice": -HISTORY}}}
+    change["$set"] |= {"vouched_by": act.user_id, "events": events}
     after = db["commands"].find_one_and_update(
         {"_id": command["_id"], "state": "parked", "inbox": REVIEW},
         change,
