@@ -7,9 +7,9 @@ would block the device's queue. docs/offline.md has the protocol.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 import anyio
@@ -21,25 +21,20 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 from msgspec import Meta
-from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.database import Database
 
 from adapters import replays
 from adapters.mongo import Document
 from adapters.replays import Batch, Entry, Result, Taken, Unstored, record_id
-from adapters.telemetry import Metrics
 from api import body
-from api.acting import Acting
+from api.acting import Means
 from api.actions import Action, Doorkeeper
 from api.encoding import encode
-from api.hinting import HintSender
 from api.openapi import BEARER, PROBLEM, operation, schema_of
 from api.problem import Fault, Problem, not_found, overloaded, request_id_of
 from api.receipts import events_of, outcome, told, with_server_docs
 from domain.actor import Actor
 from domain.fields import Instant, Word
 from domain.ids import Id
-from tasks.catalogue import Catalogue
 
 MOST_ACTIONS = 50
 AT_ONCE = 1
@@ -85,34 +80,14 @@ _TOLD = ("app_version", "sent_at", "queue_depth", "oldest_age_s")
 
 
 class Offline:
-    """`acts_db` is synchronous and used in threads: a replay is one transaction."""
-
-    def __init__(
-        self,
-        db: AsyncDatabase[Any],
-        acts_db: Database[Any],
-        acting: Acting,
-        hints: HintSender,
-        catalogue: Catalogue,
-        metrics: Metrics,
-        *,
-        keys_kept: timedelta,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._db = db
-        self._acts_db = acts_db
-        self._acting = acting
-        self._hints = hints
-        self._catalogue = catalogue
-        self._metrics = metrics
-        self._keys_kept = keys_kept
-        self._now = now
+    def __init__(self, means: Means) -> None:
+        self._means = means
         self._turn = anyio.Semaphore(AT_ONCE)
         self._waiting = 0
 
     async def receive(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         """The verdicts on one batch. Raises: Problem 401, 413, 415, 422, 429; Unavailable."""
-        actor = await self._acting.actor(request)
+        actor = await self._means.acting.actor(request)
         headers: body.Headers = dict(request.scope["headers"])
         body.check_media_type(headers)
         envelope = _read(await body.read(headers, request.receive))
@@ -128,7 +103,7 @@ class Offline:
                 with _nimble():
                     taken = await anyio.to_thread.run_sync(self._take, batch)
                 # As in the workers' pool: while somebody is online, half of the time is theirs.
-                if self._hints.is_lately("interactive"):
+                if self._means.hints.is_lately("interactive"):
                     await anyio.sleep(anyio.current_time() - began)
             finally:
                 self._turn.release()
@@ -147,7 +122,7 @@ class Offline:
 
     async def _judged(self, actor: Actor, envelope: Replay, request_id: str) -> Batch:
         assert actor.user_id is not None, "a bearer is a person"
-        now = self._now()
+        now = self._means.acting.now()
         given = {name: value for name in _TOLD if (value := getattr(envelope, name)) is not None}
         batch = Batch(
             tenant_id=actor.tenant_id,
@@ -159,10 +134,10 @@ class Offline:
             actions=(),
         )
         door = Doorkeeper(
-            self._catalogue,
+            self._means.catalogue,
             batch,
-            keys_kept=self._keys_kept,
-            new_id=self._acting.new_id,
+            keys_kept=self._means.keys_kept,
+            new_id=self._means.acting.new_id,
             request_id=request_id,
         )
         judged: list[Entry | Unstored] = []
@@ -173,22 +148,22 @@ class Offline:
         return msgspec.structs.replace(batch, actions=tuple(judged))
 
     def _take(self, batch: Batch) -> Taken:
-        return replays.take(self._acts_db, batch, keys_kept=self._keys_kept)
+        return replays.take(self._means.acts_db, batch, keys_kept=self._means.keys_kept)
 
     def _note(self, taken: Taken) -> None:
         for line in taken.lines:
-            self._hints.hint("offline", line)
+            self._means.hints.hint("offline", line)
         for result in taken.results:
             command = result.command
             if command is not None and result.status in ("accepted", "rejected"):
-                self._metrics.commands_accepted.labels(command["type"]).inc()
+                self._means.metrics.commands_accepted.labels(command["type"]).inc()
                 if not command.get("active"):
-                    self._metrics.commands_final.labels(command["type"], command["state"]).inc()
+                    self._means.metrics.commands_final.labels(command["type"], command["state"]).inc()
 
     async def _answer(self, batch: Batch, taken: Taken) -> Document:
         repeats = (result.command for result in taken.results if result.status == "duplicate")
         known = [command for command in repeats if command is not None]
-        events = await events_of(self._db, known)
+        events = await events_of(self._means.db, known)
         return {
             "batch_id": batch.batch_id,
             "server_time": batch.received_at,
@@ -201,22 +176,22 @@ class Offline:
             return
         waiting = {"tenant_id": actor.tenant_id, "state": "parked", "inbox": "review"}
         query = waiting | {"origin.user_id": actor.user_id}
-        if await self._db["commands"].count_documents(query, limit=MOST_IN_REVIEW) >= MOST_IN_REVIEW:
+        if await self._means.db["commands"].count_documents(query, limit=MOST_IN_REVIEW) >= MOST_IN_REVIEW:
             raise overloaded(f"{MOST_IN_REVIEW} of your actions wait for a review already")
 
     async def receipts(self, request: Request[Any, Any, Any], batch_id: str) -> ASGIResponse:
         """What became of one's own batch so far. Raises: Problem 404."""
-        actor = await self._acting.actor(request)
+        actor = await self._means.acting.actor(request)
         id = record_id(actor.tenant_id, actor.user_id or "", batch_id)
-        record = await self._db["replays"].find_one({"_id": id, "tenant_id": actor.tenant_id})
+        record = await self._means.db["replays"].find_one({"_id": id, "tenant_id": actor.tenant_id})
         if record is None:
             raise not_found("batch", batch_id[:100])
         ids = [result["command_id"] for result in record["results"] if "command_id" in result]
         query = {"_id": {"$in": ids}, "tenant_id": actor.tenant_id}
-        commands = {command["_id"]: command async for command in self._db["commands"].find(query)}
-        events = await events_of(self._db, commands.values())
+        commands = {command["_id"]: command async for command in self._means.db["commands"].find(query)}
+        events = await events_of(self._means.db, commands.values())
         receipts = {id: told(command, events.get(id, [])) for id, command in commands.items()}
-        await with_server_docs(self._db, actor, list(receipts.values()))
+        await with_server_docs(self._means.db, actor, list(receipts.values()))
         results = [
             result | ({"receipt": receipts[id]} if (id := result.get("command_id")) in receipts else {})
             for result in record["results"]
