@@ -31,24 +31,28 @@ Reapply = Literal["reapply"]
 
 
 class Way(NamedTuple):
-    """What a choice is a decision on, what its event is called, and by which action a device makes it."""
+    """What a choice is a decision on, what its event is called if it has one of its own, and by which action a
+    device makes it."""
 
     of: str
-    event: str
+    event: str = ""
     action: str | None = None
 
 
-WAYS: Mapping[Choice, Way] = {
+WAYS: Mapping[Choice | Reapply, Way] = {
     "take_server": Way(CONFLICT, "command.given_up", "conflict.take_server"),
+    "reapply": Way(CONFLICT),
     "send_to_planner": Way(CONFLICT, "command.sent_to_planner", "conflict.send_to_planner"),
     "approve": Way(REVIEW, "command.approved"),
     "reject": Way(REVIEW, "command.cancelled"),
 }
 
-ALLOWED: tuple[Choice | Reapply, ...] = ("take_server", "reapply", "send_to_planner")
+ALLOWED = tuple(choice for choice, way in WAYS.items() if way.of == CONFLICT)
 """What its author may choose of a conflict."""
 
-CHOICES: Mapping[str, Choice] = {way.action: choice for choice, way in WAYS.items() if way.action}
+CHOICES: Mapping[str, Choice] = {
+    way.action: choice for choice, way in WAYS.items() if way.action and choice != "reapply"
+}
 """What a device may choose without a command, by the type of its action."""
 
 
