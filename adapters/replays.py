@@ -30,29 +30,22 @@ DISCARD = "discard"
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One action as the door has judged it. `document` is the command to store; `fault` why it is refused
-    for good, and then the document is final already."""
+    for good, and then the document is final already. Without a document it is left for later: this server
+    does not know its like yet, as `fault` says.
+    """
 
     id: str
     lane: str
     lane_seq: int
-    document: Document
+    document: Document | None
     fault: Document | None = None
     resolves: str | None = None
     """The id, of the action or the command, of the conflict that this one settles."""
 
 
-class Unstored(msgspec.Struct, frozen=True, kw_only=True):
-    """An action that uses up no number: `retry_later` (this server does not know it yet) or unreadable."""
-
-    id: Any
-    status: Status
-    error: Document
-    lane: str | None = None
-    lane_seq: int | None = None
-
-
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict on one action; `command` is what stands for it in the store."""
+    """The verdict on one action; `command` is what stands for it in the store. One that cannot be read has
+    its verdict from the door, and uses up no number."""
 
     id: Any
     status: Status
@@ -70,7 +63,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str
     received_at: datetime
     told: Document
-    actions: tuple[Entry | Unstored, ...]
+    actions: tuple[Entry | Result, ...]
 
     @property
     def outbox(self) -> str:
@@ -113,7 +106,7 @@ class _Take:
         self._keys_kept = keys_kept
         entries = [action for action in batch.actions if isinstance(action, Entry)]
         self._known = self._read_known(entries)
-        self._next = self._read_lanes()
+        self._next = self._read_lanes(entries)
         self._advanced: set[str] = set()
         self._unwritten: list[Document] = []
         self._lines: dict[Line, None] = {}
@@ -129,8 +122,7 @@ class _Take:
 
     def _read_known(self, entries: Sequence[Entry]) -> dict[str, Document]:
         """Commands by idempotency key: these actions, as far as they came before, and what they resolve."""
-        keys = {action.id for action in self._batch.actions if isinstance(action.id, str)}
-        keys |= {entry.resolves for entry in entries if entry.resolves}
+        keys = {entry.id for entry in entries} | {entry.resolves for entry in entries if entry.resolves}
         query = {
             "tenant_id": self._batch.tenant_id,
             "idempotency.scope": self._batch.user_id,
@@ -139,51 +131,40 @@ class _Take:
         found = self._db.commands.find(query, _KNOWN, session=self._session)
         return {command["idempotency"]["key"]: command for command in found}
 
-    def _read_lanes(self) -> dict[str, int]:
-        named = [action.lane for action in self._batch.actions if action.lane is not None]
+    def _read_lanes(self, entries: Sequence[Entry]) -> dict[str, int]:
+        named = [entry.lane for entry in entries]
         ids = {self._batch.lane_id(lane): lane for lane in named}
         found = self._db.lanes.find({"_id": {"$in": list(ids)}}, ["next"], session=self._session)
         return dict.fromkeys(named, 1) | {ids[row["_id"]]: row["next"] for row in found}
 
     # -- judging ------------------------------------------------------------------------------------------
 
-    def _judge(self, action: Entry | Unstored) -> Result:
-        if isinstance(action, Unstored):
-            return self._unstored(action)
+    def _judge(self, action: Entry | Result) -> Result:
+        if isinstance(action, Result):
+            return action
         first = self._known.get(action.id)
         if first is not None:
             return self._again(action, first)
         if (expected := self._next[action.lane]) != action.lane_seq:
             return Result(id=action.id, status="out_of_order", expected_lane_seq=expected)
+        if action.document is None:
+            return Result(id=action.id, status="retry_later", error=action.fault)
         self._advance(action.lane)
-        return self._new(action)
-
-    def _unstored(self, action: Unstored) -> Result:
-        """Known all the same, if a server that understands it has taken it in."""
-        if action.status != "retry_later" or action.lane is None:
-            return Result(id=action.id, status=action.status, error=action.error)
-        if first := self._known.get(action.id):
-            return self._repeated(action.id, action.lane, action.lane_seq, first)
-        if (expected := self._next[action.lane]) != action.lane_seq:
-            return Result(id=action.id, status="out_of_order", expected_lane_seq=expected)
-        return Result(id=action.id, status=action.status, error=action.error)
+        return self._new(action, action.document)
 
     def _again(self, action: Entry, first: Document) -> Result:
-        """It came before, perhaps online: then its number is used up now."""
-        if not _is_the_same(action.document, first):
+        """It came before, perhaps online, or to a server that knows more: then its number is used up now."""
+        if action.document is not None and not _is_the_same(action.document, first):
             why = {"code": "id_reused", "message": f"this id was used with another body by {first['_id']}"}
-            return Result(id=action.id, status="rejected", error=why, command=None)
-        return self._repeated(action.id, action.lane, action.lane_seq, first)
+            return Result(id=action.id, status="rejected", error=why)
+        if self._next[action.lane] == action.lane_seq:
+            self._advance(action.lane)
+        return Result(id=action.id, status="duplicate", command=first)
 
-    def _repeated(self, id: str, lane: str, lane_seq: int | None, first: Document) -> Result:
-        if self._next[lane] == lane_seq:
-            self._advance(lane)
-        return Result(id=id, status="duplicate", command=first)
-
-    def _new(self, action: Entry) -> Result:
-        document, error = action.document, action.fault
+    def _new(self, action: Entry, document: Document) -> Result:
+        error = action.fault
         if error is None and action.resolves is not None:
-            document, error = self._resolving(action)
+            document, error = self._resolving(document, action.lane, action.resolves)
         self._known[action.id] = document
         self._unwritten.append(document)
         if document.get("active"):
@@ -191,19 +172,18 @@ class _Take:
         status: Status = "accepted" if error is None else "rejected"
         return Result(id=action.id, status=status, command=document, error=error)
 
-    def _resolving(self, action: Entry) -> tuple[Document, Document | None]:
+    def _resolving(self, document: Document, lane: str, resolves: str) -> tuple[Document, Document | None]:
         """The document with its conflict named by the command's id, or settled as refused."""
-        assert action.resolves is not None
         try:
-            conflict = self._conflict(action.resolves, action.lane)
-            if action.document["type"] in resolutions.CHOICES:
+            conflict = self._conflict(resolves, lane)
+            if document["type"] in resolutions.CHOICES:
                 self._flush()
-                self._lines |= dict.fromkeys(self._decide(action, conflict["_id"]))
-                return action.document, None
-            return action.document | {"resolves": conflict["_id"]}, None
+                self._lines |= dict.fromkeys(self._decide(document, conflict["_id"]))
+                return document, None
+            return document | {"resolves": conflict["_id"]}, None
         except NothingToDecide as error:
             why = {"code": "nothing_to_resolve", "message": str(error)}
-            return self._refused(action.document, why), why
+            return self._refused(document, why), why
 
     def _refused(self, document: Document, why: Document) -> Document:
         at, kept = self._batch.received_at, self._keys_kept
@@ -222,16 +202,16 @@ class _Take:
             raise NothingToDecide(found["state"] if found else None)
         return found
 
-    def _decide(self, action: Entry, conflict_id: str) -> list[Line]:
+    def _decide(self, document: Document, conflict_id: str) -> list[Line]:
         act = Act(
-            id=action.document["_id"],
+            id=document["_id"],
             tenant_id=self._batch.tenant_id,
             user_id=self._batch.user_id,
             via="offline",
             reason="",
             at=self._batch.received_at,
         )
-        choice = resolutions.CHOICES[action.document["type"]]
+        choice = resolutions.CHOICES[document["type"]]
         return resolutions.settle(
             self._db, self._session, conflict_id, act, choice, keys_kept=self._keys_kept
         )

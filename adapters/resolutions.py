@@ -31,8 +31,8 @@ Reapply = Literal["reapply"]
 
 
 class Way(NamedTuple):
-    """What a choice is a decision on, what its event is called if it has one of its own, and by which action a
-    device makes it."""
+    """What a choice is a decision on, what its event is called where it has one of its own, and by which
+    action a device makes it."""
 
     of: str
     event: str = ""

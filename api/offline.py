@@ -24,7 +24,7 @@ from msgspec import Meta
 
 from adapters import replays
 from adapters.mongo import Document
-from adapters.replays import Batch, Entry, Result, Taken, Unstored, record_id
+from adapters.replays import Batch, Entry, Result, Taken, record_id
 from api import body
 from api.acting import Means
 from api.actions import Action, Doorkeeper
@@ -140,7 +140,7 @@ class Offline:
             new_id=self._means.acting.new_id,
             request_id=request_id,
         )
-        judged: list[Entry | Unstored] = []
+        judged: list[Entry | Result] = []
         for number, raw in enumerate(envelope.actions):
             if number % BETWEEN == 0:
                 await anyio.lowlevel.checkpoint()  # who is online has a turn
