@@ -11,7 +11,8 @@ from adapters.mongo import Document, document_id
 from adapters.resolutions import ALLOWED, CONFLICT
 from adapters.verdicts import followed
 from api.problem import Problem
-from api.reads.resources import RESOURCES, plain
+from api.reads.listing import plain
+from api.reads.resources import RESOURCES
 from domain.actor import Actor
 from domain.kinds import ENTITIES
 
