@@ -8,76 +8,19 @@ same lanes, and the second reads what the first has done.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from datetime import timedelta
+from typing import Any
 
-import msgspec
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters import resolutions
 from adapters.acts import Act, in_transaction
+from adapters.device_batch import DISCARD, Batch, Entry, Result, Status, Taken, record_id
 from adapters.hints import Line
 from adapters.mongo import Document
 from adapters.resolutions import CONFLICT, NothingToDecide
 from adapters.verdicts import ending, settled
-
-Status = Literal["accepted", "duplicate", "rejected", "out_of_order", "retry_later"]
-
-DISCARD = "discard"
-"""The type of a tombstone: the device has given an action up, and says so in that action's place."""
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One action as the door has judged it. `document` is the command to store; `fault` why it is refused
-    for good, and then the document is final already. Without a document it is left for later: this server
-    does not know its like yet, as `fault` says.
-    """
-
-    id: str
-    lane: str
-    lane_seq: int
-    document: Document | None
-    fault: Document | None = None
-    resolves: str | None = None
-    """The id, of the action or the command, of the conflict that this one settles."""
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict on one action; `command` is what stands for it in the store. One that cannot be read has
-    its verdict from the door, and uses up no number."""
-
-    id: Any
-    status: Status
-    command: Document | None = None
-    error: Document | None = None
-    expected_lane_seq: int | None = None
-
-
-class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """One replay as it came. `told` is what the device says of itself."""
-
-    tenant_id: str
-    user_id: str
-    device_id: str
-    batch_id: str
-    received_at: datetime
-    told: Document
-    actions: tuple[Entry | Result, ...]
-
-    @property
-    def outbox(self) -> str:
-        return f"{self.user_id}/{self.device_id}"
-
-    def lane_id(self, lane: str) -> str:
-        return f"{self.tenant_id}/{self.outbox}/{lane}"
-
-
-class Taken(msgspec.Struct, frozen=True):
-    """What became of a batch: a result for each action, in its order, and the lines to hint."""
-
-    results: list[Result]
-    lines: list[Line]
 
 
 def take(db: Database[Any], batch: Batch, *, keys_kept: timedelta) -> Taken:
@@ -86,10 +29,6 @@ def take(db: Database[Any], batch: Batch, *, keys_kept: timedelta) -> Taken:
     Raises: Unavailable, Contention, UnknownOutcome: the device sends the same again.
     """
     return in_transaction(db, lambda session: _Take(db, session, batch, keys_kept).run())
-
-
-def record_id(tenant_id: str, user_id: str, batch_id: str) -> str:
-    return f"{tenant_id}/{user_id}/{batch_id}"
 
 
 _KNOWN = {"payload": 0}

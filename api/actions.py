@@ -16,8 +16,8 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from adapters.commands import Key, Origin, State, fingerprint, fresh, target_of
+from adapters.device_batch import DISCARD, Batch, Entry, Result
 from adapters.mongo import Document
-from adapters.replays import DISCARD, Batch, Entry, Result
 from adapters.resolutions import CHOICES
 from adapters.storable import flaws
 from adapters.verdicts import settled
