@@ -46,7 +46,7 @@ class Settings:
     app_env: str = setting("APP_ENV", "development", one_of("development", "test", "production"), "`production` refuses weak secrets, wildcard CORS, embedded servers and demo users", group="Running")
     host: str = setting("HOST", "127.0.0.1", text, "address the web process listens on")
     port: int = setting("PORT", "8000", parsers.port, "port the web process listens on")
-    metrics_port: int = setting("METRICS_PORT", "9100", parsers.port, "port for /metrics and /health of a worker or scheduler; `make up` counts up from it, workers first; 0 picks any")
+    metrics_port: int = setting("METRICS_PORT", "9100", parsers.port, "port for /metrics and /health of a worker or scheduler; `make up` counts up from it, workers first, and passes over those taken; 0 picks any")
     data_dir: Path = setting("DATA_DIR", ".data", Path, "embedded servers' data, secrets of the demo, bench results; relative to the project")
     log_level: str = setting("LOG_LEVEL", "INFO", one_of("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), "least level that is logged")
     worker_processes: int = setting("WORKER_PROCESSES", "auto", parsers.processes, "processes that apply commands; `auto` is 2 where there are 2 cores, else 1")
