@@ -21,7 +21,7 @@ from adapters.mongo import Document
 from api.acting import Acting
 from api.body import fault_of
 from api.encoding import encode
-from api.openapi import BEARER, PROBLEM, TEXT, Json, operation, parameter
+from api.openapi import BEARER, PROBLEM, TEXT, Json, operation, page_of, parameter
 from api.problem import Fault, Problem, invalid, not_found
 from domain.actor import Actor
 from domain.importing.mapping import ImportName, Mapping
@@ -221,7 +221,8 @@ def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
                 parameter("outcome", "query", "one of: " + ", ".join(get_args(Outcome))),
                 parameter("cursor", "query", "from the page before"),
                 parameter("limit", "query", f"at most {MOST_ROWS}"),
-            )
+            ),
+            responses=page_of(),
         ),
         summary="Rows that were refused or changed, and why",
         tags=["imports"],

@@ -22,13 +22,13 @@ from api.acting import Means, visible
 from api.decision import Decision, nothing_to_decide
 from api.encoding import encode
 from api.identity import need
-from api.openapi import ACCEPTED, BEARER, PROBLEM, operation, parameter, schema_of
+from api.openapi import ACCEPTED, BEARER, PROBLEM, operation, page_of, parameter, schema_of
 from api.problem import Fault, Problem, invalid, not_found
 from api.reads.paging import page, take_cursor, take_limit, take_order
 from api.reads.query import conditions as filtered
 from api.reads.query import flag, ids, parse, words
 from api.reapplying import Reapplying
-from api.receipts import receipt, told, with_server_docs
+from api.receipts import RECEIPT, receipt, told, with_server_docs
 from domain.actor import Actor
 from domain.permissions import leave_for
 
@@ -127,7 +127,7 @@ def routes(inbox: Inbox) -> list[HTTPRouteHandler]:
     @get(
         "/api/offline/inbox",
         operation_id="offline.inbox",
-        operation_class=operation(parameters=described),
+        operation_class=operation(parameters=described, responses=page_of(RECEIPT)),
         tags=["offline"],
         security=BEARER,
     )
@@ -143,7 +143,7 @@ def routes(inbox: Inbox) -> list[HTTPRouteHandler]:
             parameters=[key],
             request=schema_of(Decision),
             responses={
-                "200": ("Decided: the receipt", {"type": "object"}),
+                "200": ("Decided: the receipt", RECEIPT),
                 "202": ("`reapply`: a command in its place", ACCEPTED),
                 "400": ("`reapply` without an Idempotency-Key, or a malformed one", PROBLEM),
                 "409": ("`nothing_to_decide`: somebody has", PROBLEM),

@@ -31,7 +31,7 @@ from adapters.storable import Unstorable
 from api import body
 from api.acting import Because, Means
 from api.encoding import encode
-from api.openapi import BEARER, PROBLEM, operation, parameter, schema_of
+from api.openapi import BEARER, PROBLEM, operation, page_of, parameter, schema_of
 from api.problem import Fault, Problem, invalid, not_found
 from api.reads.paging import take_limit
 from api.reads.query import conditions, parse
@@ -177,7 +177,8 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
         parameters=[
             parameter("limit", "query", "rows of a page"),
             parameter("cursor", "query", "of the page before"),
-        ]
+        ],
+        responses=page_of(),
     )
     decided = {"409": ("It is not dead, or its payload cannot be replaced", PROBLEM)}
     root = "/api/operator"

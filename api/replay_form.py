@@ -11,9 +11,9 @@ from adapters.device_batch import Result, Status
 from adapters.mongo import Document
 from api import body
 from api.actions import Action
-from api.openapi import schema_of
+from api.openapi import TIME, schema_of
 from api.problem import Fault, Problem
-from api.receipts import outcome
+from api.receipts import RECEIPT, outcome
 from domain.fields import Instant, Word
 from domain.ids import Id
 
@@ -85,7 +85,7 @@ RESULTS: Document = {
     "required": ["batch_id", "server_time", "results"],
     "properties": {
         "batch_id": {"type": "string"},
-        "server_time": {"type": "string", "format": "date-time"},
+        "server_time": TIME,
         "results": {
             "type": "array",
             "items": {
@@ -111,13 +111,13 @@ RECEIPTS: Document = {
     "required": ["batch_id", "received_at", "results"],
     "properties": {
         "batch_id": {"type": "string"},
-        "received_at": {"type": "string", "format": "date-time"},
+        "received_at": TIME,
         "results": {
             "type": "array",
             "items": {
                 "type": "object",
                 "required": ["id", "status"],
-                "properties": {"status": {"type": "string"}, "receipt": {"type": "object"}},
+                "properties": {"status": {"type": "string"}, "receipt": RECEIPT},
             },
         },
     },

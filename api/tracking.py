@@ -20,11 +20,11 @@ from adapters.mongo import Document
 from api import body
 from api.acting import Means, visible
 from api.encoding import encode
-from api.openapi import BEARER, PROBLEM, operation, parameter, schema_of
+from api.openapi import BEARER, PROBLEM, operation, page_of, parameter, schema_of
 from api.problem import Fault, Problem, invalid, not_found
 from api.reads.paging import page, take_cursor, take_limit, take_order
 from api.reads.query import Parameter, conditions, parse, words
-from api.receipts import receipt, told, with_server_docs
+from api.receipts import RECEIPT, receipt, told, with_server_docs
 from domain.actor import Actor
 from domain.fields import Reason
 from domain.ids import UUID7
@@ -151,7 +151,7 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
     @get(
         "/api/commands/{command_id:str}",
         operation_id="commands.one",
-        operation_class=operation(),
+        operation_class=operation(responses={"200": ("The receipt", RECEIPT)}),
         tags=["commands"],
         security=BEARER,
     )
@@ -162,7 +162,7 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
     @get(
         "/api/commands",
         operation_id="commands.list",
-        operation_class=operation(parameters=described),
+        operation_class=operation(parameters=described, responses=page_of(RECEIPT)),
         tags=["commands"],
         security=BEARER,
     )
@@ -177,7 +177,7 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         operation_class=operation(
             request=schema_of(Cancel),
             request_required=False,
-            responses={"409": ("`too_late`: it is final", PROBLEM)},
+            responses={"200": ("The receipt", RECEIPT), "409": ("`too_late`: it is final", PROBLEM)},
         ),
         tags=["commands"],
         security=BEARER,
