@@ -46,8 +46,14 @@ AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 """As `next_at`: due since ever. As `hint_at` (when the relay is to hint): as soon as the accepter's own hint
 has had its time. No pod's clock decides either."""
 
+DUE: Final[Document] = {"state": "accepted", "next_at": AT_ONCE, "hint_at": AT_ONCE}
+"""What is on a command that is to run now."""
+
 SERVER_FILLS = Timestamp(0, 0)
 """At the top level of an inserted document the server puts its logical time here (`seq`)."""
+
+LAST: Final[Document] = {"seq": {"$type": "timestamp"}}
+"""For `$currentDate`: to the end of its line."""
 
 MAX_DEPTH = 8
 HISTORY = 50
@@ -141,11 +147,9 @@ def fresh(
         "payload": payload,
         "origin": msgspec.to_builtins(origin, builtin_types=(datetime,)),
         "idempotency": {"scope": key.scope, "key": key.key, "fingerprint": key.fingerprint},
-        "state": "accepted",
+        **DUE,
         "active": True,
         "seq": SERVER_FILLS,
-        "next_at": AT_ONCE,
-        "hint_at": AT_ONCE,
         "attempts": 0,
         "queue": queue,
         "accepted_at": accepted_at,

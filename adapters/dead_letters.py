@@ -17,7 +17,7 @@ from pymongo.database import Database
 
 from adapters import storable
 from adapters.acts import Act, audit, audited, in_transaction, write_event
-from adapters.commands import AT_ONCE, HISTORY, Key, Origin, fingerprint, fresh
+from adapters.commands import DUE, HISTORY, LAST, Key, Origin, fingerprint, fresh
 from adapters.endings import end
 from adapters.hints import Line
 from adapters.mongo import Contention, Document
@@ -178,13 +178,7 @@ def _dead(db: Database[Any], session: ClientSession, act: Act, command_id: str) 
 
 
 def _revived(command: Document, act: Act) -> Document:
-    to_set: Document = {
-        "state": "accepted",
-        "active": True,
-        "attempts": 0,
-        "next_at": AT_ONCE,
-        "hint_at": AT_ONCE,
-    }
+    to_set = DUE | {"active": True, "attempts": 0}
     if "died_at_version" in command:
         to_set["base_version"] = command["died_at_version"]
     if command.get("losses"):
@@ -193,7 +187,7 @@ def _revived(command: Document, act: Act) -> Document:
     return {
         "$set": to_set,
         "$unset": dict.fromkeys(("error", "finished_at", "purge_at", "losses", "died_at_version"), ""),
-        "$currentDate": {"seq": {"$type": "timestamp"}},
+        "$currentDate": LAST,
         "$push": {"history": {"$each": [entry], "$slice": -HISTORY}},
     }
 

@@ -8,83 +8,19 @@ same lanes, and the second reads what the first has done.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from datetime import timedelta
+from typing import Any
 
-import msgspec
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters import resolutions
 from adapters.acts import Act, in_transaction
+from adapters.device_batch import DISCARD, Batch, Entry, Result, Status, Taken, record_id
 from adapters.hints import Line
 from adapters.mongo import Document
 from adapters.resolutions import CONFLICT, NothingToDecide
 from adapters.verdicts import ending, settled
-
-Status = Literal["accepted", "duplicate", "rejected", "out_of_order", "retry_later"]
-
-DISCARD = "discard"
-"""The type of a tombstone: the device has given an action up, and says so in that action's place."""
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One action as the door has judged it. `document` is the command to store; `fault` why it is refused
-    for good, and then the document is final already."""
-
-    id: str
-    lane: str
-    lane_seq: int
-    document: Document
-    fault: Document | None = None
-    resolves: str | None = None
-    """The id, of the action or the command, of the conflict that this one settles."""
-
-
-class Unstored(msgspec.Struct, frozen=True, kw_only=True):
-    """An action that uses up no number: `retry_later` (this server does not know it yet) or unreadable."""
-
-    id: Any
-    status: Status
-    error: Document
-    lane: str | None = None
-    lane_seq: int | None = None
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict on one action; `command` is what stands for it in the store."""
-
-    id: Any
-    status: Status
-    command: Document | None = None
-    error: Document | None = None
-    expected_lane_seq: int | None = None
-
-
-class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """One replay as it came. `told` is what the device says of itself."""
-
-    tenant_id: str
-    user_id: str
-    device_id: str
-    batch_id: str
-    received_at: datetime
-    told: Document
-    actions: tuple[Entry | Unstored, ...]
-
-    @property
-    def outbox(self) -> str:
-        return f"{self.user_id}/{self.device_id}"
-
-    def lane_id(self, lane: str) -> str:
-        return f"{self.tenant_id}/{self.outbox}/{lane}"
-
-
-class Taken(msgspec.Struct, frozen=True):
-    """What became of a batch: a result for each action, in its order, and the lines to hint."""
-
-    results: list[Result]
-    lines: list[Line]
 
 
 def take(db: Database[Any], batch: Batch, *, keys_kept: timedelta) -> Taken:
@@ -93,10 +29,6 @@ def take(db: Database[Any], batch: Batch, *, keys_kept: timedelta) -> Taken:
     Raises: Unavailable, Contention, UnknownOutcome: the device sends the same again.
     """
     return in_transaction(db, lambda session: _Take(db, session, batch, keys_kept).run())
-
-
-def record_id(tenant_id: str, user_id: str, batch_id: str) -> str:
-    return f"{tenant_id}/{user_id}/{batch_id}"
 
 
 _KNOWN = {"payload": 0}
@@ -113,7 +45,7 @@ class _Take:
         self._keys_kept = keys_kept
         entries = [action for action in batch.actions if isinstance(action, Entry)]
         self._known = self._read_known(entries)
-        self._next = self._read_lanes()
+        self._next = self._read_lanes(entries)
         self._advanced: set[str] = set()
         self._unwritten: list[Document] = []
         self._lines: dict[Line, None] = {}
@@ -129,8 +61,7 @@ class _Take:
 
     def _read_known(self, entries: Sequence[Entry]) -> dict[str, Document]:
         """Commands by idempotency key: these actions, as far as they came before, and what they resolve."""
-        keys = {action.id for action in self._batch.actions if isinstance(action.id, str)}
-        keys |= {entry.resolves for entry in entries if entry.resolves}
+        keys = {entry.id for entry in entries} | {entry.resolves for entry in entries if entry.resolves}
         query = {
             "tenant_id": self._batch.tenant_id,
             "idempotency.scope": self._batch.user_id,
@@ -139,51 +70,40 @@ class _Take:
         found = self._db.commands.find(query, _KNOWN, session=self._session)
         return {command["idempotency"]["key"]: command for command in found}
 
-    def _read_lanes(self) -> dict[str, int]:
-        named = [action.lane for action in self._batch.actions if action.lane is not None]
+    def _read_lanes(self, entries: Sequence[Entry]) -> dict[str, int]:
+        named = [entry.lane for entry in entries]
         ids = {self._batch.lane_id(lane): lane for lane in named}
         found = self._db.lanes.find({"_id": {"$in": list(ids)}}, ["next"], session=self._session)
         return dict.fromkeys(named, 1) | {ids[row["_id"]]: row["next"] for row in found}
 
     # -- judging ------------------------------------------------------------------------------------------
 
-    def _judge(self, action: Entry | Unstored) -> Result:
-        if isinstance(action, Unstored):
-            return self._unstored(action)
+    def _judge(self, action: Entry | Result) -> Result:
+        if isinstance(action, Result):
+            return action
         first = self._known.get(action.id)
         if first is not None:
             return self._again(action, first)
         if (expected := self._next[action.lane]) != action.lane_seq:
             return Result(id=action.id, status="out_of_order", expected_lane_seq=expected)
+        if action.document is None:
+            return Result(id=action.id, status="retry_later", error=action.fault)
         self._advance(action.lane)
-        return self._new(action)
-
-    def _unstored(self, action: Unstored) -> Result:
-        """Known all the same, if a server that understands it has taken it in."""
-        if action.status != "retry_later" or action.lane is None:
-            return Result(id=action.id, status=action.status, error=action.error)
-        if first := self._known.get(action.id):
-            return self._repeated(action.id, action.lane, action.lane_seq, first)
-        if (expected := self._next[action.lane]) != action.lane_seq:
-            return Result(id=action.id, status="out_of_order", expected_lane_seq=expected)
-        return Result(id=action.id, status=action.status, error=action.error)
+        return self._new(action, action.document)
 
     def _again(self, action: Entry, first: Document) -> Result:
-        """It came before, perhaps online: then its number is used up now."""
-        if not _is_the_same(action.document, first):
+        """It came before, perhaps online, or to a server that knows more: then its number is used up now."""
+        if action.document is not None and not _is_the_same(action.document, first):
             why = {"code": "id_reused", "message": f"this id was used with another body by {first['_id']}"}
-            return Result(id=action.id, status="rejected", error=why, command=None)
-        return self._repeated(action.id, action.lane, action.lane_seq, first)
+            return Result(id=action.id, status="rejected", error=why)
+        if self._next[action.lane] == action.lane_seq:
+            self._advance(action.lane)
+        return Result(id=action.id, status="duplicate", command=first)
 
-    def _repeated(self, id: str, lane: str, lane_seq: int | None, first: Document) -> Result:
-        if self._next[lane] == lane_seq:
-            self._advance(lane)
-        return Result(id=id, status="duplicate", command=first)
-
-    def _new(self, action: Entry) -> Result:
-        document, error = action.document, action.fault
+    def _new(self, action: Entry, document: Document) -> Result:
+        error = action.fault
         if error is None and action.resolves is not None:
-            document, error = self._resolving(action)
+            document, error = self._resolving(document, action.lane, action.resolves)
         self._known[action.id] = document
         self._unwritten.append(document)
         if document.get("active"):
@@ -191,19 +111,18 @@ class _Take:
         status: Status = "accepted" if error is None else "rejected"
         return Result(id=action.id, status=status, command=document, error=error)
 
-    def _resolving(self, action: Entry) -> tuple[Document, Document | None]:
+    def _resolving(self, document: Document, lane: str, resolves: str) -> tuple[Document, Document | None]:
         """The document with its conflict named by the command's id, or settled as refused."""
-        assert action.resolves is not None
         try:
-            conflict = self._conflict(action.resolves, action.lane)
-            if action.document["type"] in resolutions.CHOICES:
+            conflict = self._conflict(resolves, lane)
+            if document["type"] in resolutions.CHOICES:
                 self._flush()
-                self._lines |= dict.fromkeys(self._decide(action, conflict["_id"]))
-                return action.document, None
-            return action.document | {"resolves": conflict["_id"]}, None
+                self._lines |= dict.fromkeys(self._decide(document, conflict["_id"]))
+                return document, None
+            return document | {"resolves": conflict["_id"]}, None
         except NothingToDecide as error:
             why = {"code": "nothing_to_resolve", "message": str(error)}
-            return self._refused(action.document, why), why
+            return self._refused(document, why), why
 
     def _refused(self, document: Document, why: Document) -> Document:
         at, kept = self._batch.received_at, self._keys_kept
@@ -222,16 +141,16 @@ class _Take:
             raise NothingToDecide(found["state"] if found else None)
         return found
 
-    def _decide(self, action: Entry, conflict_id: str) -> list[Line]:
+    def _decide(self, document: Document, conflict_id: str) -> list[Line]:
         act = Act(
-            id=action.document["_id"],
+            id=document["_id"],
             tenant_id=self._batch.tenant_id,
             user_id=self._batch.user_id,
             via="offline",
             reason="",
             at=self._batch.received_at,
         )
-        choice = resolutions.CHOICES[action.document["type"]]
+        choice = resolutions.CHOICES[document["type"]]
         return resolutions.settle(
             self._db, self._session, conflict_id, act, choice, keys_kept=self._keys_kept
         )

@@ -14,13 +14,13 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters import waiters
+from adapters import parking, waiters
 from adapters.acts import Act, audit, audited, in_transaction, write_event
-from adapters.commands import AT_ONCE, HISTORY
+from adapters.commands import HISTORY
 from adapters.endings import end
 from adapters.hints import Line
 from adapters.mongo import Contention, Document
-from adapters.verdicts import DECIDED, Resolution
+from adapters.verdicts import Resolution
 
 CONFLICT = "conflict"
 REVIEW = "review"
@@ -31,24 +31,28 @@ Reapply = Literal["reapply"]
 
 
 class Way(NamedTuple):
-    """What a choice is a decision on, what its event is called, and by which action a device makes it."""
+    """What a choice is a decision on, what its event is called where it has one of its own, and by which
+    action a device makes it."""
 
     of: str
-    event: str
+    event: str = ""
     action: str | None = None
 
 
-WAYS: Mapping[Choice, Way] = {
+WAYS: Mapping[Choice | Reapply, Way] = {
     "take_server": Way(CONFLICT, "command.given_up", "conflict.take_server"),
+    "reapply": Way(CONFLICT),
     "send_to_planner": Way(CONFLICT, "command.sent_to_planner", "conflict.send_to_planner"),
     "approve": Way(REVIEW, "command.approved"),
     "reject": Way(REVIEW, "command.cancelled"),
 }
 
-ALLOWED: tuple[Choice | Reapply, ...] = ("take_server", "reapply", "send_to_planner")
+ALLOWED = tuple(choice for choice, way in WAYS.items() if way.of == CONFLICT)
 """What its author may choose of a conflict."""
 
-CHOICES: Mapping[str, Choice] = {way.action: choice for choice, way in WAYS.items() if way.action}
+CHOICES: Mapping[str, Choice] = {
+    way.action: choice for choice, way in WAYS.items() if way.action and choice != "reapply"
+}
 """What a device may choose without a command, by the type of its action."""
 
 
@@ -124,18 +128,8 @@ def _approve(
 ) -> list[Line]:
     """It runs again, as its author with the leave of whoever approved; who waits behind it still does."""
     entry = {"state": "accepted", "at": act.at, "by": act.actor, "reason": act.reason}
-    change: Document = {
-        "$set": {
-            "state": "accepted",
-            "next_at": AT_ONCE,
-            "hint_at": AT_ONCE,
-            "vouched_by": act.user_id,
-            "events": events,
-        },
-        "$unset": dict.fromkeys((*DECIDED, "error"), ""),
-        "$currentDate": waiters.LAST,
-        "$push": {"history": {"$each": [entry], "$slice": -HISTORY}},
-    }
+    change = parking.back() | {"$push": {"history": {"$each": [entry], "$slice": -HISTORY}}}
+    change["$set"] |= {"vouched_by": act.user_id, "events": events}
     after = db["commands"].find_one_and_update(
         {"_id": command["_id"], "state": "parked", "inbox": REVIEW},
         change,

@@ -5,19 +5,18 @@ Nobody else reads the environment.
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 from pymongo.uri_parser import parse_uri
 
 from adapters import dotenv, guard, parsers
 from adapters.commands import KEYS_KEPT
 from adapters.parsers import duration, milliseconds, one_of, origins, text, url, whole, yes_or_no
-
-T = TypeVar("T")
+from adapters.setting import Row, given_text, setting
 
 ROOT = Path(__file__).resolve().parent.parent
 MILLISECOND = timedelta(milliseconds=1)
@@ -38,34 +37,6 @@ class SettingsError(Exception):
         self.faults = faults
 
 
-class Row(NamedTuple):
-    """One setting as the documentation shows it."""
-
-    attribute: str
-    name: str
-    default: str
-    parse: Callable[[str], Any]
-    meaning: str
-    group: str
-    secret: bool
-
-
-def setting(
-    name: str, default: str, parse: Callable[[str], T], meaning: str, *, group: str = "", secret: bool = False
-) -> T:
-    """A row of the table. A secret is kept out of every representation and every fault."""
-    row = {
-        "name": name,
-        "default": default,
-        "parse": parse,
-        "meaning": meaning,
-        "group": group,
-        "secret": secret,
-    }
-    declared: T = field(metadata=row, repr=not secret)
-    return declared
-
-
 # One line for each setting: it is a table.
 # fmt: off
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +46,7 @@ class Settings:
     app_env: str = setting("APP_ENV", "development", one_of("development", "test", "production"), "`production` refuses weak secrets, wildcard CORS, embedded servers and demo users", group="Running")
     host: str = setting("HOST", "127.0.0.1", text, "address the web process listens on")
     port: int = setting("PORT", "8000", parsers.port, "port the web process listens on")
-    metrics_port: int = setting("METRICS_PORT", "9100", parsers.port, "port for /metrics and /health of a worker or scheduler; `make up` counts up from it, workers first; 0 picks any")
+    metrics_port: int = setting("METRICS_PORT", "9100", parsers.port, "port for /metrics and /health of a worker or scheduler; `make up` counts up from it, workers first, and passes over those taken; 0 picks any")
     data_dir: Path = setting("DATA_DIR", ".data", Path, "embedded servers' data, secrets of the demo, bench results; relative to the project")
     log_level: str = setting("LOG_LEVEL", "INFO", one_of("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), "least level that is logged")
     worker_processes: int = setting("WORKER_PROCESSES", "auto", parsers.processes, "processes that apply commands; `auto` is 2 where there are 2 cores, else 1")
@@ -171,7 +142,7 @@ class Settings:
         values: dict[str, Any] = {}
         for row in table():
             try:
-                values[row.attribute] = row.parse(_raw(row, given, cwd))
+                values[row.attribute] = row.parse(given_text(row, given, cwd))
             except ValueError as error:
                 faults.append(f"{row.name}: {error}")
         if faults:
@@ -207,20 +178,6 @@ def from_environment(*, servers_needed: bool = True) -> Settings:
 def inherited() -> dict[str, str]:
     """This process's whole environment, to hand on to a child."""
     return dict(os.environ)
-
-
-def _raw(row: Row, given: Mapping[str, str], cwd: Path) -> str:
-    """The setting as text: NAME, else the content of NAME_FILE, else the default. Raises: ValueError."""
-    value, file = given.get(row.name, "").strip(), given.get(f"{row.name}_FILE", "").strip()
-    if value and file:
-        raise ValueError(f"is set twice, also as {row.name}_FILE: keep one")
-    if not file:
-        return value or row.default
-    try:
-        return (cwd / file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ValueError(f"{row.name}_FILE names {file}, which cannot be read: {reason}") from None
 
 
 def _embed(values: dict[str, Any]) -> None:

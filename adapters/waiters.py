@@ -15,14 +15,12 @@ import msgspec
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.commands import AT_ONCE, RUNNABLE, event
+from adapters import parking
+from adapters.commands import DUE, KEYS_KEPT, LAST, RUNNABLE
 from adapters.hints import Line
 from adapters.mongo import Contention, Document
-from adapters.verdicts import DECIDED, MARKS, Resolution, blocking
+from adapters.verdicts import MARKS, Resolution, blocking, verdict_update
 from tasks.catalogue import Catalogue, catalogue
-
-LAST: Document = {"seq": {"$type": "timestamp"}}
-"""For `$currentDate`: to the end of its line."""
 
 STATEMENTS = 1_000
 """Updates sent in one server command."""
@@ -118,26 +116,25 @@ def strand(db: Database[Any], session: ClientSession, dead: Iterable[Document], 
 
     Returns the lines that may now pass them.
     """
-    passing: list[Line] = []
-    parked: list[Document] = []
-    statements: list[Document] = []
-    events: list[Document] = []
-    for command in _waiters(db, session, list(dead)):
-        if command["state"] in RUNNABLE:
-            told = {"after": command["after"]}
-            events.append(event(command, command.get("events", 0), "command.parked", at=now, data=told))
-            entry = {"state": "parked", "at": now}
-            marks = blocking(command, catalogue().get(command["type"]))
-            change = {"$set": {"state": "parked"} | marks, "$inc": {"events": 1}, "$push": {"history": entry}}
-            statements.append({"q": {"_id": command["_id"]}, "u": change})
-            passing.append((command["tenant_id"], command["target"]))
-            parked.append(command)
-    _update(db, session, statements)
-    if not parked:
+    waiting = [command for command in _waiters(db, session, list(dead)) if command["state"] in RUNNABLE]
+    if not waiting:
         return []
-    db.events.insert_many(events, session=session)
+    verdicts = [
+        parking.parked(
+            command,
+            at=now,
+            after=command["after"],
+            marks=blocking(command, catalogue().get(command["type"])),
+        )
+        for command in waiting
+    ]
+    changes = [verdict_update(verdict, now=now, keys_kept=KEYS_KEPT) for verdict in verdicts]
+    pairs = zip(waiting, changes, strict=True)
+    _update(db, session, [{"q": {"_id": command["_id"]}, "u": change} for command, change in pairs])
+    db.events.insert_many([event for verdict in verdicts for event in verdict.events], session=session)
     # Who waited for one of these would wait for as long, and its line behind it.
-    return passing + strand(db, session, parked, now)
+    passing = [(command["tenant_id"], command["target"]) for command in waiting]
+    return passing + strand(db, session, waiting, now)
 
 
 def _waiters(db: Database[Any], session: ClientSession, awaited: list[Document]) -> list[Document]:
@@ -156,15 +153,9 @@ def _update(db: Database[Any], session: ClientSession, statements: list[Document
 def _released(command: Document, left: list[str]) -> Document:
     if left:
         return {"$set": {"after": left}}
-    change: Document = {
-        "$set": {"state": "accepted", "next_at": AT_ONCE, "hint_at": AT_ONCE},
-        "$unset": {"after": ""},
-    }
     if command["state"] == "parked":
-        change["$currentDate"] = LAST
-        # It goes on blocking its lane until it has ended: who is parked behind it comes next.
-        change["$unset"] |= dict.fromkeys((*DECIDED, "error"), "")
-    return change
+        return parking.back()
+    return {"$set": DUE, "$unset": {"after": ""}}
 
 
 def find_creates(

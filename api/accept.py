@@ -63,13 +63,7 @@ class Door:
         headers: body.Headers = dict(scope["headers"])
         accepted = await self._store(spec, decoder, headers, scope, receive)
         document = accepted.document
-        if not accepted.replayed:
-            self._metrics.commands_accepted.labels(spec.type).inc()
-        if document.get("active"):
-            self._hints.hint(document["queue"], (document["tenant_id"], document["target"]))
-        out = {"location": f"/api/commands/{document['_id']}"}
-        if accepted.replayed:
-            out["idempotent-replayed"] = "true"
+        out = received(accepted, self._metrics, self._hints)
         wait = conditions.wait(headers)
         if wait is not None:
             out["preference-applied"] = f"wait={wait.seconds}"
@@ -133,6 +127,17 @@ class Door:
         problem = ended_badly(shown)
         problem.headers |= headers
         return answer(problem, request_id)
+
+
+def received(accepted: Accepted, metrics: Metrics, hints: HintSender) -> dict[str, str]:
+    """Count what is new, hint what is to be done; returns the headers of the answer."""
+    document = accepted.document
+    if not accepted.replayed:
+        metrics.commands_accepted.labels(document["type"]).inc()
+    if document.get("active"):
+        hints.hint(document["queue"], (document["tenant_id"], document["target"]))
+    headers = {"location": f"/api/commands/{document['_id']}"}
+    return headers | ({"idempotent-replayed": "true"} if accepted.replayed else {})
 
 
 def unknown_command(name: str) -> Problem:

@@ -1,19 +1,27 @@
-"""What every act by hand over HTTP needs: who asks and may they, and the act as the audit trail keeps it."""
+"""What every act by hand over HTTP needs: who asks and may they, the act as the audit trail keeps it, and the
+means to carry it out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 from litestar import Request
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
 
 from adapters.acts import Act
+from adapters.mongo import Document
+from adapters.telemetry import Metrics
+from api.hinting import HintSender
 from api.identity import Identity, need
 from api.problem import request_id_of
 from domain.actor import Actor
 from domain.fields import Reason
+from tasks.catalogue import Catalogue
 
 
 class Because(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,7 +35,7 @@ class Acting:
 
     def __init__(self, identity: Identity, *, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
         self._identity = identity
-        self._now = now
+        self.now = now
         self.new_id = new_id
 
     async def actor(self, request: Request[Any, Any, Any], permission: str | None = None) -> Actor:
@@ -44,6 +52,27 @@ class Acting:
             user_id=actor.user_id,
             via="api",
             reason=reason,
-            at=self._now(),
+            at=self.now(),
             request_id=request_id_of(request.scope),
         )
+
+
+def visible(actor: Actor, to_all: str) -> Document:
+    """Selects the commands that one sees: one's own, with that permission everybody's of the tenant."""
+    mine: Document = {"tenant_id": actor.tenant_id}
+    return mine if actor.can(to_all) else mine | {"origin.user_id": actor.user_id}
+
+
+class Means(msgspec.Struct, frozen=True, kw_only=True):
+    """What it takes to act on commands that are there already; built once for a process.
+
+    `acts_db` is the synchronous database for transactions, used in threads.
+    """
+
+    db: AsyncDatabase[Any]
+    acts_db: Database[Any]
+    acting: Acting
+    hints: HintSender
+    catalogue: Catalogue
+    metrics: Metrics
+    keys_kept: timedelta

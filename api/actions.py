@@ -16,8 +16,8 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from adapters.commands import Key, Origin, State, fingerprint, fresh, target_of
+from adapters.device_batch import DISCARD, Batch, Entry, Result
 from adapters.mongo import Document
-from adapters.replays import DISCARD, Batch, Entry, Unstored
 from adapters.resolutions import CHOICES
 from adapters.storable import flaws
 from adapters.verdicts import settled
@@ -95,18 +95,18 @@ class Doorkeeper:
         self._new_id = new_id
         self._request_id = request_id
 
-    def judge(self, raw: bytes) -> Entry | Unstored:
-        """The verdict of the door on one action."""
+    def judge(self, raw: bytes) -> Entry | Result:
+        """The verdict of the door on one action; final on one that cannot be read."""
         try:
             header = _header.decode(raw)
         except _UNREADABLE as error:
-            return Unstored(id=_legible_id(raw), status="rejected", error=_invalid(_fault(error)))
+            return Result(id=_legible_id(raw), status="rejected", error=_invalid(_fault(error)))
         try:
             return self._judge(raw)
         except _Refused as refused:
             return self._refused(header, refused)
 
-    def _judge(self, raw: bytes) -> Entry | Unstored:
+    def _judge(self, raw: bytes) -> Entry:
         if len(raw) > MAX_BYTES:
             raise _Refused(_invalid(Fault("", "too_large", f"an action has at most {MAX_BYTES} bytes")))
         try:
@@ -128,7 +128,7 @@ class Doorkeeper:
         final = self._ended(document, "applied" if is_choice else "cancelled")
         return _entry(action, final, resolves=action.resolves if is_choice else None)
 
-    def _asked(self, action: Action) -> Entry | Unstored:
+    def _asked(self, action: Action) -> Entry:
         """A command, in the same terms as online."""
         spec = self._catalogue.get(action.type)
         if spec is None or action.v > spec.schema_version:
@@ -206,7 +206,7 @@ class Doorkeeper:
 
 
 def _entry(
-    said: Header, document: Document, *, resolves: str | None = None, fault: Document | None = None
+    said: Header, document: Document | None, *, resolves: str | None = None, fault: Document | None = None
 ) -> Entry:
     return Entry(
         id=said.id,
@@ -218,18 +218,10 @@ def _entry(
     )
 
 
-def _later(action: Action, *, is_known: bool) -> Unstored:
+def _later(action: Action, *, is_known: bool) -> Entry:
     what = f"{action.type} version {action.v}" if is_known else action.type
-    return Unstored(
-        id=action.id,
-        lane=action.lane,
-        lane_seq=action.lane_seq,
-        status="retry_later",
-        error={
-            "code": "unknown_version" if is_known else "unknown_type",
-            "message": f"{what} is not known here yet",
-        },
-    )
+    code = "unknown_version" if is_known else "unknown_type"
+    return _entry(action, None, fault={"code": code, "message": f"{what} is not known here yet"})
 
 
 class _Refused(Exception):

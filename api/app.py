@@ -41,7 +41,7 @@ from api import (
     tracking,
 )
 from api.accept import Door
-from api.acting import Acting
+from api.acting import Acting, Means
 from api.envelope import Envelope
 from api.hinting import HintSender
 from api.identity import Identity
@@ -161,12 +161,19 @@ class House:
             monotonic=self.clock.monotonic,
         )
         acting = Acting(self.identity, now=now, new_id=new_id)
-        by_hand = (self.acts_db, acting, self.hints, self.catalogue, self.metrics)
-        kept = self.settings.idempotency_ttl
+        means = Means(
+            db=self.db,
+            acts_db=self.acts_db,
+            acting=acting,
+            hints=self.hints,
+            catalogue=self.catalogue,
+            metrics=self.metrics,
+            keys_kept=self.settings.idempotency_ttl,
+        )
         return [
             openapi.route(),
             *commands.routes(self.catalogue, door, self.identity),
-            *tracking.routes(tracking.Tracking(self.db, *by_hand, keys_kept=kept)),
+            *tracking.routes(tracking.Tracking(means)),
             *session.routes(
                 session.Session(self.db, self.tokens, self.identity, failures, new_id=self.new_id)
             ),
@@ -175,13 +182,13 @@ class House:
             *more.routes(reader, self.db, now),
             *plans.routes(reader, self.db, now),
             sync.route(reader, Sync(self.db, new_id=new_id)),
-            *offline.routes(offline.Offline(self.db, *by_hand, keys_kept=kept, now=now)),
-            *inbox.routes(inbox.Inbox(self.db, *by_hand, intake=self.intake, keys_kept=kept, now=now)),
+            *offline.routes(offline.Offline(means)),
+            *inbox.routes(inbox.Inbox(means, self.intake)),
             *deliveries.routes(deliveries.Deliveries(self.acts_db, acting)),
             *schedules.routes(schedules.Schedules(self.acts_db, acting, table())),
-            *operator.routes(operator.Operators(*by_hand, keys_kept=kept)),
+            *operator.routes(operator.Operators(means)),
             *blobs.routes(blobs.BlobStore(Blobs(self.db, new_id=self.new_id), self.identity, self.catalogue)),
-            *imports.routes(imports.Imports(self.acts_db, acting, now=now)),
+            *imports.routes(imports.Imports(self.acts_db, acting)),
             *health.routes(
                 health.Health(
                     self.db,

@@ -14,6 +14,7 @@ from litestar.response.base import ASGIResponse
 from api.accept import Door, unknown_command
 from api.identity import Identity
 from api.openapi import ACCEPTED, BEARER, PROBLEM, operation, parameter, schema_of
+from api.receipts import RECEIPT
 from tasks.catalogue import Catalogue
 from tasks.command import Spec
 
@@ -32,7 +33,7 @@ _PARAMETERS = (
 
 _RESPONSES = {
     "202": ("Accepted: durable, applied soon", ACCEPTED),
-    "200": ("With Prefer: wait: applied in time; the receipt", {"type": "object"}),
+    "200": ("With Prefer: wait: applied in time; the receipt", RECEIPT),
     "400": ("Idempotency-Key or If-Match missing or malformed", PROBLEM),
     "409": ("With Prefer: wait: a conflict", PROBLEM),
     "413": ("More than 256 KiB", PROBLEM),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, TypeVar, get_args
 
@@ -22,7 +21,7 @@ from adapters.mongo import Document
 from api.acting import Acting
 from api.body import fault_of
 from api.encoding import encode
-from api.openapi import BEARER, PROBLEM, TEXT, Json, operation, parameter
+from api.openapi import BEARER, PROBLEM, TEXT, Json, operation, page_of, parameter
 from api.problem import Fault, Problem, invalid, not_found
 from domain.actor import Actor
 from domain.importing.mapping import ImportName, Mapping
@@ -45,12 +44,9 @@ class Imports:
         self,
         db: Database[Any],
         acting: Acting,
-        *,
-        now: Callable[[], datetime],
     ) -> None:
         self._db = db
         self._acting = acting
-        self._now = now
 
     async def submit(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         """Store the file and the import; 202. Refused as a whole: 413, 415, 422 naming what is wrong."""
@@ -74,7 +70,7 @@ class Imports:
                     mapping=mapping,
                     file_name=file_name,
                     dry_run=dry_run,
-                    at=self._now(),
+                    at=self._acting.now(),
                 )
 
             try:
@@ -113,7 +109,7 @@ class Imports:
         actor = await self._acting.actor(request, PERMISSION)
 
         def act() -> bool:
-            return imports.cancel(self._db, actor.tenant_id, id, at=self._now())
+            return imports.cancel(self._db, actor.tenant_id, id, at=self._acting.now())
 
         done = await anyio.to_thread.run_sync(act)
         found = await self._find(actor, id)
@@ -225,7 +221,8 @@ def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
                 parameter("outcome", "query", "one of: " + ", ".join(get_args(Outcome))),
                 parameter("cursor", "query", "from the page before"),
                 parameter("limit", "query", f"at most {MOST_ROWS}"),
-            )
+            ),
+            responses=page_of(),
         ),
         summary="Rows that were refused or changed, and why",
         tags=["imports"],

@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import anyio.to_thread
-import msgspec
 from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
-from msgspec import Meta
-from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.database import Database
 
-from adapters import resolutions, storable
+from adapters import resolutions
 from adapters.acts import Act
-from adapters.commands import Key, Origin, fingerprint, fresh, target_of
 from adapters.hints import Line
-from adapters.intake import Accepted, Intake, KeyReused, keys_filter
+from adapters.intake import Intake
 from adapters.masking import masked
 from adapters.mongo import Document
-from adapters.resolutions import CONFLICT, REVIEW, Choice, NothingToDecide, Reapply
-from adapters.storable import Unstorable
-from adapters.telemetry import Metrics
-from api import body, conditions
-from api.acting import Acting
+from adapters.resolutions import CONFLICT, REVIEW, Choice, NothingToDecide
+from api import body
+from api.acting import Means, visible
+from api.decision import Decision, nothing_to_decide
 from api.encoding import encode
-from api.hinting import HintSender
 from api.identity import need
-from api.openapi import ACCEPTED, BEARER, PROBLEM, operation, parameter, schema_of
-from api.problem import Fault, Problem, invalid, not_found, request_id_of
+from api.openapi import ACCEPTED, BEARER, PROBLEM, operation, page_of, parameter, schema_of
+from api.problem import Fault, Problem, invalid, not_found
 from api.reads.paging import page, take_cursor, take_limit, take_order
 from api.reads.query import conditions as filtered
 from api.reads.query import flag, ids, parse, words
-from api.receipts import acceptance, receipt, told, with_server_docs
+from api.reapplying import Reapplying
+from api.receipts import RECEIPT, receipt, told, with_server_docs
 from domain.actor import Actor
-from domain.fields import Reason
 from domain.permissions import leave_for
-from tasks.catalogue import Catalogue
-from tasks.command import Spec
 
 REVIEWS = "offline.review"
 """With it one sees and decides everybody's of the tenant, else one's own conflicts."""
@@ -56,80 +45,49 @@ FILTERS = {
 SORTS = {"accepted": "_id"}
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`reapply` is a new command in the conflict's place: with another payload, or the same, on the version
-    that has been seen now. All other choices take a reason where it is somebody else's work."""
-
-    choice: Choice | Reapply
-    reason: Reason | None = None
-    payload: dict[str, Any] | None = None
-    base_version: Annotated[int, Meta(ge=0)] | None = None
-
-
 class Inbox:
-    """`acts_db` is the synchronous database for transactions; it is used in threads."""
-
-    def __init__(
-        self,
-        db: AsyncDatabase[Any],
-        acts_db: Database[Any],
-        acting: Acting,
-        hints: HintSender,
-        catalogue: Catalogue,
-        metrics: Metrics,
-        *,
-        intake: Intake,
-        keys_kept: timedelta,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._db = db
-        self._acts_db = acts_db
-        self._acting = acting
-        self._hints = hints
-        self._catalogue = catalogue
-        self._metrics = metrics
-        self._intake = intake
-        self._keys_kept = keys_kept
-        self._now = now
+    def __init__(self, means: Means, intake: Intake) -> None:
+        self._means = means
+        self._reapplying = Reapplying(means, intake)
 
     async def listing(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        actor = await self._acting.actor(request)
+        actor = await self._means.acting.actor(request)
         given = parse(request.scope["query_string"])
         limit = take_limit(given)
         order = take_order(given, SORTS, "accepted")
         behind = take_cursor(given, order)
         # The states are for the index, which holds what did not go well.
         undecided = {"state": {"$in": ["conflict", "parked"]}, "inbox": {"$exists": True}}
-        wanted = [_visible(actor) | undecided, *filtered(given, FILTERS)]
+        wanted = [visible(actor, REVIEWS) | undecided, *filtered(given, FILTERS)]
         found = await page(
-            self._db["commands"], [*wanted, *([behind] if behind else [])], order, limit, projection={}
+            self._means.db["commands"], [*wanted, *([behind] if behind else [])], order, limit, projection={}
         )
-        items = await with_server_docs(self._db, actor, [_item(command) for command in found.items])
+        items = await with_server_docs(self._means.db, actor, [_item(command) for command in found.items])
         return ASGIResponse(body=encode({"items": items, "cursor": found.cursor}))
 
     async def decide(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self._acting.actor(request)
+        actor = await self._means.acting.actor(request)
         wanted = await body.said(request, Decision)
-        command = await self._db["commands"].find_one(_visible(actor) | {"_id": id})
+        command = await self._means.db["commands"].find_one(visible(actor, REVIEWS) | {"_id": id})
         if command is None:
             raise not_found("command", id[:100])
         self._may_decide(actor, command, wanted)
-        act = self._acting.by(actor, request, wanted.reason or "")
+        act = self._means.acting.by(actor, request, wanted.reason or "")
         if wanted.choice == "reapply":
-            return await self._reapply(request, actor, command, wanted, act)
+            return await self._reapplying.reapply(request, actor, command, wanted, act)
         after, lines = await anyio.to_thread.run_sync(self._decide, id, act, wanted.choice)
         if wanted.choice == "reject":
-            self._metrics.commands_final.labels(after["type"], after["state"]).inc()
+            self._means.metrics.commands_final.labels(after["type"], after["state"]).inc()
         for line in lines:
-            self._hints.hint(command["queue"], line)
-        (shown,) = await with_server_docs(self._db, actor, [await receipt(self._db, after)])
+            self._means.hints.hint(command["queue"], line)
+        (shown,) = await with_server_docs(self._means.db, actor, [await receipt(self._means.db, after)])
         return ASGIResponse(body=encode(shown))
 
     def _decide(self, id: str, act: Act, choice: Choice) -> tuple[Document, list[Line]]:
         try:
-            return resolutions.decide(self._acts_db, id, act, choice, keys_kept=self._keys_kept)
+            return resolutions.decide(self._means.acts_db, id, act, choice, keys_kept=self._means.keys_kept)
         except NothingToDecide as error:
-            raise _nothing(id, error) from None
+            raise nothing_to_decide(id, error) from None
 
     def _may_decide(self, actor: Actor, command: Document, wanted: Decision) -> None:
         """Raises: Problem 403, 422."""
@@ -139,75 +97,11 @@ class Inbox:
         if wanted.choice == "approve":
             if is_own:
                 raise Problem(403, "forbidden", "nobody approves what they did themselves")
-            spec = self._catalogue.get(command["type"])
+            spec = self._means.catalogue.get(command["type"])
             need(actor, leave_for(spec.permission) if spec and spec.permission else None)
         if not is_own and not wanted.reason:
             fault = Fault("/reason", "missing_field", "deciding on somebody else's work needs a reason")
             raise invalid(fault)
-
-    async def _reapply(
-        self, request: Request[Any, Any, Any], actor: Actor, command: Document, wanted: Decision, act: Act
-    ) -> ASGIResponse:
-        document = self._again(request, actor, command, wanted)
-        if command.get("inbox") != CONFLICT:
-            return self._accepted(await self._known(document, command))
-        if command["origin"].get("user_id") != actor.user_id:
-            told = (self._acts_db, command, act, document["payload"])
-            await anyio.to_thread.run_sync(resolutions.vouch_for_reapplying, *told)
-        return self._accepted(await self._intake.accept(document))
-
-    def _again(
-        self, request: Request[Any, Any, Any], actor: Actor, command: Document, wanted: Decision
-    ) -> Document:
-        """The command that takes the conflict's place. Raises: Problem 400, 403, 409, 422."""
-        headers: body.Headers = dict(request.scope["headers"])
-        key = conditions.idempotency_key(headers)
-        if wanted.base_version is None:
-            raise invalid(Fault("/base_version", "missing_field", "say which version has been seen"))
-        spec = self._catalogue.get(command["type"])
-        if spec is None:
-            raise _nothing(command["_id"], NothingToDecide(command["state"]))
-        need(actor, spec.permission)
-        payload = command["payload"] if wanted.payload is None else wanted.payload
-        _check(spec, payload, command, actor)
-        assert actor.user_id is not None, "a bearer is a person"
-        return fresh(
-            spec,
-            id=self._acting.new_id(),
-            tenant_id=actor.tenant_id,
-            target=command["target"],
-            payload=payload,
-            origin=Origin(via="api", user_id=actor.user_id, request_id=request_id_of(request.scope)),
-            key=Key(actor.user_id, key, fingerprint(spec.type, payload, wanted.base_version)),
-            accepted_at=self._now(),
-            base_version=wanted.base_version,
-            resolves=command["_id"],
-        )
-
-    async def _known(self, document: Document, command: Document) -> Accepted:
-        """The first answer, to whoever repeats what has settled it. Raises: Problem 409; KeyReused."""
-        first = await self._db["commands"].find_one(keys_filter([document]))
-        if first is None or first.get("resolves") != command["_id"]:
-            raise _nothing(command["_id"], NothingToDecide(command["state"]))
-        if first["idempotency"]["fingerprint"] != document["idempotency"]["fingerprint"]:
-            raise KeyReused(first["_id"])
-        return Accepted(first, replayed=True)
-
-    def _accepted(self, accepted: Accepted) -> ASGIResponse:
-        document = accepted.document
-        if not accepted.replayed:
-            self._metrics.commands_accepted.labels(document["type"]).inc()
-        if document.get("active"):
-            self._hints.hint(document["queue"], (document["tenant_id"], document["target"]))
-        headers = {"location": f"/api/commands/{document['_id']}"}
-        if accepted.replayed:
-            headers["idempotent-replayed"] = "true"
-        return ASGIResponse(body=encode(acceptance(document)), status_code=202, headers=headers)
-
-
-def _visible(actor: Actor) -> Document:
-    mine: Document = {"tenant_id": actor.tenant_id}
-    return mine if actor.can(REVIEWS) else mine | {"origin.user_id": actor.user_id}
 
 
 _BY = ("user_id", "device_id", "occurred_at", "effective_at")
@@ -225,25 +119,6 @@ def _item(command: Document) -> Document:
     }
 
 
-def _check(spec: Spec, payload: Document, command: Document, actor: Actor) -> None:
-    """Raises: Problem 422: not a payload of this command, or about something else."""
-    try:
-        storable.check(payload)
-        typed = msgspec.convert(payload, spec.payload)
-    except Unstorable as error:
-        raise invalid(Fault(f"/payload{error.flaw.path}", error.flaw.code, error.flaw.message)) from None
-    except msgspec.ValidationError as error:
-        fault = body.fault_of(str(error), spec.payload)
-        raise invalid(Fault(f"/payload{fault.path}", fault.code, fault.message)) from None
-    target = spec.target_id(typed, actor.user_id)
-    if target is not None and target_of(spec, target) != command["target"]:
-        raise invalid(Fault("/payload", "other_target", f"the conflict is about {command['target']}"))
-
-
-def _nothing(id: str, error: NothingToDecide) -> Problem:
-    return Problem(409, "nothing_to_decide", str(error), command_id=id, state=error.state)
-
-
 def routes(inbox: Inbox) -> list[HTTPRouteHandler]:
     described = [parameter(name, "query", known.meaning) for name, known in FILTERS.items()]
     described.append(parameter("cursor", "query", "the `cursor` of the page before"))
@@ -252,7 +127,7 @@ def routes(inbox: Inbox) -> list[HTTPRouteHandler]:
     @get(
         "/api/offline/inbox",
         operation_id="offline.inbox",
-        operation_class=operation(parameters=described),
+        operation_class=operation(parameters=described, responses=page_of(RECEIPT)),
         tags=["offline"],
         security=BEARER,
     )
@@ -268,7 +143,7 @@ def routes(inbox: Inbox) -> list[HTTPRouteHandler]:
             parameters=[key],
             request=schema_of(Decision),
             responses={
-                "200": ("Decided: the receipt", {"type": "object"}),
+                "200": ("Decided: the receipt", RECEIPT),
                 "202": ("`reapply`: a command in its place", ACCEPTED),
                 "400": ("`reapply` without an Idempotency-Key, or a malformed one", PROBLEM),
                 "409": ("`nothing_to_decide`: somebody has", PROBLEM),

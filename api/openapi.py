@@ -28,6 +28,10 @@ Json = dict[str, Any]
 
 BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 
+TEXT: Json = {"type": "string"}
+OBJECT: Json = {"type": "object"}
+TIME: Json = {"type": "string", "format": "date-time"}
+
 PROBLEM: Json = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "code", "request_id"],
@@ -57,11 +61,9 @@ ACCEPTED: Json = {
         "type": {"type": "string"},
         "target": {"type": "string"},
         "state": {"const": "accepted"},
-        "accepted_at": {"type": "string", "format": "date-time"},
+        "accepted_at": TIME,
     },
 }
-
-TEXT: Json = {"type": "string"}
 
 
 def config(version: str) -> OpenAPIConfig:
@@ -135,6 +137,12 @@ def content(schemas: Mapping[str, Json]) -> dict[str, OpenAPIMediaType]:
 
 Answers = Mapping[str, tuple[str, Json | None]]
 """By status: what it says, and the schema of its body if it has one."""
+
+
+def page_of(item: Json = OBJECT) -> Answers:
+    """The answer of a list, in pages."""
+    members = {"items": {"type": "array", "items": item}, "cursor": {"type": ["string", "null"]}}
+    return {"200": ("One page", {"type": "object", "required": [*members], "properties": members})}
 
 
 def operation(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
 import anyio.to_thread
@@ -13,7 +12,6 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 from msgspec import Meta
-from pymongo.database import Database
 
 from adapters import dead_letters
 from adapters.conservation import conservation
@@ -30,19 +28,16 @@ from adapters.dead_letters import (
 from adapters.masking import masked
 from adapters.mongo import Document, document_id
 from adapters.storable import Unstorable
-from adapters.telemetry import Metrics
 from api import body
-from api.acting import Acting, Because
+from api.acting import Because, Means
 from api.encoding import encode
-from api.hinting import HintSender
-from api.openapi import BEARER, PROBLEM, operation, parameter, schema_of
+from api.openapi import BEARER, PROBLEM, operation, page_of, parameter, schema_of
 from api.problem import Fault, Problem, invalid, not_found
 from api.reads.paging import take_limit
 from api.reads.query import conditions, parse
 from api.reads.timeline import check_cursor
 from domain.actor import Actor
 from domain.fields import Reason
-from tasks.catalogue import Catalogue
 
 T = TypeVar("T")
 
@@ -53,27 +48,14 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Operators:
-    """`db` is synchronous and used in threads: these are few, and share their code with the command line."""
+    """All by `acts_db`, in threads: these are few, and share their code with the command line."""
 
-    def __init__(
-        self,
-        db: Database[Any],
-        acting: Acting,
-        hints: HintSender,
-        catalogue: Catalogue,
-        metrics: Metrics,
-        *,
-        keys_kept: timedelta,
-    ) -> None:
-        self._db = db
-        self._acting = acting
-        self._hints = hints
-        self._catalogue = catalogue
-        self._metrics = metrics
-        self._keys_kept = keys_kept
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._db = means.acts_db
 
     async def listed(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        actor = await self._acting.actor(request, "ops.read")
+        actor = await self._means.acting.actor(request, "ops.read")
         limit, before = _page(request)
         found = await _threaded(
             lambda: dead_letters.listed(self._db, actor.tenant_id, limit=limit + 1, before=before)
@@ -82,34 +64,36 @@ class Operators:
         return _json({"items": [told(command) for command in found[:limit]], "cursor": more})
 
     async def show(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self._acting.actor(request, "ops.read")
+        actor = await self._means.acting.actor(request, "ops.read")
         return _json(told(await _threaded(lambda: dead_letters.show(self._db, actor.tenant_id, id))))
 
     async def replay(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self._acting.actor(request, REPLAY)
+        actor = await self._means.acting.actor(request, REPLAY)
         wanted = await body.said(request, Replay)
-        act = self._acting.by(actor, request, wanted.reason)
+        act = self._means.acting.by(actor, request, wanted.reason)
         if wanted.payload is None:
             outcome = await _threaded(lambda: dead_letters.replay(self._db, id, act))
         else:
             edit = await self._edit(actor, id, wanted.payload)
             outcome = await _threaded(
-                lambda: dead_letters.replay_edited(self._db, id, act, edit, keys_kept=self._keys_kept)
+                lambda: dead_letters.replay_edited(self._db, id, act, edit, keys_kept=self._means.keys_kept)
             )
-            self._metrics.commands_accepted.labels(edit.spec.type).inc()
-            self._metrics.commands_final.labels(edit.spec.type, "superseded").inc()
+            self._means.metrics.commands_accepted.labels(edit.spec.type).inc()
+            self._means.metrics.commands_final.labels(edit.spec.type, "superseded").inc()
         return self._done(outcome, status=202)
 
     async def discard(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self._acting.actor(request, "ops.discard")
+        actor = await self._means.acting.actor(request, "ops.discard")
         wanted = await body.said(request, Because)
-        act = self._acting.by(actor, request, wanted.reason)
-        outcome = await _threaded(lambda: dead_letters.discard(self._db, id, act, keys_kept=self._keys_kept))
-        self._metrics.commands_final.labels(outcome.command["type"], "discarded").inc()
+        act = self._means.acting.by(actor, request, wanted.reason)
+        outcome = await _threaded(
+            lambda: dead_letters.discard(self._db, id, act, keys_kept=self._means.keys_kept)
+        )
+        self._means.metrics.commands_final.labels(outcome.command["type"], "discarded").inc()
         return self._done(outcome, status=200)
 
     async def audit(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        actor = await self._acting.actor(request, "audit.read")
+        actor = await self._means.acting.actor(request, "audit.read")
         limit, before = _page(request)
         query: Document = {"tenant_id": actor.tenant_id}
         if before is not None:
@@ -123,7 +107,7 @@ class Operators:
         return _json({"items": items, "cursor": items[-1]["id"] if len(rows) > limit else None})
 
     async def conservation(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        actor = await self._acting.actor(request, "ops.read")
+        actor = await self._means.acting.actor(request, "ops.read")
         rows = await _threaded(lambda: conservation(self._db, actor.tenant_id))
         return _json({"balanced": all(row["balanced"] for row in rows), "items": rows})
 
@@ -132,7 +116,11 @@ class Operators:
         command = await _threaded(lambda: dead_letters.show(self._db, actor.tenant_id, id))
         try:
             return dead_letters.edit(
-                command, payload, catalogue=self._catalogue, may=actor.can, new_id=self._acting.new_id()
+                command,
+                payload,
+                catalogue=self._means.catalogue,
+                may=actor.can,
+                new_id=self._means.acting.new_id(),
             )
         except NotEditable as error:
             raise Problem(409, "not_editable", str(error)) from None
@@ -141,13 +129,13 @@ class Operators:
         except Unstorable as error:
             fault = Fault(*error.flaw)
         except msgspec.ValidationError as error:
-            fault = body.fault_of(str(error), self._catalogue[command["type"]].payload)
+            fault = body.fault_of(str(error), self._means.catalogue[command["type"]].payload)
         raise invalid(Fault(f"/payload{fault.path}", fault.code, fault.message))
 
     def _done(self, outcome: Outcome, *, status: int) -> ASGIResponse:
         command = outcome.command
         for line in outcome.lines:
-            self._hints.hint(command["queue"], line)
+            self._means.hints.hint(command["queue"], line)
         headers = {"location": f"/api/commands/{command['_id']}"}
         return ASGIResponse(body=encode(told(command)), status_code=status, headers=headers)
 
@@ -189,7 +177,8 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
         parameters=[
             parameter("limit", "query", "rows of a page"),
             parameter("cursor", "query", "of the page before"),
-        ]
+        ],
+        responses=page_of(),
     )
     decided = {"409": ("It is not dead, or its payload cannot be replaced", PROBLEM)}
     root = "/api/operator"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pymongo.asynchronous.database import AsyncDatabase
 
+from adapters.commands import State
 from adapters.mongo import Document, document_id
 from adapters.resolutions import ALLOWED, CONFLICT
 from adapters.verdicts import followed
+from api.openapi import OBJECT, TEXT, TIME, Json
 from api.problem import Problem
-from api.reads.resources import RESOURCES, plain
+from api.reads.listing import plain
+from api.reads.resources import RESOURCES
 from domain.actor import Actor
 from domain.kinds import ENTITIES
 
@@ -19,6 +22,21 @@ _RECEIPT = (
     "target", "state", "attempts", "warnings", "finished_at", "after", "waits_for", "resolves",
     "resolution", "for_planner",
 )  # fmt: skip
+RECEIPT: Json = {
+    "type": "object",
+    "required": ["command_id", "type", "target", "state", "attempts", "accepted_at", "history"],
+    "properties": {
+        **dict.fromkeys(("command_id", "type", "target", "waits_for", "resolves"), TEXT),
+        **dict.fromkeys(("accepted_at", "next_at", "finished_at"), TIME),
+        **dict.fromkeys(("error", "result", "resolution"), OBJECT),
+        **{name: {"type": "array", "items": OBJECT} for name in ("history", "events", "warnings")},
+        **{name: {"type": "array", "items": TEXT} for name in ("after", "follow_ups", "allowed")},
+        "state": {"enum": list(get_args(State))},
+        "attempts": {"type": "integer"},
+        "for_planner": {"type": "boolean"},
+        "server_doc": OBJECT,
+    },
+}
 _EVENT = ("type", "at", "version", "data")
 _ERROR = ("code", "message", "path", "params", "diff", "errors")
 """Of an error only what was written for its reader; the rest is the operator's."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from typing import Any, get_args
 
 import anyio.to_thread
@@ -12,28 +11,23 @@ from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
-from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.database import Database
 
 from adapters import endings
 from adapters.acts import Act
 from adapters.commands import State
 from adapters.hints import Line
 from adapters.mongo import Document
-from adapters.telemetry import Metrics
 from api import body
-from api.acting import Acting
+from api.acting import Means, visible
 from api.encoding import encode
-from api.hinting import HintSender
-from api.openapi import BEARER, PROBLEM, operation, parameter, schema_of
+from api.openapi import BEARER, PROBLEM, operation, page_of, parameter, schema_of
 from api.problem import Fault, Problem, invalid, not_found
 from api.reads.paging import page, take_cursor, take_limit, take_order
 from api.reads.query import Parameter, conditions, parse, words
-from api.receipts import receipt, told, with_server_docs
+from api.receipts import RECEIPT, receipt, told, with_server_docs
 from domain.actor import Actor
 from domain.fields import Reason
 from domain.ids import UUID7
-from tasks.catalogue import Catalogue
 from tasks.command import Spec
 
 SEES_ALL = "ops.read"
@@ -66,43 +60,25 @@ SORTS = {"accepted": "_id"}
 
 
 class Tracking:
-    """`acts_db` is the synchronous database for transactions; it is used in threads."""
-
-    def __init__(
-        self,
-        db: AsyncDatabase[Any],
-        acts_db: Database[Any],
-        acting: Acting,
-        hints: HintSender,
-        catalogue: Catalogue,
-        metrics: Metrics,
-        *,
-        keys_kept: timedelta,
-    ) -> None:
-        self._db = db
-        self._acts_db = acts_db
-        self._acting = acting
-        self._hints = hints
-        self._catalogue = catalogue
-        self._metrics = metrics
-        self._keys_kept = keys_kept
+    def __init__(self, means: Means) -> None:
+        self._means = means
 
     async def one(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self._acting.actor(request)
-        document = await self._db["commands"].find_one(_visible(actor, SEES_ALL) | {"_id": id})
+        actor = await self._means.acting.actor(request)
+        document = await self._means.db["commands"].find_one(visible(actor, SEES_ALL) | {"_id": id})
         if document is None:
             raise not_found("command", id[:100])
-        (shown,) = await with_server_docs(self._db, actor, [await receipt(self._db, document)])
+        (shown,) = await with_server_docs(self._means.db, actor, [await receipt(self._means.db, document)])
         return ASGIResponse(body=encode(shown))
 
     async def listing(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        actor = await self._acting.actor(request)
+        actor = await self._means.acting.actor(request)
         given = parse(request.scope["query_string"])
         limit = take_limit(given)
         order = take_order(given, SORTS, "-accepted")
         behind = take_cursor(given, order)
-        wanted = [_visible(actor, SEES_ALL), *conditions(given, FILTERS), *([behind] if behind else [])]
-        found = await page(self._db["commands"], wanted, order, limit, projection={"payload": 0})
+        wanted = [visible(actor, SEES_ALL), *conditions(given, FILTERS), *([behind] if behind else [])]
+        found = await page(self._means.db["commands"], wanted, order, limit, projection={"payload": 0})
         items = [told(document) for document in found.items]
         for item in items:
             # One asks for a command's events by its receipt.
@@ -110,13 +86,13 @@ class Tracking:
         return ASGIResponse(body=encode({"items": items, "cursor": found.cursor}))
 
     async def cancel(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        actor = await self._acting.actor(request)
+        actor = await self._means.acting.actor(request)
         if (
-            await self._db["commands"].find_one(_visible(actor, CANCELS_ALL) | {"_id": id}, {"_id": 1})
+            await self._means.db["commands"].find_one(visible(actor, CANCELS_ALL) | {"_id": id}, {"_id": 1})
             is None
         ):
             raise not_found("command", id[:100])
-        act = self._acting.by(actor, request, await _reason(request))
+        act = self._means.acting.by(actor, request, await _reason(request))
         try:
             document, lines = await anyio.to_thread.run_sync(self._cancel, id, act)
         except endings.TooLate as late:
@@ -124,21 +100,21 @@ class Tracking:
             raise Problem(409, "too_late", str(late), command_id=id, state=state) from None
         except endings.ReasonNeeded as error:
             raise invalid(Fault("/reason", "missing_field", str(error))) from None
-        self._metrics.commands_final.labels(document["type"], "cancelled").inc()
+        self._means.metrics.commands_final.labels(document["type"], "cancelled").inc()
         for line in lines:
-            self._hints.hint(document["queue"], line)
-        return ASGIResponse(body=encode(await receipt(self._db, document)))
+            self._means.hints.hint(document["queue"], line)
+        return ASGIResponse(body=encode(await receipt(self._means.db, document)))
 
     def _cancel(self, id: str, act: Act) -> tuple[Document, list[Line]]:
-        done = endings.cancel(self._acts_db, id, act, keys_kept=self._keys_kept)
+        done = endings.cancel(self._means.acts_db, id, act, keys_kept=self._means.keys_kept)
         if done is None:
             raise not_found("command", id[:100])
         return done
 
     async def catalogue(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         """What this actor may ask for; `allowed` is the door's present answer to the permission alone."""
-        actor = await self._acting.actor(request)
-        items = [_described(spec, actor) for spec in self._catalogue.values() if not spec.internal]
+        actor = await self._means.acting.actor(request)
+        items = [_described(spec, actor) for spec in self._means.catalogue.values() if not spec.internal]
         return ASGIResponse(body=encode({"items": items}))
 
 
@@ -152,11 +128,6 @@ async def _reason(request: Request[Any, Any, Any]) -> str:
     wanted, plain = body.decode(raw, _CANCEL)
     body.refuse_unstorable(plain)
     return wanted.reason or ""
-
-
-def _visible(actor: Actor, to_all: str) -> Document:
-    mine: Document = {"tenant_id": actor.tenant_id}
-    return mine if actor.can(to_all) else mine | {"origin.user_id": actor.user_id}
 
 
 def _described(spec: Spec, actor: Actor) -> Document:
@@ -180,7 +151,7 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
     @get(
         "/api/commands/{command_id:str}",
         operation_id="commands.one",
-        operation_class=operation(),
+        operation_class=operation(responses={"200": ("The receipt", RECEIPT)}),
         tags=["commands"],
         security=BEARER,
     )
@@ -191,7 +162,7 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
     @get(
         "/api/commands",
         operation_id="commands.list",
-        operation_class=operation(parameters=described),
+        operation_class=operation(parameters=described, responses=page_of(RECEIPT)),
         tags=["commands"],
         security=BEARER,
     )
@@ -206,7 +177,7 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
         operation_class=operation(
             request=schema_of(Cancel),
             request_required=False,
-            responses={"409": ("`too_late`: it is final", PROBLEM)},
+            responses={"200": ("The receipt", RECEIPT), "409": ("`too_late`: it is final", PROBLEM)},
         ),
         tags=["commands"],
         security=BEARER,

@@ -4,6 +4,8 @@ import socket
 
 from cli.stop import Stop
 
+HIGHEST = 65_535
+
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a server could listen there now."""

@@ -11,6 +11,8 @@ import threading
 from datetime import timedelta
 from typing import Any
 
+from loguru import logger
+
 from adapters import guard, logs, mongo, settings
 from adapters.clock import SystemClock
 from adapters.guard import DemoInProduction
@@ -68,6 +70,7 @@ def main() -> int:
         sys.stderr.write(f"METRICS_PORT={told.metrics_port}: {error.strerror}\n")
         return 1
     with probes:
+        logger.info("probes ready", metrics_port=probes.port)
         run(process, stop)
     return 0
 

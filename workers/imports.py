@@ -1,10 +1,6 @@
 """The importer: one thread of each worker process, which takes open imports in turn, each under a lease.
 
-The lease is on the tenant and the import's *name*: two imports of one name go one after the other, whichever
-processes they meet. It saves work; doing twice is harmless, because every command's key comes from its row.
-
-An import that ends its process leaves no exception to count. So a process puts its mark on the import
-(`tried_by`) before it begins, and takes it off when it leaves alive; a cursor that moves wipes them all.
+Doing a row twice is harmless, because every command's key comes from its row.
 """
 
 from __future__ import annotations
@@ -12,13 +8,10 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from loguru import logger
-from pymongo import ReturnDocument
 from pymongo.database import Database
 
 from adapters.hints import Line, Unheard
@@ -28,37 +21,20 @@ from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome, tr
 from adapters.telemetry import Metrics
 from domain.importing.table import BadFile
 from locks.fence import fenced, stamped
-from locks.keeper import Keeper
 from locks.lease import Lease, Leases, Unreachable
 from tasks.catalogue import Catalogue
+from workers.import_hold import LEASE, MOST_FAILURES, Held, Hold, Hopeless
 from workers.import_run import CHUNK_ROWS, MOST_ACTIVE, Hint, Lost, Run
 
-LEASE = timedelta(seconds=10)
 IDLE = timedelta(seconds=1)
 LEAVE_WITHIN = timedelta(seconds=5)
 WAITING = timedelta(milliseconds=50)
 """Between looks at an import whose commands must first be applied."""
 
-MOST_FAILURES = 5
-"""Faults of ours and processes that died of it, without a row in between, after which an import is given up
-rather than tried for ever."""
-
 MOST_SENDING = 2
 """Imports of one tenant whose rows are sent at once, the oldest first: who has many slows nobody else."""
 
-
 GIVEN_UP = {"code": "internal_error", "message": "the import met a fault of ours"}
-
-
-class Hopeless(Exception):
-    """It has failed, or ended its process, too often."""
-
-
-class _Held(msgspec.Struct, frozen=True):
-    keeper: Keeper
-    run: Run
-    let_go: Callable[[], None]
-    """Raises: Unreachable."""
 
 
 class Importer:
@@ -85,14 +61,11 @@ class Importer:
         self._send = send
         self._now = now
         self._new_id = new_id
-        self._monotonic = monotonic
         self._metrics = metrics
-        self._worker = worker
         self._chunk_rows = chunk_rows
         self._most_active = most_active
-        self._ttl = lease_ttl
-        self._leases = Leases(db["leases"], monotonic=monotonic, new_owner=new_id)
-        self._held: dict[str, _Held] = {}
+        leases = Leases(db["leases"], monotonic=monotonic, new_owner=new_id)
+        self._hold = Hold(db, leases, self._run, worker=worker, ttl=lease_ttl, monotonic=monotonic)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="importer", daemon=True)
 
@@ -104,8 +77,7 @@ class Importer:
         self._stopped.set()
         if self._thread.ident is not None:
             self._thread.join(LEAVE_WITHIN.total_seconds())
-        for id in list(self._held):
-            self._leave(id)
+        self._hold.leave_all()
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
@@ -114,8 +86,7 @@ class Importer:
         """One step of each open import that is ours. Returns how long to rest. Raises: Unavailable."""
         with translated():
             open_ones = list(_in_turn(self._db.imports.find({"active": True}).sort("_id")))
-        for id in self._held.keys() - {found["_id"] for found in open_ones}:
-            self._drop(id)
+        self._hold.keep_only({found["_id"] for found in open_ones})
         rests = [self._attend(found) for found in open_ones if not self._stopped.is_set()]
         return min(rests, default=IDLE)
 
@@ -133,13 +104,13 @@ class Importer:
         """One step of one import, and what becomes of it if that fails."""
         id = found["_id"]
         try:
-            held = self._hold(found)
+            held = self._hold.take(found)
             return IDLE if held is None else self._advance(found, held)
         except (Unavailable, Contention, UnknownOutcome, Unreachable) as error:
             logger.bind(import_id=id).warning("the import waits for the store", reason=str(error))
         except Lost:
             logger.bind(import_id=id).info("the import is another's now, or cancelled")
-            self._leave(id)
+            self._hold.leave(id)
         except BadFile as bad:
             self._fail(found, {"code": bad.code, "message": bad.message})
         except Hopeless:
@@ -148,39 +119,6 @@ class Importer:
             logger.exception("the import met a fault of ours", import_id=id)
             self._count_failure(found)
         return IDLE
-
-    def _hold(self, found: Document) -> _Held | None:
-        """The run of this import, under a lease that still holds; None: it is not ours."""
-        held = self._held.get(found["_id"])
-        if held is not None:
-            if not held.keeper.held:
-                raise Lost(found["_id"])
-            return held
-        lease = self._leases.acquire(f"import:{found['tenant_id']}/{found['name']}", ttl=self._ttl)
-        if lease is None:
-            return None
-        with ExitStack() as stack:
-            # Kept from the first moment: reading up to the cursor takes longer than the lease.
-            keeper = stack.enter_context(Keeper(self._leases, lease, monotonic=self._monotonic))
-            # Read again: the one before us may have moved on since we looked.
-            fresh = self._mark(found["_id"])
-            if fresh is None:
-                raise Lost(found["_id"])
-            run = self._run(fresh)
-            self._held[found["_id"]] = _Held(keeper, run, stack.pop_all().close)
-        return self._held[found["_id"]]
-
-    def _mark(self, id: str) -> Document | None:
-        """The import as it is now, with our mark on it; None: it has ended. Raises: Hopeless."""
-        with translated():
-            fresh: Document | None = self._db.imports.find_one_and_update(
-                {"_id": id, "state": {"$in": list(OPEN)}},
-                {"$addToSet": {"tried_by": self._worker}},
-                return_document=ReturnDocument.AFTER,
-            )
-        if fresh is not None and fresh["failures"] + len(fresh["tried_by"]) - 1 >= MOST_FAILURES:
-            raise Hopeless(id)
-        return fresh
 
     def _run(self, found: Document) -> Run:
         return Run(
@@ -208,7 +146,7 @@ class Importer:
 
         return hint
 
-    def _advance(self, found: Document, held: _Held) -> timedelta:
+    def _advance(self, found: Document, held: Held) -> timedelta:
         if not held.run.exhausted:
             return timedelta() if held.run.step(held.keeper.lease) else WAITING
         with translated():
@@ -228,11 +166,11 @@ class Importer:
         with translated():
             update = ended("failed", at=self._now(), error=error)
             self._db.imports.update_one({"_id": found["_id"], "state": {"$in": list(OPEN)}}, update)
-        self._drop(found["_id"])
+        self._hold.drop(found["_id"])
 
     def _count_failure(self, found: Document) -> None:
         """The run starts anew from its cursor; at last the import is given up."""
-        self._drop(found["_id"])
+        self._hold.drop(found["_id"])
         with translated():
             self._db.imports.update_one({"_id": found["_id"]}, {"$inc": {"failures": 1}})
         if found["failures"] + 1 >= MOST_FAILURES:
@@ -242,25 +180,7 @@ class Importer:
         mine = fenced({"_id": found["_id"], "state": {"$in": list(OPEN)}}, lease)
         if self._db.imports.update_one(mine, stamped(update, lease)).matched_count != 1:
             raise Lost(found["_id"])
-        self._drop(found["_id"])
-
-    def _leave(self, id: str) -> None:
-        """Go alive: whatever happens to this import now, it is not by us."""
-        self._drop(id)
-        try:
-            with translated():
-                self._db.imports.update_one({"_id": id}, {"$pull": {"tried_by": self._worker}})
-        except (Unavailable, Contention, UnknownOutcome) as error:
-            logger.bind(import_id=id).info("our mark stays on the import", reason=str(error))
-
-    def _drop(self, id: str) -> None:
-        held = self._held.pop(id, None)
-        if held is None:
-            return
-        try:
-            held.let_go()
-        except Unreachable as error:
-            logger.bind(import_id=id).info("the lease is left to expire", reason=str(error))
+        self._hold.drop(found["_id"])
 
 
 def _in_turn(open_ones: Iterable[Document]) -> Iterator[Document]:

@@ -2,12 +2,14 @@
 
 A guarded command of a device that ends in conflict, dies, or waits for a person *blocks* its lane: the
 guarded ones behind it are parked until that one is decided, appends go on. Whoever decides releases them in
-the order of the lane. The device's own way out (`resolves`) passes them.
+the order of the lane. The device's own way out (`resolves`) passes them. `adapters/parking.py` says where the
+rest of this lives.
 """
 
 from __future__ import annotations
 
-from adapters.commands import effective_at, event
+from adapters import parking
+from adapters.commands import effective_at
 from adapters.mongo import Document
 from adapters.verdicts import Verdict, blocking, is_ending
 from domain.conflicts import REVIEWED, is_too_old
@@ -91,15 +93,5 @@ def parked(
     after: list[str] | None = None,
     marks: Document | None = None,
 ) -> Verdict:
-    """The verdict on a command that waits for a person, or for others."""
-    told = why | ({"after": after} if after else {})
-    serial = command.get("events", 0)
-    return Verdict(
-        command=command,
-        state="parked",
-        events=[event(command, serial, "command.parked", at=snapshot.now, data=told)],
-        error=why,
-        after=after or [],
-        marks=marks or {},
-        attempts=command["attempts"],
-    )
+    """Parked at this batch's time, for a reason that its receipt tells."""
+    return parking.parked(command, at=snapshot.now, why=why, after=after or [], marks=marks or {})

@@ -13,11 +13,13 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo import Document
 from api.encoding import encode
-from api.openapi import BEARER, operation, parameter
+from api.openapi import BEARER, operation, page_of, parameter
+from api.reads.listing import Resource
 from api.reads.lists import Reader
 from api.reads.paging import MOST, Order, page, take_cursor, take_limit
 from api.reads.query import conditions, parse
-from api.reads.resources import ASSETS, METERS, Resource
+from api.reads.resources import ASSETS, METERS
+from api.reads.schemas import row_of
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +65,8 @@ def _route(ledger: Ledger, reader: Reader, db: AsyncDatabase[Any]) -> HTTPRouteH
         name=f"{ledger.of.path}.{ledger.path}",
         operation_id=f"{ledger.of.path}.{ledger.path}",
         operation_class=operation(
-            parameters=paged, responses={"200": ("One page: {items, cursor}", {"type": "object"})}
+            parameters=paged,
+            responses=page_of(row_of(ledger.kind, ledger.called)),
         ),
         summary=f"List {ledger.path}, newest first",
         description=f"Needs `{ledger.of.permission}`.",

@@ -16,22 +16,14 @@ from adapters.mongo import Document, document_id
 from api.conditions import has
 from api.encoding import encode
 from api.identity import Identity, need
-from api.openapi import BEARER, operation, parameter
+from api.openapi import BEARER, operation, page_of, parameter
 from api.problem import not_found
 from api.reads import files, names, webhooks, work_orders
+from api.reads.listing import Resource, plain, plan
 from api.reads.paging import MOST, page, take_cursor, take_limit, take_order
 from api.reads.query import conditions, parse
-from api.reads.resources import (
-    ASSETS,
-    PLANS,
-    REQUESTS,
-    RESOURCES,
-    WEBHOOKS,
-    WORK_ORDERS,
-    Resource,
-    plain,
-    plan,
-)
+from api.reads.resources import ASSETS, PLANS, REQUESTS, RESOURCES, WEBHOOKS, WORK_ORDERS
+from api.reads.schemas import listed, whole
 from domain.actor import Actor
 
 
@@ -141,13 +133,12 @@ def _list_route(resource: Resource, reader: Reader) -> HTTPRouteHandler:
         ),
         parameter("cursor", "query", "the `cursor` of the page before"),
     ]
-    answer = {"200": ("One page: {items, cursor}", {"type": "object"})}
 
     @get(
         f"/api/{resource.path}",
         name=f"{resource.path}.list",
         operation_id=f"{resource.path}.list",
-        operation_class=operation(parameters=described, responses=answer),
+        operation_class=operation(parameters=described, responses=page_of(listed(resource))),
         summary=f"List {resource.name}s",
         description=f"{_needs(resource)} Unknown parameters are refused.",
         tags=["read"],
@@ -167,7 +158,7 @@ def _one_route(resource: Resource, reader: Reader) -> HTTPRouteHandler:
         operation_class=operation(
             parameters=[parameter("If-None-Match", "header", "the ETag the client has")],
             responses={
-                "200": ("The document", {"type": "object"}),
+                "200": ("The document", whole(resource)),
                 "304": ("The client has it already", None),
             },
         ),

@@ -14,7 +14,7 @@ from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 
 from api.encoding import encode
-from api.openapi import BEARER, PROBLEM, operation, parameter
+from api.openapi import BEARER, PROBLEM, operation, page_of, parameter
 from api.problem import not_found
 from api.reads import exports, overview, policies, timeline
 from api.reads.lists import Reader
@@ -34,7 +34,7 @@ def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) 
     @get(
         "/api/work-orders/{id:str}/timeline",
         operation_id="work-orders.timeline",
-        operation_class=operation(parameters=paged),
+        operation_class=operation(parameters=paged, responses=page_of()),
         tags=["read"],
         security=BEARER,
     )

@@ -17,7 +17,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo import Document, document_id
 from api.encoding import encode
-from api.openapi import BEARER, operation, parameter
+from api.openapi import BEARER, operation, page_of, parameter
 from api.reads import timeline
 from api.reads.lists import Reader
 from api.reads.paging import take_limit
@@ -78,7 +78,7 @@ def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) 
     @get(
         "/api/plans/{id:str}/timeline",
         operation_id="plans.timeline",
-        operation_class=operation(parameters=paged),
+        operation_class=operation(parameters=paged, responses=page_of()),
         tags=["read"],
         security=BEARER,
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import get_args
-
-import msgspec
 
 from adapters.delivery.ledger import CHANNELS, STATES
 from adapters.mongo import Document
-from api.reads.query import Parameter, flag, ids, moment, text, words
+from api.reads.listing import Resource
+from api.reads.query import flag, ids, moment, text, words
 from domain.actor import Actor
 from domain.asset import Criticality
 from domain.plan.model import State as PlanState
@@ -20,10 +18,6 @@ from domain.work_order.transitions import OPEN, STATUSES, Status
 FINISHED: tuple[Status, ...] = tuple(status for status in STATUSES if status not in OPEN)
 
 
-def _everything(_: Actor) -> Document:
-    return {}
-
-
 def _own_requests(actor: Actor) -> Document:
     """Who may not see work orders asks for work only, and sees what they asked for."""
     return {} if actor.can("workorders.read") else {"requester": actor.user_id}
@@ -31,37 +25,6 @@ def _own_requests(actor: Actor) -> Document:
 
 def _own_notifications(actor: Actor) -> Document:
     return {"channel": "in_app", "state": "sent", "recipient": actor.user_id}
-
-
-class Resource(msgspec.Struct, frozen=True, kw_only=True):
-    """One list. `sorts` maps names to fields; `visible` narrows it to what this actor may see."""
-
-    path: str
-    name: str
-    collection: str
-    permission: str | None
-    """None: every signed-in user, who then sees what is their own."""
-    filters: Mapping[str, Parameter]
-    sorts: Mapping[str, str]
-    default_sort: str = "-created_at"
-    visible: Callable[[Actor], Document] = _everything
-    shown: tuple[str, ...] = ()
-    """The only fields shown; none named: all but the store's own."""
-    hidden: tuple[str, ...] = ()
-    """Fields that are nobody's business but ours; or that have a list of their own."""
-    named: tuple[str, ...] = ()
-    """Fields that hold ids of others, beside which a document shows their names of now."""
-
-    @property
-    def projection(self) -> Document:
-        """What is read of a document; what is not read cannot be shown."""
-        if self.shown:
-            return dict.fromkeys(self.shown, 1)
-        return dict.fromkeys(("tenant_id", "schema_version", "guards", *self.hidden), 0)
-
-    def selects(self, actor: Actor) -> Document:
-        """What every question of this actor is narrowed to: the tenant first, always."""
-        return {"tenant_id": actor.tenant_id} | self.visible(actor)
 
 
 _TIMES = {
@@ -278,15 +241,3 @@ RESOURCES: tuple[Resource, ...] = (
     NOTIFICATIONS,
     DELIVERIES,
 )
-
-
-def plain(document: Document) -> Document:
-    """A document as a client sees it; its own `_id` begins with the tenant and stays inside."""
-    return {name: value for name, value in document.items() if name != "_id"}
-
-
-def plan(document: Document) -> Document:
-    """A plan as it was asked for: its rules beside its state."""
-    shown = plain(document)
-    rules: Document = shown.pop("rules", {})
-    return rules | shown

@@ -9,7 +9,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo import Document
 from api.reads import files, names
-from api.reads.resources import WORK_ORDERS, plain
+from api.reads.listing import plain
+from api.reads.resources import WORK_ORDERS
 
 LEDGER = {
     "labor": "labor",

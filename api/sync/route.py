@@ -8,7 +8,7 @@ from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from api.openapi import BEARER, TEXT, Json, operation, parameter
+from api.openapi import BEARER, TEXT, TIME, Json, operation, parameter
 from api.reads.lists import Reader
 from api.reads.query import bad, conditions, parse
 from api.reads.resources import WORK_ORDERS
@@ -32,7 +32,7 @@ ANSWER: Json = {
         "resync": {"type": "boolean"},
         "reason": {"type": "string", "enum": list(get_args(Reason))},
         "full": {"type": "boolean"},
-        "at": {"type": "string", "format": "date-time"},
+        "at": TIME,
         "entities": {
             "type": "array",
             "items": {

@@ -34,16 +34,23 @@ def listed(
     with opened(from_environment()) as db:
         found = acts.listed(db, tenant, state=state, limit=limit)
         to = acts.addresses(db, found)
-    # The id is what one copies: it is never cut; the rest goes on in the next line.
-    names = ("state", "channel", "to", "kind", "about", "code")
-    shown = Table(
-        Column("delivery", no_wrap=True), *(Column(name, overflow="fold") for name in names), box=None
+    # The id is what one copies: it is never cut; what was told goes on in the next line.
+    columns = (
+        Column("delivery", no_wrap=True),
+        Column("state", no_wrap=True),
+        Column("what", overflow="fold"),
     )
+    shown = Table(*columns, box=None, pad_edge=False, collapse_padding=True)
     for row in found:
-        about = row.get("params", {}).get("number") or row["about"]
-        code = row.get("error", {}).get("code", "")
-        shown.add_row(row["_id"], row["state"], row["channel"], to[row["_id"]], row["kind"], about, code)
+        shown.add_row(row["_id"], row["state"], _told(row, to[row["_id"]]))
     Console(highlight=False).print(shown if found else "There are no such deliveries.")
+
+
+def _told(row: Document, to: str) -> str:
+    """What was told of what, how and to whom, and what went wrong."""
+    about = row.get("params", {}).get("number") or row["about"]
+    wrong = f": {row['error']['code']}" if "error" in row else ""
+    return f"{row['kind']} {about}, {row['channel']} to {to}{wrong}"
 
 
 @app.command()

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from adapters.settings import Row, table
+from adapters.setting import Row
+from adapters.settings import table
 from cli.stop import Stop
 
 

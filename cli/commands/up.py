@@ -37,7 +37,8 @@ def main(
     settings = from_environment(servers_needed=False)
     if settings.is_production:
         raise Stop("`up` runs a demo. In production start each process of the Procfile by itself.")
-    _demand_ports(settings)
+    # Before anything starts: a process that cannot listen would be started again for ever.
+    ports.demand(settings.port, host=settings.host, setting="PORT")
     demo.keep_secret(settings.data_dir)
     out = Console(highlight=False, soft_wrap=True)
     with embedded.running(
@@ -63,19 +64,15 @@ def _given(address: str) -> str | None:
     return None if address == EMBEDDED else address
 
 
-def _demand_ports(settings: Settings) -> None:
-    """Before anything starts: a process that cannot listen would be started again for ever."""
-    ports.demand(settings.port, host=settings.host, setting="PORT")
-    if settings.metrics_port:
-        for port in _metrics_ports(settings).values():
-            ports.demand(port, host="127.0.0.1", setting="METRICS_PORT")
-
-
 def _metrics_ports(settings: Settings) -> dict[str, int]:
-    """On one machine each process that serves metrics beside the web needs a port of its own."""
-    first = settings.metrics_port
+    """On one machine each process that serves metrics beside the web needs a port of its own: those that are
+    free (another `up` may run here), from METRICS_PORT on."""
     names = [*_workers(settings), "scheduler"]
-    return {name: first + place if first else 0 for place, name in enumerate(names)}
+    if not settings.metrics_port:
+        return dict.fromkeys(names, 0)
+    candidates = range(settings.metrics_port, ports.HIGHEST + 1)
+    free = (port for port in candidates if port != settings.port and ports.is_free(port, settings.host))
+    return {name: next(free, 0) for name in names}
 
 
 def _workers(settings: Settings) -> list[str]:
@@ -96,8 +93,9 @@ async def _supervise(
     settings: Settings, entries: list[procfile.Entry], servers: Iterable[Server], out: Console
 ) -> None:
     output = Output([SELF, *(entry.name for entry in entries)])
+    metrics_ports = _metrics_ports(settings)
     children = [
-        Child(name=entry.name, argv=entry.argv, env=_environment(entry.name, settings), cwd=ROOT)
+        Child(name=entry.name, argv=entry.argv, env=_environment(metrics_ports.get(entry.name)), cwd=ROOT)
         for entry in entries
     ]
     supervisor = Supervisor(children=children, servers=servers, output=output)
@@ -108,15 +106,15 @@ async def _supervise(
         greeting.cancel()
 
 
-def _environment(name: str, settings: Settings) -> dict[str, str]:
+def _environment(metrics_port: int | None) -> dict[str, str]:
     """Ours, with `python` meaning the one that runs this."""
     env = inherited()
     env["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), env.get("PATH", os.defpath)))
     env["PYTHONPATH"] = str(ROOT)
     env["PYTHONUNBUFFERED"] = "1"
-    if port := _metrics_ports(settings).get(name):
+    if metrics_port is not None:
         env.pop("METRICS_PORT_FILE", None)
-        env["METRICS_PORT"] = str(port)
+        env["METRICS_PORT"] = str(metrics_port)
     return env
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -38,6 +40,45 @@ class Documented:
         given = answer.headers.get("content-type", "").partition(";")[0]
         promised_types = promised.get("content", {}).keys()
         assert not promised_types or given in promised_types, f"{place} with {given}, not {promised_types}"
+        schema = promised.get("content", {}).get("application/json", {}).get("schema")
+        if schema:
+            wrong = list(faults(json.loads(await answer.aread()), schema))
+            assert not wrong, f"{place} with a body that is not as documented: {wrong}"
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+    "null": (type(None),),
+}
+
+
+def faults(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Where a value is not as its schema says, in the words of JSON Schema that our documents use."""
+    if "anyOf" in schema and all(any(faults(value, option)) for option in schema["anyOf"]):
+        yield f"{path}: {value!r} is none of {schema['anyOf']}"
+    if value not in schema.get("enum", (schema.get("const", value),)):
+        yield f"{path}: {value!r} is no word for it"
+    wanted = schema.get("type", list(_KINDS))
+    names = [wanted] if isinstance(wanted, str) else wanted
+    if not any(_is(value, name) for name in names):
+        yield f"{path}: {value!r} is not of {names}"
+    elif isinstance(value, dict):
+        yield from (f"{path}: lacks {name}" for name in schema.get("required", ()) if name not in value)
+        for name, inner in schema.get("properties", {}).items():
+            if name in value:
+                yield from faults(value[name], inner, f"{path}/{name}")
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from faults(item, schema.get("items") or {}, f"{path}/{place}")
+
+
+def _is(value: Any, name: str) -> bool:
+    return isinstance(value, _KINDS[name]) and (name == "boolean" or not isinstance(value, bool))
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -224,8 +224,9 @@ async def test_bytes_may_come_after_the_action_that_names_them_and_the_order_say
     technician = people.add("technician")
     photos = [photo(seed=seed) for seed in (6, 7, 8)]
     names = [name_of(one) for one in photos]
-    item = {"id": "item", "text": "Leaks?", "evidence_sha256": names[2]}
-    made = order(store, technician.tenant_id, 1, checklist=[item, {"id": "item", "text": "Dry?"}])
+    item = {"item_id": "leaks", "kind": "check", "text": "Leaks?", "evidence_sha256": names[2]}
+    bare = {"item_id": "dry", "kind": "check", "text": "Dry?"}
+    made = order(store, technician.tenant_id, 1, checklist=[item, bare])
     row(store, made, "attachment", sha256=names[0], size=9, media_type="image/jpeg", name="a.jpg")
     row(store, made, "signature", image_sha256=names[1], name="T.", signed_version=1)
 

@@ -30,7 +30,7 @@ async def test_documents_lists_and_ledgers_show_whole_numbers_beyond_32_bits(
     mine = order(store, admin.tenant_id, 1, checklist=[item])
     row(store, mine, "attachment", size=BIG, name="film.mp4")
     put(store, "assets", admin.tenant_id, name="Press", turns=BIG)
-    put(store, "parts", admin.tenant_id, name="Bolt", stock=BIG)
+    put(store, "parts", admin.tenant_id, name="Bolt", version=BIG)
     put(store, "requests", admin.tenant_id, title="It drips", status="submitted", turns=BIG)
     store["users"].update_one({"_id": admin.document["_id"]}, {"$set": {"version": BIG}})
     paths = ["/api/overview", f"/api/work-orders/{mine['id']}", "/api/exports/parts.csv"]

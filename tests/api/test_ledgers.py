@@ -18,7 +18,7 @@ HOUR = timedelta(hours=1)
 
 def meter(store: Database[Any], tenant_id: str) -> dict[str, Any]:
     known: dict[str, Any] = {
-        "asset_id": None,
+        "asset_id": uuid7(START, bytes(10)),
         "name": "Hours",
         "unit": "h",
         "total": Decimal("30.5"),

@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 from litestar import Litestar
 
+from api.reads.resources import RESOURCES
+from tests.api.documented import faults
+
+PATHS = {resource.path for resource in RESOURCES}
 OPEN_TO_ALL = {"auth.login", "health.live", "health.ready"}
 
 
@@ -35,3 +39,40 @@ def test_every_operation_promises_what_its_kind_refuses(operations: list[dict[st
 
         assert wanted <= operation["responses"].keys(), name
         assert operation["summary"], name
+
+
+def test_every_list_promises_a_page_of_what_has_an_id(operations: list[dict[str, Any]]) -> None:
+    lists = [each for each in operations if each["operationId"].removesuffix(".list") in PATHS]
+    assert len(lists) == len(PATHS)
+    for operation in lists:
+        page = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        assert page["required"] == ["items", "cursor"]
+        assert "id" in page["properties"]["items"]["items"]["properties"], operation["operationId"]
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ({"id": "a", "many": [1]}, None),
+        ({"id": None, "many": []}, None),
+        ({"many": [1]}, ": lacks id"),
+        ({"id": 1}, "/id: 1 is none of"),
+        ({"id": "a", "many": [1, True]}, "/many/1: True is not of"),
+        ({"id": "a", "word": "no"}, "/word: 'no' is no word"),
+        ([], ": [] is not of ['object']"),
+    ],
+)
+def test_a_body_that_is_not_as_documented_is_told_where(value: Any, fault: str | None) -> None:
+    schema = {
+        "type": "object",
+        "required": ["id"],
+        "properties": {
+            "id": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            "many": {"type": "array", "items": {"type": "integer"}},
+            "word": {"enum": ["yes"]},
+        },
+    }
+
+    found = list(faults(value, schema))
+
+    assert [each.startswith(fault or "") for each in found] == ([True] if fault else [])

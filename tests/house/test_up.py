@@ -39,6 +39,11 @@ class Up:
         self.said += self.process.stdout.read()
         return self.said
 
+    def pid(self, name: str) -> int:
+        """Of the process of this name, once it has said so: the others may not have when the web is ready."""
+        pattern = rf"^{re.escape(name)}\b.* is process (\d+)"
+        return int((re.search(pattern, self.said, re.MULTILINE) or self.until(pattern))[1])
+
     def pids(self) -> dict[str, int]:
         return {name: int(pid) for name, pid in re.findall(r"(\w+) is process (\d+)", self.said)}
 
@@ -112,7 +117,7 @@ def test_killed_it_leaves_no_process_behind(up: Callable[..., Up], tmp_path: Pat
 def test_a_killed_child_is_started_again(up: Callable[..., Up]) -> None:
     running = up()
     running.until("Millwright is ready")
-    before = running.pids()["worker"]
+    before = running.pid("worker")
 
     os.kill(before, signal.SIGKILL)
 
@@ -120,13 +125,17 @@ def test_a_killed_child_is_started_again(up: Callable[..., Up]) -> None:
     assert int(running.until(r"worker is process (\d+)")[1]) != before
 
 
-def test_as_many_workers_run_as_the_setting_says(up: Callable[..., Up]) -> None:
-    running = up(WORKER_PROCESSES="2")
+def test_as_many_workers_run_as_the_setting_says_each_with_a_free_port_for_its_metrics(
+    up: Callable[..., Up],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        running = up(WORKER_PROCESSES="2", METRICS_PORT=str(taken.getsockname()[1]))
 
-    running.until("Millwright is ready")
+        running.until("Millwright is ready")
 
-    assert re.search(r"^worker\.1 ", running.said, re.MULTILINE)
-    assert re.search(r"^worker\.2 ", running.said, re.MULTILINE)
+        pids = [running.pid(name) for name in ("worker.1", "worker.2", "scheduler")]
+        served = {_environment(pid)["METRICS_PORT"] for pid in pids}
+        assert len(served | {str(taken.getsockname()[1])}) == 4
 
 
 def test_a_killed_mongod_is_started_again(up: Callable[..., Up], tmp_path: Path) -> None:
@@ -170,3 +179,8 @@ def test_production_is_not_started_this_way(up: Callable[..., Up]) -> None:
 def _children(pid: int) -> list[int]:
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in found.split()]
+
+
+def _environment(pid: int) -> dict[str, str]:
+    pairs = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return dict(pair.split("=", 1) for pair in pairs if pair)

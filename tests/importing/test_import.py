@@ -23,7 +23,8 @@ from tests.support.patience import eventually
 from tests.support.seeds import new_id, user
 from tests.support.working import a_worker
 from workers import import_run
-from workers.imports import MOST_FAILURES, MOST_SENDING, Importer
+from workers.import_hold import MOST_FAILURES
+from workers.imports import MOST_SENDING, Importer
 
 HEAD = "No,Text,Machine,Day,Cost\n"
 THREE = (
