@@ -25,7 +25,9 @@ from redis.exceptions import RedisError
 from adapters.commands import QUEUES
 
 ACTOR = "drain"
-LINES_PER_HINT = 64
+LINES_PER_HINT = 200
+"""As many as one batch takes: with fewer, the hints that a process holds make smaller batches."""
+
 TIMEOUT = timedelta(milliseconds=250)
 DOORBELL = "millwright:doorbell:"
 
