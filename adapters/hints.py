@@ -28,6 +28,9 @@ ACTOR = "drain"
 LINES_PER_HINT = 200
 """As many as one batch takes: with fewer, the hints that a process holds make smaller batches."""
 
+LOOKS = "looks"
+"""Instead of a queue: lines of the queue `time` in which something may be due that nobody has accepted."""
+
 TIMEOUT = timedelta(milliseconds=250)
 DOORBELL = "millwright:doorbell:"
 
@@ -59,11 +62,12 @@ def chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 def send(broker: dramatiq.Broker, queue: str, lines: Iterable[Line]) -> None:
-    """Hint these lines. Raises: Unheard: some or all may be lost."""
+    """Hint these lines of a queue, or of LOOKS. Raises: Unheard: some or all may be lost."""
+    name = "time" if queue == LOOKS else queue
     try:
         for chunk in chunks(lines):
             broker.enqueue(
-                Message(queue_name=queue, actor_name=ACTOR, args=(queue, chunk), kwargs={}, options={})
+                Message(queue_name=name, actor_name=ACTOR, args=(queue, chunk), kwargs={}, options={})
             )
     except (BrokerConnectionError, RedisError, OSError) as error:
         raise Unheard(str(error)) from error

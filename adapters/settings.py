@@ -15,8 +15,8 @@ from pymongo.uri_parser import parse_uri
 
 from adapters import dotenv, guard, parsers
 from adapters.commands import KEYS_KEPT
+from adapters.declared import Row, given_text, setting
 from adapters.parsers import duration, milliseconds, one_of, origins, text, url, whole, yes_or_no
-from adapters.setting import Row, given_text, setting
 
 ROOT = Path(__file__).resolve().parent.parent
 MILLISECOND = timedelta(milliseconds=1)

@@ -53,6 +53,7 @@ class Created(msgspec.Struct, frozen=True, kw_only=True):
 
 
 MOST_CREATED = 500
+CREATED_BYTES = 4 * 1024 * 1024
 """Of one batch: then it takes no more commands, for its commit's sake."""
 
 
@@ -67,6 +68,7 @@ class Changes(msgspec.Struct, kw_only=True):
     follow_ups: list[Document] = []
     created: dict[Ref, Created] = {}
     """Entities beside the targets. What is there already is found out when all is written, and left alone."""
+    created_bytes: int = 0
     begun: list[Document] = []
     """Once written: the follow-ups that were new."""
     guards: set[Ref] = set()
@@ -78,7 +80,7 @@ class Changes(msgspec.Struct, kw_only=True):
 
     @property
     def is_full(self) -> bool:
-        return len(self.created) >= MOST_CREATED
+        return len(self.created) >= MOST_CREATED or self.created_bytes >= CREATED_BYTES
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True):

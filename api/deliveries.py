@@ -20,7 +20,7 @@ from api.acting import Acting, Because
 from api.encoding import encode
 from api.openapi import BEARER, PROBLEM, operation, schema_of
 from api.problem import Problem, not_found
-from api.reads.listing import plain
+from api.reads.shape import plain
 
 DECIDE = "ops.replay"
 HIDDEN = ("tenant_id", "claimed_by", "claimed_until")

@@ -13,8 +13,8 @@ from adapters.resolutions import ALLOWED, CONFLICT
 from adapters.verdicts import followed
 from api.openapi import OBJECT, TEXT, TIME, Json
 from api.problem import Problem
-from api.reads.listing import plain
 from api.reads.resources import RESOURCES
+from api.reads.shape import plain
 from domain.actor import Actor
 from domain.kinds import ENTITIES
 
@@ -37,7 +37,7 @@ RECEIPT: Json = {
         "server_doc": OBJECT,
     },
 }
-_EVENT = ("type", "at", "version", "data")
+_EVENT = ("type", "target", "at", "version", "data")
 _ERROR = ("code", "message", "path", "params", "diff", "errors")
 """Of an error only what was written for its reader; the rest is the operator's."""
 
@@ -74,7 +74,8 @@ def told(
     if document.get("inbox") == CONFLICT:
         out["allowed"] = list(ALLOWED)
     if document["state"] == "applied" and events:
-        out["result"] = {"id": document["target"].partition(":")[2], "version": events[-1]["version"]}
+        versions = [event["version"] for event in events if event["target"] == document["target"]]
+        out["result"] = {"id": document["target"].partition(":")[2], "version": versions[-1]}
     out["history"] = [{"state": "accepted", "at": document["accepted_at"]}, *document.get("history", [])]
     out["events"] = [{name: event[name] for name in _EVENT} for event in events]
     return out

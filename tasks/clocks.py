@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from domain import clocks
 from domain.clocks import Looked
 from domain.entity import Entity
@@ -33,9 +35,13 @@ def moved(work: Work, before: WorkOrder, after: WorkOrder) -> Looked:
     return clocks.moved(before, after, policies(work), _calendars(work), at=at, now=now)
 
 
-def look(work: Work, order: WorkOrder) -> None:
-    """See what the time has brought, and save and tell it; nothing: no trace."""
-    looked = clocks.looked(order, policies(work), _calendars(work), now=work.now)
+def look(work: Work, order: WorkOrder, *, at: datetime | None = None) -> None:
+    """See what the time has brought, and save and tell it; nothing: no trace.
+
+    `at` is the instant at which it was found due: that is used up, even if the clock has been set back since.
+    """
+    now = max(work.now, at or work.now)
+    looked = clocks.looked(order, policies(work), _calendars(work), now=now)
     if looked.order is not order:
         work.save(looked.order)
     tell(work, looked)

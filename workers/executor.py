@@ -52,7 +52,7 @@ class Drained(msgspec.Struct):
     failure: Exception | None = None
     """What ended it early. Nothing is lost: the relay hints again."""
     accepted: Counter[str] = msgspec.field(default_factory=Counter)
-    """Follow-ups by type."""
+    """Follow-ups and looks, by type."""
 
     @property
     def states(self) -> Counter[tuple[str, State]]:
@@ -91,9 +91,9 @@ class Executor:
         self._new_id = new_id
         self._chance = chance
         self._keys_kept = keys_kept
-        self._looks = Looks(schedules, catalogue=catalogue, new_id=new_id)
+        self._schedules = schedules
+        self._looks: Looks | None = None
         self._announced = False
-        self._looking = False
         self._tried: list[str] = []
         self._at_most = PER_BATCH
         """Commands of a batch: halved when one ran out of time, doubled when one commits."""
@@ -104,8 +104,7 @@ class Executor:
         `looking`: they were hinted for what time may have made due in them.
         """
         done = Drained()
-        self._looking = looking
-        self._looks.forget()
+        self._looks = self._new_looks() if looking else None
         left = deque([list(lines)])
         began = self._monotonic()
         while left:
@@ -193,7 +192,8 @@ class Executor:
             heads = self._uow.heads(lines)
             choice = choose(heads.lines, catalogue=self._catalogue, now=now)
             snapshot = self._snapshot(now, numbers)
-            chosen = choice.commands + self._due(lines, heads, snapshot)
+            # What was accepted goes first: then its line is looked at, and a suspect is in no company.
+            chosen = choice.commands or self._due(lines, heads, snapshot)
             commands = chosen[:most]
             if not commands:
                 return split(heads, choice.alone)
@@ -212,6 +212,7 @@ class Executor:
         done.accepted.update(one.command["type"] for one in verdicts if not is_stored(one.command))
         # Who lost one of our lines has dropped its hint, perhaps for a command newer than our snapshot.
         is_cut = len(commands) < len(chosen) or snapshot.changes.is_full
+        is_cut |= self._looks is not None and bool(choice.commands)
         reached = [line for line in lines if line not in heads.unread]
         ours = reached if is_cut or self._since(began) >= LOSERS_PATIENCE else heads.more
         done.again += begun + [line for line in ours if line not in held]
@@ -229,10 +230,13 @@ class Executor:
 
     def _due(self, lines: list[Line], heads: Heads, snapshot: Snapshot) -> list[Document]:
         """The looks that lines without commands make themselves, but for those that were accepted before."""
-        if not self._looking:
+        if self._looks is None:
             return []
         busy = {*heads.lines, *heads.unread}
         return self._uow.unknown(self._looks.due([line for line in lines if line not in busy], snapshot))
+
+    def _new_looks(self) -> Looks:
+        return Looks(self._schedules, catalogue=self._catalogue, new_id=self._new_id)
 
     def _foresee(self, commands: list[Document], snapshot: Snapshot) -> None:
         foresee(commands, snapshot)

@@ -10,54 +10,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-import msgspec
-
-from adapters.commands import Key, Origin, fingerprint, fresh, target_of
 from adapters.hints import Line
 from adapters.mongo import Document, document_id
 from adapters.verdicts import Ref
-from schedules.declaration import Asked, Look, Schedule
+from schedules.declaration import Look, Schedule
 from tasks.catalogue import Catalogue
+from workers.asking import command_for
 from workers.snapshot import Snapshot
 
-SCOPE = "schedule"
 LEEWAY = timedelta(seconds=2)
 """By so much the clock by which it was found due may be ahead of ours."""
 
 NewId = Callable[[], str]
 
 
-def command(asked: Asked, *, by: str, catalogue: Catalogue, id: str, now: datetime) -> Document:
-    """The command that the schedule `by` asks for, fresh."""
-    spec = catalogue[asked.type]
-    target_id = spec.target_id(msgspec.convert(asked.payload, spec.payload), None)
-    assert target_id is not None, f"{asked.type}: a schedule names what it is about"
-    return fresh(
-        spec,
-        id=id,
-        tenant_id=asked.tenant_id,
-        target=target_of(spec, target_id),
-        payload=asked.payload,
-        origin=Origin(via="schedule", request_id=by),
-        key=Key(SCOPE, asked.key, fingerprint(spec.type, asked.payload, None)),
-        accepted_at=now,
-        queue="time",
-    )
-
-
 class Looks:
-    """What schedules look at, by kind of entity. For one slot."""
+    """What schedules look at, by kind of entity. For one drain."""
 
     def __init__(self, schedules: Iterable[Schedule], *, catalogue: Catalogue, new_id: NewId) -> None:
         self._known = {one.look.at.kind: (one.name, one.look) for one in schedules if one.look}
         self._catalogue = catalogue
         self._new_id = new_id
         self._made: dict[tuple[Line, datetime], Document] = {}
-        """Of this drain: a batch that is repeated, or halved to find who is to blame, has the same ones."""
-
-    def forget(self) -> None:
-        """A new drain begins."""
-        self._made.clear()
+        """A batch that is repeated, or halved to find who is to blame, has the same ones."""
 
     def due(self, lines: Sequence[Line], snapshot: Snapshot) -> list[Document]:
         """A look at the entity of each of these lines whose time has come."""
@@ -75,7 +50,7 @@ class Looks:
     def _at(self, line: Line, at: datetime, by: str, look: Look, now: datetime) -> Document:
         if (line, at) not in self._made:
             asked = look.asked(line[0], line[1].partition(":")[2], at)
-            made = command(asked, by=by, catalogue=self._catalogue, id=self._new_id(), now=now)
+            made = command_for(asked, by=by, catalogue=self._catalogue, id=self._new_id(), now=now)
             self._made[line, at] = made
         return self._made[line, at]
 

@@ -13,7 +13,7 @@ from loguru import logger
 
 from adapters.commands import QUEUES
 from adapters.heads import PER_BATCH
-from adapters.hints import Line
+from adapters.hints import LOOKS, Line
 from adapters.mongo import Unavailable
 from workers.executor import Drained, Executor
 
@@ -29,7 +29,8 @@ ONLINE = timedelta(seconds=1)
 MEMORY = 0.1
 """Weight of the latest batch in a slot's mean pace."""
 
-INTERACTIVE, *_, TIME = QUEUES
+INTERACTIVE = QUEUES[0]
+POOLED = (*QUEUES, LOOKS)
 
 Report = Callable[[str, Drained, float], None]
 """Called after each batch: queue, what was done, seconds taken."""
@@ -56,7 +57,7 @@ class Pool:
         self._monotonic = monotonic
         self._changed = threading.Condition()
         self._waiting: dict[str, OrderedDict[Line, list[_Ticket]]] = {
-            queue: OrderedDict() for queue in QUEUES
+            queue: OrderedDict() for queue in POOLED
         }
         self._running: set[Line] = set()
         self._started: dict[Executor, float] = {}
@@ -109,7 +110,7 @@ class Pool:
         self._changed.notify_all()
 
     def _can_lead(self) -> bool:
-        return bool(self._free) and any(self._takeable(queue) for queue in QUEUES)
+        return bool(self._free) and any(self._takeable(queue) for queue in POOLED)
 
     def _rest(self) -> float | None:
         """Seconds until the other classes go on; None: nobody's rest is what they wait for."""
@@ -128,7 +129,7 @@ class Pool:
 
     def _lead(self) -> None:
         """Run one batch in a free slot; the lock is released meanwhile."""
-        queue, lines = next((queue, lines) for queue in QUEUES if (lines := self._takeable(queue)))
+        queue, lines = next((queue, lines) for queue in POOLED if (lines := self._takeable(queue)))
         taken = {line: self._waiting[queue].pop(line) for line in lines}
         executor = self._free.pop()
         self._running |= taken.keys()
@@ -151,7 +152,7 @@ class Pool:
 
     def _run(self, executor: Executor, queue: str, lines: list[Line]) -> Drained:
         began = self._monotonic()
-        drained = executor.drain(lines, looking=queue == TIME)
+        drained = executor.drain(lines, looking=queue == LOOKS)
         if drained.failure:
             _tell(drained.failure, len(lines))
         seconds = self._monotonic() - began

@@ -22,7 +22,7 @@ from adapters.clock import SystemClock
 from adapters.commands import FINAL
 from adapters.due import DueReader
 from adapters.fires import Fire, Fires
-from adapters.hints import HintBroker, Line, Unheard
+from adapters.hints import LOOKS, HintBroker, Line, Unheard
 from adapters.ids import Ids
 from adapters.intake import Accepted, accept_many
 from adapters.mongo import Document
@@ -34,7 +34,7 @@ from schedules.declaration import Asked, Schedule, due_slots
 from schedules.table import table
 from tasks.catalogue import Catalogue, catalogue
 from workers import primary
-from workers.looks import command
+from workers.asking import command_for
 
 PAGE = 1_000
 MOST = 20_000
@@ -64,7 +64,7 @@ class Runner:
         catalogue: Catalogue,
         *,
         told: Settings,
-        hint: Callable[[Sequence[Line]], None],
+        hint: Callable[[str, Sequence[Line]], None],
         now: Now,
         new_id: Callable[[], str],
         monotonic: Callable[[], float],
@@ -92,7 +92,7 @@ class Runner:
         """Of a fire whose lease may not have been released: the store was slow or away."""
 
     def tick(self) -> int:
-        """Fires what is due; returns how many commands were accepted.
+        """Fires what is due; returns how many commands were accepted, or asked for by a hint.
 
         Raises: Unavailable, Unreachable, PyMongoError: tick again.
         """
@@ -183,7 +183,7 @@ class Runner:
             return page
         new = [asked for asked in page if _name(asked) not in self._asked]
         try:
-            self._hint([(asked.tenant_id, look.target(asked)) for asked in new])
+            self._hint(LOOKS, [(asked.tenant_id, look.target(asked)) for asked in new])
         except Unheard as error:
             logger.info("looks accepted as commands", lines=len(new), reason=str(error))
             return page
@@ -197,7 +197,7 @@ class Runner:
             return 0
         now = self._now()
         commands = [
-            command(asked, by=self.schedule.name, catalogue=self._catalogue, id=self._new_id(), now=now)
+            command_for(asked, by=self.schedule.name, catalogue=self._catalogue, id=self._new_id(), now=now)
             for asked in page
         ]
         accepted = accept_many(self._commands, commands)
@@ -205,7 +205,7 @@ class Runner:
         for document in new:
             self._metrics.commands_accepted.labels(document["type"]).inc()
         try:
-            self._hint([(document["tenant_id"], document["target"]) for document in new])
+            self._hint("time", [(document["tenant_id"], document["target"]) for document in new])
         except Unheard as error:
             logger.info("hints left to the relay", lines=len(new), reason=str(error))
         for asked in page:
@@ -252,7 +252,7 @@ def runners(
             Leases(db["leases"], monotonic=clock.monotonic, new_owner=new_id),
             catalogue(),
             told=told,
-            hint=partial(hints.send, broker, "time"),
+            hint=partial(hints.send, broker),
             now=now or (lambda: primary.ask(db).now),
             new_id=new_id,
             monotonic=clock.monotonic,

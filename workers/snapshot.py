@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -56,6 +56,7 @@ class Snapshot:
         self.outcomes: dict[str, State] = {}
         """What the commands of this batch came to so far, by id."""
         self._uow = uow
+        self._taken: Counter[tuple[str, str]] = Counter()
         self._slots: dict[Ref, Slot] = {}
         self._payloads: dict[str, Payload] = {}
         self._actors: dict[tuple[str, str], Actor | None] = {}
@@ -143,14 +144,18 @@ class Snapshot:
         if ref in self.changes.created or (known and known.document):
             return False
         self.changes.created[ref] = created
+        self.changes.created_bytes += len(msgspec.json.encode(created.document))
         if known:
             self._slots[ref] = Slot(created.document, entity)
         return True
 
     def number(self, tenant_id: str, kind: str) -> int:
-        """The next human number: one that was reserved, or one taken now."""
+        """The next human number: one that was reserved, or one taken now, with twice as many each time."""
         reserved = self.numbers.setdefault((tenant_id, kind), deque())
-        return reserved.popleft() if reserved else self._uow.take_numbers(tenant_id, kind, 1)[0]
+        if not reserved:
+            self._taken[tenant_id, kind] += self._taken[tenant_id, kind] or 1
+            reserved.extend(self._uow.take_numbers(tenant_id, kind, self._taken[tenant_id, kind]))
+        return reserved.popleft()
 
     def changed_since(self, line: Line, version: int) -> list[Document]:
         """The latest events after this version, oldest first, this batch's included."""

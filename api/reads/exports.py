@@ -14,8 +14,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo import Document
 from api.reads import names
-from api.reads.listing import Resource
 from api.reads.resources import ASSETS, PARTS, WORK_ORDERS
+from api.reads.shape import Resource
 
 CHUNK = 500
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

@@ -14,12 +14,12 @@ from pymongo.asynchronous.database import AsyncDatabase
 from adapters.mongo import Document
 from api.encoding import encode
 from api.openapi import BEARER, operation, page_of, parameter
-from api.reads.listing import Resource
 from api.reads.lists import Reader
 from api.reads.paging import MOST, Order, page, take_cursor, take_limit
 from api.reads.query import conditions, parse
 from api.reads.resources import ASSETS, METERS
 from api.reads.schemas import row_of
+from api.reads.shape import Resource
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):

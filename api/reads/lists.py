@@ -19,11 +19,11 @@ from api.identity import Identity, need
 from api.openapi import BEARER, operation, page_of, parameter
 from api.problem import not_found
 from api.reads import files, names, webhooks, work_orders
-from api.reads.listing import Resource, plain, plan
 from api.reads.paging import MOST, page, take_cursor, take_limit, take_order
 from api.reads.query import conditions, parse
 from api.reads.resources import ASSETS, PLANS, REQUESTS, RESOURCES, WEBHOOKS, WORK_ORDERS
 from api.reads.schemas import listed, whole
+from api.reads.shape import Resource, plain, plan
 from domain.actor import Actor
 
 

@@ -12,9 +12,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 from adapters.mongo import Document, document_id
 from api.encoding import encode
 from api.openapi import BEARER, operation
-from api.reads.listing import plain
 from api.reads.lists import Reader
 from api.reads.resources import WORK_ORDERS
+from api.reads.shape import plain
 from tasks.command import THE_TENANTS
 
 SHOWN = dict.fromkeys(("id", "version", "sla", "reminders", "updated_at"), 1)

@@ -6,8 +6,8 @@ from typing import get_args
 
 from adapters.delivery.ledger import CHANNELS, STATES
 from adapters.mongo import Document
-from api.reads.listing import Resource
 from api.reads.query import flag, ids, moment, text, words
+from api.reads.shape import Resource
 from domain.actor import Actor
 from domain.asset import Criticality
 from domain.plan.model import State as PlanState

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from api.openapi import OBJECT, TEXT, TIME, Json, schema_of
-from api.reads.listing import Resource
 from api.reads.resources import ASSETS, PLANS, WEBHOOKS, WORK_ORDERS
+from api.reads.shape import Resource
 from api.reads.work_orders import LEDGER
 from domain.kinds import ENTITIES
 from domain.kinds import LEDGER as ROWS

@@ -9,8 +9,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo import Document
 from api.reads import files, names
-from api.reads.listing import plain
 from api.reads.resources import WORK_ORDERS
+from api.reads.shape import plain
 
 LEDGER = {
     "labor": "labor",

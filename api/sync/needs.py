@@ -10,8 +10,8 @@ from typing import Any
 from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo import Document, document_id
-from api.reads.listing import plain, plan
 from api.reads.resources import WORK_ORDERS
+from api.reads.shape import plain, plan
 from api.sync.cursor import Position, milliseconds
 from api.sync.orders import Found, OrdersOf, Taken, behind
 from api.sync.sight import NEEDED, Sight

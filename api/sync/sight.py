@@ -7,8 +7,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from api.reads.listing import Resource
 from api.reads.resources import ASSETS, PARTS, PLANS
+from api.reads.shape import Resource
 from domain.actor import Actor
 from domain.work_order.holders import answers_to
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from adapters.setting import Row
+from adapters.declared import Row
 from adapters.settings import table
 from cli.stop import Stop
 

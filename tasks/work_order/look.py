@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from domain.entity import Entity
-from domain.fields import Instant
+from domain.fields import Instant, instant
 from domain.ids import Id
 from domain.work_order.model import WorkOrder
 from tasks import clocks
@@ -14,7 +14,7 @@ from tasks.work import Work
 
 
 class Look(Payload, frozen=True, kw_only=True):
-    """`at` names the look; what is due is decided when it is applied."""
+    """`at` is the order's `look_at` that was found due; what has come is judged by it, or by a later now."""
 
     work_order_id: Id
     at: Instant
@@ -27,4 +27,4 @@ def reads(cmd: Look) -> Iterable[tuple[type[Entity], str]]:
 @handles("work_order.look", permission=None, internal=True, reads=reads)
 def look(cmd: Look, work: Work) -> None:
     """See what the time has brought: breaches, escalations, reminders."""
-    clocks.look(work, work.load(WorkOrder))
+    clocks.look(work, work.load(WorkOrder), at=instant(cmd.at))

@@ -109,6 +109,20 @@ def test_the_projects_own_steps_go_up_and_down_and_up(database: Database[Documen
     assert left == []
 
 
+def test_commands_that_the_newer_release_does_not_know_stop_its_migration(
+    database: Database[Document],
+) -> None:
+    steps = discover(migrations)
+    go(database, steps, to=5)
+    database.commands.insert_one({"_id": "c", "type": "notice.open", "active": True, "tenant_id": "t"})
+
+    with pytest.raises(runner.Refused, match="let workers of the release before finish"):
+        go(database, steps)
+
+    database.commands.update_one({"_id": "c"}, {"$unset": {"active": 1}})
+    assert go(database, steps, to=6) == ["up 0006 created_with"]
+
+
 def test_a_dry_run_says_and_changes_nothing(database: Database[Document]) -> None:
     said = io.StringIO()
 

@@ -6,6 +6,7 @@ import pytest
 
 from adapters.hints import Line
 from adapters.mongo import Document
+from adapters.unit_of_work import UnitOfWork
 from adapters.verdicts import MOST_CREATED
 from domain.ledger import Comment
 from domain.part import Part
@@ -129,6 +130,26 @@ def test_a_batch_takes_no_more_than_one_commit_may_create(seed: Seeds, drains: D
     drains.until_dry(drained.again)
     names = seed.db.parts.distinct("name", {"tenant_id": seed.tenant_id, "name": {"$ne": ""}})
     assert len(names) == 3 * each, "each has a number of its own"
+
+
+def test_numbers_that_nobody_foresaw_are_taken_in_growing_blocks(
+    seed: Seeds, drains: Drains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = bearing(seed, *(new_id() for _ in range(200)))
+    taken: list[int] = []
+    honest = UnitOfWork.take_numbers
+
+    def counted(self: UnitOfWork, tenant_id: str, kind: str, count: int) -> range:
+        taken.append(count)
+        return honest(self, tenant_id, kind, count)
+
+    monkeypatch.setattr(UnitOfWork, "take_numbers", counted)
+
+    drains.drain(line_of(command))
+
+    assert seed.state(command) == "applied"
+    assert len(taken) <= 9, "a round trip each"
+    assert sum(taken) <= 2 * 200
 
 
 def test_drains_that_contend_create_each_once(seed: Seeds, drains: Drains) -> None:

@@ -62,7 +62,7 @@ class House:
             Leases(self.db["leases"], monotonic=self.elapsed, new_owner=new_id),
             catalogue(),
             told=self.told,
-            hint=self.hinted.extend,
+            hint=lambda _, lines: self.hinted.extend(lines),
             now=lambda: self.now,
             new_id=new_id,
             monotonic=self.elapsed,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from adapters.commands import Origin
 from adapters.mongo import Document
+from adapters.unit_of_work import UnitOfWork
 from domain.errors import Transient
+from domain.instants import told
 from tasks.command import handles
 from tasks.plan.generate import Generate
 from tasks.work import Work
@@ -100,6 +102,41 @@ def test_it_does_not_overtake_what_waits_in_its_line(house: House) -> None:
     assert looks_at(house, plan) == []
 
 
+def test_what_has_run_in_its_line_and_what_was_in_its_batch_puts_it_off_and_no_more(house: House) -> None:
+    one, other = due_plans(house, 2)
+    ahead = house.seeds.accept("plan.revise", plan_id=one, patch={"name": "Grease it well"})
+    house.seeds.db.commands.update_one({"_id": ahead["_id"]}, {"$set": {"suspect": True}})
+    house.hinted += [(TENANT, f"plan:{one}"), (TENANT, f"plan:{other}")]
+
+    while house.hinted:
+        house.hinted += house.look().again
+
+    assert house.seeds.state(ahead) == "applied"
+    assert [len(house.orders(plan)) for plan in (one, other)] == [1, 1]
+    ran = [row["at"] for row in house.seeds.found(ahead)["history"]]
+    assert ran < [looks_at(house, one)[0]["finished_at"]]
+
+
+def test_a_suspect_runs_in_no_look_s_company(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = due_plans(house, 2)
+    suspect = house.seeds.accept("plan.revise", plan_id=one, patch={"name": "Grease it well"})
+    house.seeds.db.commands.update_one({"_id": suspect["_id"]}, {"$set": {"suspect": True}})
+    announced: list[list[str]] = []
+    honest = UnitOfWork.announce
+
+    def noted(self: UnitOfWork, ids: list[str], at: datetime) -> None:
+        announced.append(ids)
+        honest(self, ids, at)
+
+    monkeypatch.setattr(UnitOfWork, "announce", noted)
+    house.hinted += [(TENANT, f"plan:{one}"), (TENANT, f"plan:{other}")]
+
+    house.look()
+
+    assert [suspect["_id"]] in announced
+    assert not any(suspect["_id"] in ids for ids in announced if len(ids) > 1)
+
+
 def test_a_clock_a_little_behind_that_of_who_asked_finds_it_due_all_the_same(house: House) -> None:
     [plan] = due_plans(house)
     house.runner().tick()
@@ -109,6 +146,21 @@ def test_a_clock_a_little_behind_that_of_who_asked_finds_it_due_all_the_same(hou
     house.look()
 
     assert len(house.orders(plan)) == 1
+
+
+def test_nor_does_such_a_clock_use_up_an_orders_reminder(house: House) -> None:
+    house.do("reminder.policy.set", name="All", before_due=["PT1H"])
+    due_at = told(house.now + timedelta(days=1))
+    made = house.do("work_order.create", title="Leak", type="corrective", priority="low", due_at=due_at)
+    order = {"target": made["target"], "tenant_id": TENANT}
+    look_at = (house.db.work_orders.find_one({"tenant_id": TENANT}) or {})["look_at"]
+    house.push(seconds=(look_at - house.now).total_seconds() - 1)
+    house.hinted.append((TENANT, made["target"]))
+
+    house.look()
+
+    assert house.db.events.count_documents(order | {"type": "work_order.reminded"}) == 1
+    assert house.db.notices.count_documents({"about": made["target"]}) == 1
 
 
 def test_a_lost_hint_is_made_up_for_by_a_command(house: House) -> None:
@@ -154,13 +206,12 @@ def test_one_that_fails_is_a_command_with_its_attempts_and_its_plan_is_quarantin
 @pytest.mark.parametrize("neighbours", [0, 3])
 def test_one_that_cannot_be_written_is_to_blame_for_itself_alone(house: House, neighbours: int) -> None:
     [bad] = due_plans(house)
-    part = [
-        house.seeds.accept("asset.create", name=f"Pump {n}", criticality="low") for n in range(neighbours)
-    ]
-    house.hinted += [(TENANT, f"plan:{bad}"), *((TENANT, one["target"]) for one in part)]
+    others = [house.seeds.accept("asset.create", name=f"{n}", criticality="low") for n in range(neighbours)]
+    house.hinted += [(TENANT, f"plan:{bad}"), *((TENANT, one["target"]) for one in others)]
 
-    house.look(unwritable)
+    while house.hinted:
+        house.hinted += house.look(unwritable).again
 
     [judged] = looks_at(house, bad)
     assert (judged["state"], judged["error"]["code"], judged["attempts"]) == ("retrying", "internal_error", 1)
-    assert [house.seeds.state(one) for one in part] == ["applied"] * neighbours
+    assert [house.seeds.state(one) for one in others] == ["applied"] * neighbours

@@ -271,7 +271,7 @@ def test_a_fire_whose_lease_was_taken_over_in_the_middle_leaves_its_successors_r
     house.push(days=1.5)
     late = house.runner(term=1)
 
-    def taken_over(_lines: object) -> None:
+    def taken_over(_queue: str, _lines: object) -> None:
         successor = house.runner(term=2)._leases.acquire("schedule:plans", ttl=timedelta(minutes=10), term=2)
         assert successor is not None
         begun = house.db.fires.find_one({"state": "running"})

@@ -61,7 +61,7 @@ def order(world: World) -> WorkOrder:
 
 
 def look(world: World) -> FakeWork:
-    at = order(world).look_at or world.now
+    at = min(order(world).look_at or world.now, world.now)
     return do(world, "work_order.look", SYSTEM, work_order_id=ORDER, at=at.isoformat())
 
 

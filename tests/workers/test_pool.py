@@ -55,7 +55,7 @@ class Time:
         return self.seconds
 
 
-@pytest.mark.parametrize("queue", ["offline", "bulk", "time"])
+@pytest.mark.parametrize("queue", ["offline", "bulk", "time", "looks"])
 def test_a_backlog_goes_in_small_batches_while_somebody_is_online(queue: str) -> None:
     time = Time()
     slot = Slot(time)

@@ -1,4 +1,4 @@
-"""What a list is: who may see it, by what it can be filtered and sorted, and what is shown of a document."""
+"""What a list is: who may see it, by what it is filtered and sorted; and how a document of it is shown."""
 
 from __future__ import annotations
 
