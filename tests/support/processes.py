@@ -102,6 +102,11 @@ class Processes:
 
         eventually(is_present, within_s=START_WITHIN_S, what=f"worker {process.pid} is ready")
 
+    def ended(self) -> dict[int, str]:
+        """What those have said that do not run any more, by their exit codes."""
+        ended = [process for process in self.started if not process.is_running]
+        return {process.child.returncode: process.output() for process in ended}
+
     def end(self) -> None:
         for process in self.started:
             if process.is_running:
