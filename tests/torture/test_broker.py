@@ -29,7 +29,7 @@ from tests.api.asking import running
 from tests.api.people import People
 from tests.support.drains import Drains
 from tests.support.patience import InThread, eventually
-from tests.support.processes import SCHEDULER, Processes
+from tests.support.processes import SCHEDULER, WORKER, Processes, processes
 from tests.support.seeds import Seeds, new_id
 from tests.support.wire import Wire
 from tests.support.working import a_worker
@@ -38,13 +38,15 @@ from tests.torture.poster import Poster
 from workers import app
 from workers import relay as relaying
 from workers.epoch import Epoch
-from workers.relay import Relay
+from workers.relay import REHINT, Relay
 
 ROUTE = "/api/commands/work_order.create"
 ORDER = {"title": "Replace the bearing", "type": "corrective", "priority": "high"}
 TENANT = "north"
 SOON_S = 20.0
 FROZEN_S = 45.0
+LOST = 0.03
+"""So many of the broker's answers."""
 
 
 # -- frozen ------------------------------------------------------------------------------------------------
@@ -194,3 +196,26 @@ def heard(broker: hints.HintBroker) -> list[list[Line]]:
         consumer.ack(message)
     consumer.close()
     return found
+
+
+@pytest.mark.torture
+def test_a_broker_that_loses_answers_all_the_time_holds_nothing_up_longer_than_the_relay(
+    db: Database[Any], mongo_uri: str, redis_url: str, tmp_path: Path
+) -> None:
+    orders, chance = Orders(db, 100), random.Random(7)
+    is_bad = threading.Event()
+    is_bad.set()
+    wire, url = wired(redis_url, breaks=lambda: is_bad.is_set() and chance.random() < LOST)
+    poster = Poster(mongo_uri, url, lasts_s=40, chance=random.Random(7))
+    with wire, processes(db, mongo_uri, url, tmp_path) as crew:
+        for _ in range(2):
+            crew.start(*SCHEDULER)
+            crew.start(*WORKER)
+        poster.post(orders.posts)
+        is_bad.clear()
+
+        # A last hint may have been taken, and its bearer not have heard of it.
+        orders.await_final(within_s=2 * REHINT.total_seconds())
+        assert not crew.ended()
+
+    orders.check_unhurt(poster.accepted)
