@@ -24,7 +24,7 @@ from pymongo.database import Database
 from adapters.hints import Line, Unheard
 from adapters.import_report import running_commands, show
 from adapters.imports import OPEN, ended
-from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome, translated
+from adapters.mongo import PLAIN, Contention, Document, Unavailable, UnknownOutcome, translated
 from adapters.telemetry import Metrics
 from domain.importing.table import BadFile
 from locks.fence import fenced, stamped
@@ -173,7 +173,7 @@ class Importer:
     def _mark(self, id: str) -> Document | None:
         """The import as it is now, with our mark on it; None: it has ended. Raises: Hopeless."""
         with translated():
-            fresh: Document | None = self._db.imports.find_one_and_update(
+            fresh: Document | None = self._db.imports.with_options(codec_options=PLAIN).find_one_and_update(
                 {"_id": id, "state": {"$in": list(OPEN)}},
                 {"$addToSet": {"tried_by": self._worker}},
                 return_document=ReturnDocument.AFTER,
