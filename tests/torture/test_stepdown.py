@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from adapters import indexes, mongo
+from adapters import indexes, intake, mongo
 from cli import embedded
 from cli.embedded import Embedded
 from tasks.catalogue import catalogue
@@ -28,6 +29,7 @@ from tests.torture.orders import TENANTS, Orders
 from tests.torture.poster import Poster
 
 DATABASE = "millwright"
+OUTAGE = timedelta(seconds=1)
 PROGRESS_WITHIN_S = 60.0
 
 
@@ -67,8 +69,9 @@ def await_accepted(poster: Poster, posting: InThread, count: int) -> None:
 
 
 def test_a_primary_that_steps_down_while_commands_are_accepted_and_applied_undoes_no_202(
-    alone: Embedded,
+    alone: Embedded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(intake, "WRITE_DEADLINE", OUTAGE / 4)
     with mongo.client(alone.mongo_uri) as client:
         orders, over = Orders(furnished(client), 20), threading.Event()
         drains = Drains(client, DATABASE, catalogue())
@@ -76,22 +79,25 @@ def test_a_primary_that_steps_down_while_commands_are_accepted_and_applied_undoe
         poster = Poster(uri, alone.redis_url, lasts_s=1, chance=random.Random(7))
         posting = InThread(lambda: poster.post(orders.posts))
         applying = InThread(lambda: apply(orders, drains, over))
-        for quarter in range(1, 5):
-            await_accepted(poster, posting, quarter * 40)
-            step_down_for_a_moment(alone.mongo_uri)
+        for third in range(1, 4):
+            await_accepted(poster, posting, third * 30)
+            step_down(alone.mongo_uri, then_lead_at_once=True)
+        step_down(alone.mongo_uri, then_lead_at_once=False)
         posting.result()
         over.set()
         applying.result()
         drains.until_dry(orders.left)
 
+        assert poster.refused, "what nobody could keep was no 202"
         assert not orders.left
         orders.check_unhurt(poster.accepted)
 
 
-def step_down_for_a_moment(mongo_uri: str) -> None:
+def step_down(mongo_uri: str, *, then_lead_at_once: bool) -> None:
     with MongoClient[Any](mongo_uri.partition("?")[0], directConnection=True) as client:
-        client.admin.command({"replSetStepDown": 60, "force": True})
-        client.admin.command({"replSetFreeze": 0})
+        client.admin.command({"replSetStepDown": int(OUTAGE.total_seconds()), "force": True})
+        if then_lead_at_once:
+            client.admin.command({"replSetFreeze": 0})
         eventually(lambda: client.admin.command("hello")["isWritablePrimary"], within_s=20)
 
 
