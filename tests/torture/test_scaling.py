@@ -20,6 +20,7 @@ from workers.app import SHUTDOWN
 
 MANY = 10
 TURNS = 3
+MANY_START_WITHIN_S = 180.0
 LEFT_WITHIN_S = SHUTDOWN.total_seconds() + 5
 
 
@@ -73,7 +74,7 @@ def grown(crew: Processes, workers: list[Process], count: int) -> list[Process]:
     """All at once, as an autoscaler does."""
     fresh = [crew.start(*WORKER) for _ in range(count - len(workers))]
     for worker in fresh:
-        crew.await_ready(worker)
+        crew.await_ready(worker, within_s=MANY_START_WITHIN_S)
     return workers + fresh
 
 
