@@ -36,12 +36,11 @@ def test_workers_that_end_under_load_lose_nothing_and_leave_nothing_for_the_reap
 
     eventually(lambda: len(poster.accepted) > 150, within_s=20, what="half is accepted")
     ends = [InThread(worker.stop) for worker in workers[1:]]
-    for end in ends:
-        end.result(within_s=LEFT_WITHIN_S)
     later = made(db, redis_url)
     later.start()
     posting.result()
-    for end in [InThread(worker.stop) for worker in (workers[0], later)]:
+    ends += [InThread(worker.stop) for worker in (workers[0], later)]
+    for end in ends:
         end.result(within_s=LEFT_WITHIN_S)
 
     assert db.workers.count_documents({}) == db.batches.count_documents({}) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from tests.torture.orders import TENANTS, Orders
 from tests.torture.poster import Poster
 
 DATABASE = "millwright"
-OUTAGE = timedelta(seconds=1)
 PROGRESS_WITHIN_S = 60.0
 
 
@@ -71,33 +70,38 @@ def await_accepted(poster: Poster, posting: InThread, count: int) -> None:
 def test_a_primary_that_steps_down_while_commands_are_accepted_and_applied_undoes_no_202(
     alone: Embedded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "WRITE_DEADLINE", OUTAGE / 4)
+    monkeypatch.setattr(intake, "WRITE_DEADLINE", timedelta(seconds=0.25))
     with mongo.client(alone.mongo_uri) as client:
-        orders, over = Orders(furnished(client), 20), threading.Event()
+        orders, over = Orders(furnished(client), 10), threading.Event()
         drains = Drains(client, DATABASE, catalogue())
         uri = uri_of(alone.mongo_uri, DATABASE)
-        poster = Poster(uri, alone.redis_url, lasts_s=1, chance=random.Random(7))
-        posting = InThread(lambda: poster.post(orders.posts))
+        poster = Poster(uri, alone.redis_url, lasts_s=0.5, chance=random.Random(7))
         applying = InThread(lambda: apply(orders, drains, over))
-        for third in range(1, 4):
-            await_accepted(poster, posting, third * 30)
-            step_down(alone.mongo_uri, then_lead_at_once=True)
-        step_down(alone.mongo_uri, then_lead_at_once=False)
+        posting = InThread(lambda: poster.post(orders.posts[:5]))
+        for half in range(1, 3):
+            await_accepted(poster, posting, half * 20)
+            with stepped_down(alone.mongo_uri):
+                pass
+        posting.result()
+        with stepped_down(alone.mongo_uri):
+            posting = InThread(lambda: poster.post(orders.posts[5:]))
+            eventually(lambda: poster.refused, within_s=20, what="what nobody can keep is no 202")
         posting.result()
         over.set()
         applying.result()
         drains.until_dry(orders.left)
 
-        assert poster.refused, "what nobody could keep was no 202"
         assert not orders.left
         orders.check_unhurt(poster.accepted)
 
 
-def step_down(mongo_uri: str, *, then_lead_at_once: bool) -> None:
+@contextmanager
+def stepped_down(mongo_uri: str) -> Iterator[None]:
+    """Leads again, as the only candidate, when this is over."""
     with MongoClient[Any](mongo_uri.partition("?")[0], directConnection=True) as client:
-        client.admin.command({"replSetStepDown": int(OUTAGE.total_seconds()), "force": True})
-        if then_lead_at_once:
-            client.admin.command({"replSetFreeze": 0})
+        client.admin.command({"replSetStepDown": 60, "force": True})
+        yield
+        client.admin.command({"replSetFreeze": 0})
         eventually(lambda: client.admin.command("hello")["isWritablePrimary"], within_s=20)
 
 
