@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from pymongo.database import Database
 
 from adapters import hints
+from adapters.commands import Origin
 from adapters.mongo import Document
 from adapters.telemetry import Metrics
 from cli.embedded import Embedded
@@ -38,13 +40,14 @@ class Doomed:
         argv = [f"{step}:{time}" for step, time in fates]
         self.process: Process = crew.start("-m", "tests.torture.doomed_process", str(directory), *argv)
 
-    def next(self) -> None:
-        """The next one has lived when this returns."""
+    def next(self, feed: Callable[[], None] = lambda: None) -> None:
+        """The next one has lived when this returns; meanwhile there is what `feed` gives it to do."""
         self._died += 1
         (self._directory / str(self._died)).touch()
 
         def is_dead() -> bool:
             assert self.process.is_running or self._has_said(), self.process.output()
+            feed()
             return self._has_said()
 
         eventually(is_dead, within_s=DIED_WITHIN_S, what=f"death {self._died}")
@@ -121,11 +124,39 @@ def test_workers_killed_at_any_step_under_load_leave_each_effect_once(
     crew.start(*SCHEDULER)
     crew.worker()
     posting = InThread(lambda: poster.post(orders.posts))
+    trickle = Trickle(db, own_valkey.redis_url)
 
     for _ in fates:
-        doomed.next()
+        doomed.next(trickle.more)
 
     posting.result(within_s=120)
     orders.await_final()
     states = orders.check(poster.accepted)
     assert states["dead"] + states["parked"] <= len(fates)
+    trickle.check()
+
+
+class Trickle:
+    """Something to do for whoever is left when all orders are done."""
+
+    def __init__(self, db: Database[Any], redis_url: str) -> None:
+        self.seed = Seeds(db, trial_catalogue(), TENANT)
+        self._parts = self.seed.parts(20)
+        self._next = cycle(self._parts)
+        self._broker = hints.broker(redis_url)
+
+    def more(self) -> None:
+        part = next(self._next)
+        payload = {"part_id": part, "quantity": 1}
+        command = self.seed.document("part.receive", payload, origin=Origin(via="schedule"))
+        self.seed.accept_all([command])
+        hints.send(self._broker, "interactive", [self.seed.line(part)])
+
+    def check(self) -> None:
+        """Each part has what came in, each time once."""
+        self._broker.close()
+        for part in self._parts:
+            mine = {"tenant_id": TENANT, "target": f"part:{part}"}
+            applied = self.seed.db.commands.count_documents(mine | {"state": "applied"})
+            assert self.seed.entity(part)["stock"] == applied
+            assert self.seed.db.entries.count_documents(mine) == applied
