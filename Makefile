@@ -46,7 +46,7 @@ env-sample: install ## Writes .env.sample from the settings table
 test: install ## Runs the tests on real servers (TEST_MONGO_URI and TEST_REDIS_URL point elsewhere)
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-torture: install ## Runs the long fault tests: killed workers, an emptied Valkey, two schedulers
+torture: install ## Runs the long fault tests: killed drains, elections, wrong clocks, a frozen or lossy Valkey, SIGTERM under load, storm and year
 	@$(BIN)/python -m pytest -m torture $(ARGS)
 
 bench: install ## Measures against bare rivals: a table, and .data/bench.json

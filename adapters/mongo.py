@@ -80,7 +80,10 @@ class _DecimalCodec(TypeCodec):
 CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, type_registry=TypeRegistry([_DecimalCodec()]))
 
 PLAIN: CodecOptions[Document] = CodecOptions(tz_aware=True)
-"""For documents without decimals, such as commands: reads them twice as fast."""
+"""For documents without decimals, such as commands: reads them twice as fast.
+
+And for whoever finds and modifies outside a transaction: with decoders the driver (4.20) trips over what a
+primary that steps down answers, and raises an AttributeError instead of asking again."""
 
 _DURABLE: dict[str, Any] = {
     "w": "majority",

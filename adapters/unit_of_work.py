@@ -25,6 +25,7 @@ from adapters.intake import key_of, keys_filter
 from adapters.mongo import (
     CODEC,
     MAJORITY,
+    PLAIN,
     TRANSACTION,
     UNJOURNALED,
     Contention,
@@ -52,7 +53,7 @@ class UnitOfWork:
         self._session: ClientSession = mongo.start_session()
         self.db: Database[Any] = mongo.get_database(database, codec_options=CODEC)
         self._batches = self.db.get_collection("batches", write_concern=UNJOURNALED)
-        self._counters = self.db.get_collection("counters", write_concern=MAJORITY)
+        self._counters = self.db.get_collection("counters", codec_options=PLAIN, write_concern=MAJORITY)
         self._lsid = (self._session.session_id or {})["id"]
         self._announcement = {"_id": f"{worker}:{slot}", "worker": worker}
 

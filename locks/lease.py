@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pymongo
+from bson.codec_options import CodecOptions
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError, PyMongoError
@@ -58,7 +59,11 @@ class Leases:
         answer_within: timedelta = timedelta(seconds=5),
     ) -> None:
         """`margin` is the share of the ttl that is not trusted."""
-        self._leases = collection.with_options(write_concern=WriteConcern(w="majority", j=True))
+        # Without decoders: with them the driver trips over what a primary that steps down answers.
+        plain: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
+        self._leases = collection.with_options(
+            codec_options=plain, write_concern=WriteConcern(w="majority", j=True)
+        )
         self._monotonic = monotonic
         self._new_owner = new_owner
         self._trusted = 1 - margin

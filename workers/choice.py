@@ -14,8 +14,8 @@ from tasks.catalogue import Catalogue
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """`commands` run together, in order of acceptance. `alone`: lines in which a command must run next in a
-    transaction of its own, because a worker died with it."""
+    """`commands` run together, in order of acceptance. `alone`: lines that go on by themselves, as a worker
+    died with a command of theirs: it runs in a transaction of its own, next or now with others behind it."""
 
     commands: list[Document]
     alone: list[Line]
@@ -31,9 +31,10 @@ def choose(lines: Mapping[Line, list[Document]], *, catalogue: Catalogue, now: d
             if not _is_due(command, now) or _is_newer(command, catalogue):
                 break
             if command.get("suspect"):
-                if place == 0 and len(lines) == 1:
+                runs_now = place == 0 and len(lines) == 1
+                if runs_now:
                     chosen.append(command)
-                else:
+                if not runs_now or len(commands) > 1:
                     alone.append(line)
                 break
             chosen.append(command)

@@ -20,7 +20,7 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 
 from adapters.imports import OPEN
-from adapters.mongo import Contention, Document, Unavailable, UnknownOutcome, translated
+from adapters.mongo import PLAIN, Contention, Document, Unavailable, UnknownOutcome, translated
 from locks.keeper import Keeper
 from locks.lease import Leases, Unreachable
 from workers.import_run import Lost, Run
@@ -88,7 +88,7 @@ class Hold:
     def _mark(self, id: str) -> Document | None:
         """The import as it is now, with our mark on it; None: it has ended. Raises: Hopeless."""
         with translated():
-            fresh: Document | None = self._db.imports.find_one_and_update(
+            fresh: Document | None = self._db.imports.with_options(codec_options=PLAIN).find_one_and_update(
                 {"_id": id, "state": {"$in": list(OPEN)}},
                 {"$addToSet": {"tried_by": self._worker}},
                 return_document=ReturnDocument.AFTER,

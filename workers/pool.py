@@ -100,7 +100,8 @@ class Pool:
     def oldest_batch_age(self) -> float:
         """Seconds the longest running batch has run; 0 when idle."""
         with self._changed:
-            return self._monotonic() - min(self._started.values(), default=self._monotonic())
+            now = self._monotonic()  # once: an idle pool's answer is 0, and not what passed between two
+            return now - min(self._started.values(), default=now)
 
     def _add(self, queue: str, lines: Sequence[Line], ticket: _Ticket | None) -> None:
         for line in lines:

@@ -13,7 +13,7 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 
 from adapters.clock import to_milliseconds
-from adapters.mongo import Document, Unavailable, translated
+from adapters.mongo import PLAIN, Document, Unavailable, translated
 
 HEARTBEAT = timedelta(seconds=2)
 ANSWER_WITHIN = timedelta(seconds=5)
@@ -58,7 +58,7 @@ class Presence:
         pace: Callable[[], float | None],
         end_process: Callable[[int], None],
     ) -> None:
-        self._workers = db["workers"]
+        self._workers = db.get_collection("workers", codec_options=PLAIN)
         self._batches = db["batches"]
         self._identity = identity
         self._oldest_batch_age = oldest_batch_age

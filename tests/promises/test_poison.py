@@ -279,6 +279,22 @@ def test_what_committed_is_told_though_a_later_batch_of_the_drain_failed(
     assert seed.state(commands[1]) == "accepted"
 
 
+def test_what_is_behind_a_suspect_follows_it_at_once_and_waits_for_no_relay(
+    seed: Seeds, drains: Drains
+) -> None:
+    part_id = seed.part()
+    commands = [seed.accept("part.append", part_id=part_id, text=text) for text in "abcde"]
+    lost = [command["_id"] for command in commands[:3]]
+    seed.db.commands.update_many({"_id": {"$in": lost}}, {"$set": {"suspect": True}})
+
+    drained = drains.drain(seed.line(part_id))
+
+    assert [verdict.command["_id"] for verdict in drained.verdicts] == [
+        command["_id"] for command in commands
+    ]
+    assert seed.name(part_id) == "abcde"
+
+
 def test_an_outage_is_no_contention() -> None:
     # The driver gives it the label that asks to repeat the transaction at once.
     error = ServerSelectionTimeoutError("nobody")

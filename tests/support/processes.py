@@ -95,12 +95,17 @@ class Processes:
         self.await_ready(process)
         return process
 
-    def await_ready(self, process: Process) -> None:
+    def await_ready(self, process: Process, *, within_s: float = START_WITHIN_S) -> None:
         def is_present() -> bool:
             assert process.is_running, process.output()
             return "worker ready" in process.output()
 
-        eventually(is_present, within_s=START_WITHIN_S, what=f"worker {process.pid} is ready")
+        eventually(is_present, within_s=within_s, what=f"worker {process.pid} is ready")
+
+    def ended(self) -> dict[int, str]:
+        """What those have said that do not run any more, by their exit codes."""
+        ended = [process for process in self.started if not process.is_running]
+        return {process.child.returncode: process.output() for process in ended}
 
     def end(self) -> None:
         for process in self.started:

@@ -1,17 +1,23 @@
-"""A wire to a real server that can fall silent: requests arrive, answers do not."""
+"""A wire to a real server that can fall silent or break: requests arrive, answers do not."""
 
 from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 
 class Wire:
-    """Forwards TCP from a free local port, inside `with`. While `silent` is set, answers are dropped."""
+    """Forwards TCP from a free local port, inside `with`. While `silent` is set, answers are dropped.
 
-    def __init__(self, host: str, port: int) -> None:
+    `breaks` is asked at each answer whether the connection breaks instead of bringing it.
+    """
+
+    def __init__(self, host: str, port: int, *, breaks: Callable[[], bool] = lambda: False) -> None:
         self.silent = threading.Event()
+        self._breaks = breaks
         self._to = (host, port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
@@ -39,14 +45,20 @@ class Wire:
                 return
             far = socket.create_connection(self._to)
             self._open += [near, far]
-            threading.Thread(target=self._forward, args=(near, far, None), daemon=True).start()
-            threading.Thread(target=self._forward, args=(far, near, self.silent), daemon=True).start()
+            threading.Thread(target=self._ask, args=(near, far), daemon=True).start()
+            threading.Thread(target=self._answer, args=(far, near), daemon=True).start()
 
-    def _forward(self, source: socket.socket, sink: socket.socket, dropped: threading.Event | None) -> None:
-        try:
-            while data := source.recv(65_536):
-                if dropped is None or not dropped.is_set():
-                    sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
+    def _ask(self, near: socket.socket, far: socket.socket) -> None:
+        with suppress(OSError):  # either end has gone
+            while data := near.recv(65_536):
+                far.sendall(data)
+            far.shutdown(socket.SHUT_WR)
+
+    def _answer(self, far: socket.socket, near: socket.socket) -> None:
+        with suppress(OSError):
+            while (data := far.recv(65_536)) and not self._breaks():
+                if not self.silent.is_set():
+                    near.sendall(data)
+            near.shutdown(socket.SHUT_RDWR if data else socket.SHUT_WR)
+            if data:
+                far.shutdown(socket.SHUT_RDWR)

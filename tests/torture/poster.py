@@ -22,6 +22,8 @@ class Poster:
     def __init__(self, uri: str, broker_url: str, *, lasts_s: float, chance: random.Random) -> None:
         self.accepted: list[str] = []
         """Ids that got a 202, as they came."""
+        self.refused = 0
+        """Answers that told a client to repeat."""
         self._uri = uri
         self._broker = hints.broker(broker_url)
         self._lasts_s = lasts_s
@@ -58,4 +60,5 @@ class Poster:
                 await intake.accept(command)
                 return
             except (Unavailable, Overloaded):  # the outcome is unknown: the same body with the same key
+                self.refused += 1
                 await asyncio.sleep(self._chance.random())

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,23 +12,12 @@ import redis
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from adapters import indexes, mongo
 from adapters.clock import SystemClock
-from adapters.conservation import conservation
-from cli import embedded
 from cli.embedded import Embedded
-from tasks.catalogue import catalogue
-from tests.servers import Servers
-from tests.support import seeds
-from tests.support.patience import LOOK_EVERY_S, InThread, eventually
-from tests.support.processes import SCHEDULER, WORKER, Process, Processes, processes
-from tests.support.seeds import Seeds, new_id
+from tests.support.patience import LOOK_EVERY_S, InThread
+from tests.support.processes import SCHEDULER, WORKER, Process, Processes
+from tests.torture.orders import Orders
 from tests.torture.poster import Poster
-from tests.torture.story import check_part, check_target, story
-
-CALM_WITHIN_S = 60.0
-TENANTS = ("north", "south")
-PARTS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,31 +34,6 @@ class Weather:
 
 BOUNDED = Weather(targets=100, lasts_s=18, workers=2, kill_every_s=2, valkey_out_s=5, paused_s=12)
 LONG = Weather(targets=300, lasts_s=75, workers=3, kill_every_s=1, valkey_out_s=20, paused_s=25)
-
-
-@pytest.fixture
-def own_valkey(servers: Servers, tmp_path: Path) -> Iterator[Embedded]:
-    """A Valkey that may be killed without anybody else noticing."""
-    (tmp_path / "valkey-of-the-storm").mkdir()
-    with embedded.running(tmp_path / "valkey-of-the-storm", mongo_uri=servers.mongo_uri) as running:
-        yield running
-
-
-@pytest.fixture
-def db(mongo_uri: str, database_name: str) -> Iterator[Database[Any]]:
-    with mongo.client(mongo_uri) as client:
-        made = client[database_name]
-        indexes.create(made)
-        made.users.insert_many(seeds.user(tenant) for tenant in TENANTS)
-        yield made
-        # What killed workers left open would hold up the database's end until it expires.
-        client.admin.command("killAllSessions", [])
-
-
-@pytest.fixture
-def crew(db: Database[Any], mongo_uri: str, own_valkey: Embedded, tmp_path: Path) -> Iterator[Processes]:
-    with processes(db, mongo_uri, own_valkey.redis_url, tmp_path) as made:
-        yield made
 
 
 class Storm:
@@ -150,39 +112,21 @@ def brave(
     weather: Weather, db: Database[Any], crew: Processes, mongo_uri: str, valkey: Embedded
 ) -> Counter[str]:
     """The whole of it. Returns how many commands came to which end."""
-    owners = {tenant: Seeds(db, catalogue(), tenant) for tenant in TENANTS}
-    parts = {tenant: seed.parts(PARTS) for tenant, seed in owners.items()}
-    orders = [(TENANTS[n % len(TENANTS)], new_id()) for n in range(weather.targets)]
-    posts = [
-        [owners[tenant].document(*step) for step in story(id, parts[tenant][n % PARTS], n)]
-        for n, (tenant, id) in enumerate(orders)
-    ]
+    orders = Orders(db, weather.targets)
     poster = Poster(mongo_uri, valkey.redis_url, lasts_s=weather.lasts_s * 0.7, chance=random.Random(7))
     storm = Storm(weather, crew, valkey)
-    posting = InThread(lambda: poster.post(posts))
+    posting = InThread(lambda: poster.post(orders.posts))
 
     storm.rage()
     storm.calm_down()
     posting.result(within_s=weather.lasts_s)
     calm_at = SystemClock().monotonic()
-    # Parked behind a dead create is not final, but waits for a person: nothing else may be left.
-    running = {"active": True, "state": {"$ne": "parked"}}
-    eventually(
-        lambda: not db.commands.find_one(running), within_s=CALM_WITHIN_S, what="every command is final"
-    )
+    orders.await_final()
     lost = sum(process.output().count("worker lost") for process in crew.started)
     calm_s = SystemClock().monotonic() - calm_at
     print(f"killed {storm.killed} workers, {lost} judged, final {calm_s:.1f} s after calm")
 
-    accepted = set(poster.accepted)
-    assert len(accepted) == sum(map(len, posts))
-    assert accepted == {row["_id"] for row in db.commands.find({"origin.via": "api"}, {"_id": 1})}
-    assert all(row["balanced"] for row in conservation(db, None))
-    states = sum((check_target(db, tenant, id) for tenant, id in orders), Counter[str]())
-    for tenant, ids in parts.items():
-        for part_id in ids:
-            check_part(db, tenant, part_id)
-    return states
+    return orders.check(poster.accepted)
 
 
 def expect(states: Counter[str], weather: Weather) -> None:

@@ -106,3 +106,8 @@ def test_a_backlog_rests_as_long_as_it_worked_while_somebody_is_online() -> None
     assert len(worked) == 3
     for (began, ended), (next_began, _) in pairwise(worked):
         assert next_began - ended >= ended - began
+
+
+def test_an_idle_pool_has_no_batch_however_fast_time_goes() -> None:
+    # Who stops signs off only then: a remainder of the clock made every worker that ended one that died.
+    assert pool_of(Slot(Time()), now=count().__next__).oldest_batch_age() == 0
