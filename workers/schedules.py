@@ -38,7 +38,7 @@ from workers.asking import command_for
 
 PAGE = 1_000
 MOST = 20_000
-"""Commands of one fire; what is left is asked for by the next."""
+"""Commands and hints of one fire; what is left is asked for by the next."""
 
 MOST_TIME = timedelta(seconds=3)
 """Of one fire: a duty's tick has five."""

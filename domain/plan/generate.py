@@ -148,18 +148,19 @@ def _advance(look: _Look, calendar: Calendar | None, lane: str, limit: int) -> N
     progress = begun = plan.lane(lane)
     if begun.waiting_for is not None:
         return
-    # Unfolding foresees neither when an order is done, nor a meter, nor what is missed.
+    # Unfolding foresees neither when an order is done, nor a meter.
     foreseen = not plan.rules.is_floating and plan.meter is None
     coming, ahead = tee(unfold(plan, calendar, begun))
     for found, follower in islice(_due(coming, look.now), limit):
         next(ahead)
         if found.revision != look.plan.revision:
             look.plan = turned(look.plan)
+        if found.skipped is None:  # missed or not, it lies where it lies: what coincides with it, does
+            progress = passed(progress, found, look.plan.rules)
         if why := found.skipped or _missed(look.plan.rules, found, follower, look.now):
             progress = look.leave_out(found, progress, why)
-            foreseen = foreseen and why is found.skipped
             continue
-        progress = look.issue(found, passed(progress, found, look.plan.rules))
+        progress = look.issue(found, progress)
         if look.plan.meter is not None:
             look.plan = by_meter.restarted(look.plan, issued=1)
             progress = _begun_anew(look, calendar, progress)

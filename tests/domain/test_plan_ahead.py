@@ -12,14 +12,24 @@ METER = "01900000-0000-7000-8000-000000000900"
 EASTER = holidays("2026-04-03", "2026-04-05", "2026-04-06")
 
 
-def test_what_coincides_with_one_that_was_missed_does_not_when_that_is_settled() -> None:
+def test_what_coincides_with_one_that_was_missed_does_so_wherever_a_look_ends() -> None:
     daily = every(1, "day", "2026-04-04T08:00")
-    life = Life(daily, at="2026-04-04T12:00", calendar=EASTER, on_holiday="after", catch_up="none")
+    one, other = (
+        Life(daily, at="2026-04-04T12:00", calendar=EASTER, on_holiday="after", catch_up="none")
+        for _ in range(2)
+    )
 
-    life.look("2026-04-08T12:00", limit=1)
+    one.look("2026-04-08T12:00")
+    for _ in range(4):
+        other.look("2026-04-08T12:00", limit=1)
 
-    assert life.left_out == [("2026-04-05", "missed")]
-    assert life.plan.next_occurrence == "2026-04-06T08:00"
+    assert one.left_out == other.left_out
+    assert one.left_out[:3] == [
+        ("2026-04-05", "missed"),
+        ("2026-04-06", "coincides"),
+        ("2026-04-07", "coincides"),
+    ]
+    assert one.plan == other.plan
 
 
 def test_a_floating_lane_that_left_one_out_counts_from_where_a_holiday_had_moved_it() -> None:

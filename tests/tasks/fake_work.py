@@ -3,7 +3,7 @@
     world = World()
     world.put(Asset(id=..., ...))
     done = world.run(create, Create(title="Oil leak", ...), actor=PLANNER)
-    done.events, done.follow_ups, done.warnings
+    done.events, done.created, done.follow_ups, done.warnings
     order = world.get(WorkOrder, done.target_id)
 
 As in the unit of work a refused command leaves no trace, and a saved entity's version rises by one.
