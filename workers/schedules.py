@@ -6,12 +6,10 @@ are first asked for by a hint alone (`workers/looks.py`), and accepted as comman
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, islice
-from math import inf
 from typing import Any
 
 from loguru import logger
@@ -34,7 +32,7 @@ from schedules.declaration import Asked, Schedule, due_slots
 from schedules.table import table
 from tasks.catalogue import Catalogue, catalogue
 from workers import primary
-from workers.asking import command_for
+from workers.asking import Memory, command_for
 
 PAGE = 1_000
 MOST = 20_000
@@ -44,11 +42,6 @@ MOST_TIME = timedelta(seconds=3)
 """Of one fire: a duty's tick has five."""
 
 LOOK_EVERY = timedelta(seconds=1)
-REMEMBERED = 200_000
-ASK_AGAIN = timedelta(seconds=60)
-"""What was asked for and is still due is on its way: it is asked for again only after so long. It is
-remembered for twice as long, so that a second time tells of a hint that was lost."""
-
 MOMENT = timedelta(milliseconds=1)
 Now = Callable[[], datetime]
 
@@ -87,7 +80,7 @@ class Runner:
         self._monotonic = monotonic
         self._metrics = metrics
         self._term = term
-        self._asked: OrderedDict[str, float] = OrderedDict()
+        self._asked = Memory(monotonic)
         self._kept: Keeper | None = None
         """Of a fire whose lease may not have been released: the store was slow or away."""
 
@@ -121,7 +114,7 @@ class Runner:
     def _fire(self, fire: Fire) -> int:
         """One fire, if there is something to ask for and nobody else is at it."""
         began = self._now()
-        pages = _pages(self._unasked(self.schedule.asks(self._due, fire.slot, began)))
+        pages = _pages(self._asked.due(self.schedule.asks(self._due, fire.slot, began)))
         first = next(pages, None)
         if first is None and fire.request is None:
             self._pass(fire, began)
@@ -157,12 +150,6 @@ class Runner:
             last = newest if self.schedule.overlap == "skip" else rule.last(newest - MOMENT)
         self._fires.passed(self.schedule.name, last=last, over=0)
 
-    def _unasked(self, asked: Iterable[Asked]) -> Iterator[Asked]:
-        span, now = ASK_AGAIN.total_seconds(), self._monotonic()
-        while self._asked and next(iter(self._asked.values())) < now - 2 * span:
-            self._asked.popitem(last=False)
-        return (one for one in asked if self._asked.get(_name(one), -inf) <= now - span)
-
     def _ask(self, pages: Iterator[list[Asked]], keeper: Keeper) -> int:
         """Page by page, while the lease is held and there is time."""
         until = self._monotonic() + MOST_TIME.total_seconds()
@@ -181,15 +168,14 @@ class Runner:
         look = self._look
         if look is None:
             return page
-        new = [asked for asked in page if _name(asked) not in self._asked]
+        new = [asked for asked in page if not self._asked.knows(asked)]
         try:
             self._hint(LOOKS, [(asked.tenant_id, look.target(asked)) for asked in new])
         except Unheard as error:
             logger.info("looks accepted as commands", lines=len(new), reason=str(error))
             return page
-        known = [asked for asked in page if _name(asked) in self._asked]
-        for asked in new:
-            self._remember(_name(asked))
+        known = [asked for asked in page if self._asked.knows(asked)]
+        self._asked.note(new)
         return known
 
     def _accept(self, page: list[Asked]) -> int:
@@ -208,15 +194,8 @@ class Runner:
             self._hint("time", [(document["tenant_id"], document["target"]) for document in new])
         except Unheard as error:
             logger.info("hints left to the relay", lines=len(new), reason=str(error))
-        for asked in page:
-            self._remember(_name(asked))
+        self._asked.note(page)
         return len(new) + self._accept(list(self._instead(page, accepted)))
-
-    def _remember(self, key: str) -> None:
-        self._asked[key] = self._monotonic()
-        self._asked.move_to_end(key)
-        if len(self._asked) > REMEMBERED:
-            self._asked.popitem(last=False)
 
     def _instead(self, page: list[Asked], accepted: list[Accepted]) -> Iterator[Asked]:
         """What to ask for where the command of a key ended otherwise than applied, and is due still."""
@@ -262,10 +241,6 @@ def runners(
         )
 
     return [runner(schedule) for schedule in table().values()]
-
-
-def _name(asked: Asked) -> str:
-    return f"{asked.tenant_id}/{asked.key}"
 
 
 def _pages(asked: Iterator[Asked]) -> Iterator[list[Asked]]:

@@ -18,7 +18,7 @@ from tasks.work import Work
 from tests.schedules.conftest import TENANT, House
 from tests.support.patience import InThread
 from tests.support.trial import NOT_IN_BSON
-from workers.schedules import ASK_AGAIN
+from workers.asking import ASK_AGAIN
 
 
 @handles("plan.generate", permission=None, internal=True)

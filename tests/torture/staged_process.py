@@ -19,7 +19,7 @@ from adapters.clock import SystemClock
 from adapters.telemetry import Metrics
 from tests.support.staged import StagedClock, StagedTime
 from workers import __main__ as worker
-from workers import app, scheduler, schedules
+from workers import app, asking, scheduler
 
 ASK_AGAIN = timedelta(seconds=2)
 
@@ -38,7 +38,7 @@ def main(kind: str, stage: str, name: str, lease_s: str) -> None:
     else:
         # A short lease, and little patience with a worker whose clock is behind: short tests.
         setattr(scheduler, "TTL", timedelta(seconds=float(lease_s)))  # noqa: B010
-        setattr(schedules, "ASK_AGAIN", ASK_AGAIN)  # noqa: B010
+        setattr(asking, "ASK_AGAIN", ASK_AGAIN)  # noqa: B010
         standing = scheduler.wired(told, Metrics(), now=staged.now)
         _on_term(standing.stop)
         standing.run()
