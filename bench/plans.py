@@ -27,13 +27,12 @@ from domain.local_time import format_local, to_local
 from domain.plan.changes import begun
 from domain.plan.model import Plan, shard_of
 from domain.plan.rules import Rules
+from workers.pool import ONLINE
 from workers.schedules import LOOK_EVERY, Runner, runners
 
 WRITTEN = ("commands", "work_orders", "events", "plans")
 PAGE = 1_000
 WRITERS = 2
-MOST_SAMPLED = 10_000
-"""Orders whose documents a bare insert is measured with."""
 
 ASSET = new_id()
 _ITEM = {"text": "Is it tight, clean and quiet?", "kind": "pass_fail", "required": True}
@@ -114,17 +113,9 @@ class Sampled:
         self.orders = 0
 
     def take(self, db: Database[Document]) -> None:
-        found = list(db.work_orders.find({"plan.id": {"$exists": True}}).limit(MOST_SAMPLED))
-        plans = [order["plan"]["id"] for order in found]
-        targets = [f"work_order:{order['id']}" for order in found] + [f"plan:{id}" for id in plans]
-        of_these = {"tenant_id": TENANT, "target": {"$in": targets}}
-        self.orders = len(found)
-        self.documents = {
-            "commands": list(db.commands.find(of_these)),
-            "work_orders": found,
-            "events": list(db.events.find(of_these)),
-            "plans": list(db.plans.find({"_id": {"$in": [f"{TENANT}/{id}" for id in plans]}})),
-        }
+        """All of one round: a smaller database is a faster one."""
+        self.documents = {name: list(db[name].find({"tenant_id": TENANT})) for name in WRITTEN}
+        self.orders = len(self.documents["work_orders"])
 
 
 def generated(ground: Ground, sampled: Sampled, due: int) -> Sample:
@@ -134,6 +125,7 @@ def generated(ground: Ground, sampled: Sampled, due: int) -> Sample:
         seed(db, due, due=due)
         tick = runner(ground, db)
         warm = db.work_orders.estimated_document_count()
+        CLOCK.sleep(ONLINE.total_seconds())  # the commands that warmed the workers were somebody's
         began = look_at = CLOCK.monotonic()
         while db.work_orders.estimated_document_count() < warm + due:
             if CLOCK.monotonic() >= look_at:
