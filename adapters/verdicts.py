@@ -54,7 +54,7 @@ class Created(msgspec.Struct, frozen=True, kw_only=True):
 
 MOST_CREATED = 500
 CREATED_BYTES = 4 * 1024 * 1024
-"""What one batch may create, in entities and in bytes: then it takes no more commands, for its commit's sake."""
+"""What one batch may create, in entities and bytes: then it takes no more commands, for its commit's sake."""
 
 
 class Changes(msgspec.Struct, kw_only=True):
