@@ -123,6 +123,21 @@ def test_commands_that_the_newer_release_does_not_know_stop_its_migration(
     assert go(database, steps, to=6) == ["up 0006 created_with"]
 
 
+def test_an_index_that_has_changed_is_made_anew_and_back(database: Database[Document]) -> None:
+    steps = discover(migrations)
+    go(database, steps, to=7)
+    assert go(database, steps, to=6) == ["down 0007 fewer_indexes"]
+    before = database.work_orders.index_information()
+
+    assert go(database, steps, to=7) == ["up 0007 fewer_indexes"]
+
+    after = database.work_orders.index_information()
+    assert before.keys() - after.keys() == {"work_of_teams", "of_calendar"}
+    assert after["work_of"]["key"] == [*before["work_of"]["key"], ("team_id", 1)]
+    go(database, steps, to=6)
+    assert database.work_orders.index_information() == before
+
+
 def test_a_dry_run_says_and_changes_nothing(database: Database[Document]) -> None:
     said = io.StringIO()
 
