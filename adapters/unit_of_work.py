@@ -229,10 +229,10 @@ class UnitOfWork:
         # By `_id` alone, which is the server's fast path: that nobody changed them since we read them is what
         # the snapshot is for, a concurrent change is a write conflict.
         for collection in {collection for collection, _ in [*changes.entities, *created]}:
-            mine = [(id, *change) for (name, id), change in changes.entities.items() if name == collection]
+            mine = [(id, one) for (name, id), one in changes.entities.items() if name == collection]
             beside = [one.document for (name, _), one in created.items() if name == collection]
-            self._insert(collection, [document for _, is_new, document in mine if is_new] + beside)
-            self._update(collection, [(id, document) for id, is_new, document in mine if not is_new])
+            self._insert(collection, [one.document for _, one in mine if one.is_new] + beside)
+            self._update(collection, [(id, one.update) for id, one in mine if not one.is_new])
 
     def _guard(self, refs: set[Ref]) -> None:
         # A write of our own makes any concurrent change of the document a write conflict.

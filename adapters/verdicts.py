@@ -44,6 +44,19 @@ class Verdict(msgspec.Struct, kw_only=True):
     entity_version: int | None = None
 
 
+class Written(msgspec.Struct, kw_only=True):
+    """An entity as a batch leaves it. `fields` are those that the batch wrote: all of them, of a new one."""
+
+    document: Document
+    is_new: bool
+    fields: set[str] = set()
+
+    @property
+    def update(self) -> Document:
+        """What makes the old document this one."""
+        return {"$set": {name: self.document[name] for name in self.fields}}
+
+
 class Created(msgspec.Struct, frozen=True, kw_only=True):
     """A new entity beside a command's target, rows of its ledger, and the event that tells of it."""
 
@@ -61,8 +74,7 @@ class Changes(msgspec.Struct, kw_only=True):
     """All that a batch wants written."""
 
     verdicts: list[Verdict] = []
-    entities: dict[Ref, tuple[bool, Document]] = {}
-    """By reference: whether it is new, and the whole document."""
+    entities: dict[Ref, Written] = {}
     entries: dict[str, tuple[bool, Document]] = {}
     """Ledger rows by id: whether the row is new, and the row."""
     follow_ups: list[Document] = []

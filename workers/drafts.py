@@ -22,10 +22,11 @@ LONGEST_LIST = 50
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A document to be written, the paths at which it differs from before, and what was there, where commands
-    contend."""
+    """A document as it is to be, the fields of it that are written, the paths in which it differs from
+    before, and what was there, where commands contend."""
 
     document: Document
+    fields: Collection[str] = ()
     paths: tuple[str, ...] = ()
     was: Document = {}
 
@@ -50,23 +51,33 @@ def new(entity: Entity, tenant_id: str, *, at: datetime) -> Draft:
         "schema_version": entity.schema_version,
     }
     document = head | {"created_at": at} | fields | {"version": 1, "updated_at": at}
-    return Draft(document, tuple(name for name, value in fields.items() if value not in (None, [], {})))
+    told = tuple(name for name, value in fields.items() if value not in (None, [], {}))
+    return Draft(document, document.keys(), told)
 
 
 def changed(
     old: Document, before: Entity | None, after: Entity | None, contended: Collection[str], *, at: datetime
 ) -> Draft:
     """The document's next version; no `after`: only rows of its ledger were written."""
-    fields: Document = plain(after) if after else {}
-    fields.pop("version", None)
+    fields: Document = plain(_other(before, after)) if after else {}
+    fields |= {"version": old["version"] + 1, "updated_at": at}
     # Fields that this release does not know stay as they are.
-    document = old | fields | {"version": old["version"] + 1, "updated_at": at}
+    document = old | fields
     if before is None or after is None:
-        return Draft(document)
+        return Draft(document, fields.keys())
     paths = paths_of(before, after)
     was = {path: value for path, (value, _) in paths.items() if path in contended or "/" in path}
     kept = {path: value for path, value in plain(was).items() if _is_short(value)} if was else {}
-    return Draft(document, tuple(paths), kept)
+    return Draft(document, fields.keys(), tuple(paths), kept)
+
+
+def _other(before: Entity | None, after: Entity) -> dict[str, Any]:
+    """The fields that are not the very same values as before."""
+    names = after.__struct_fields__
+    if before is None:
+        return {name: getattr(after, name) for name in names}
+    values = zip(names, msgspec.structs.astuple(before), msgspec.structs.astuple(after), strict=True)
+    return {name: new for name, old, new in values if new is not old}
 
 
 def _is_short(value: Any) -> bool:

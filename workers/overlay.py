@@ -222,7 +222,7 @@ class Overlay:
         if self._draft is not None:
             saved, document = self._saved, self._draft.document
             entity = msgspec.structs.replace(saved, version=document["version"]) if saved else None
-            self._snapshot.put(self._ref, document, entity)
+            self._snapshot.put(self._ref, document, entity, fields=self._draft.fields)
         changes.entries |= self._rows
         changes.follow_ups += self._follow_ups
         changes.guards |= self._guards

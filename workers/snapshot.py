@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -12,7 +12,7 @@ from adapters.commands import RUNNABLE, State
 from adapters.hints import Line
 from adapters.mongo import Document, document_id
 from adapters.unit_of_work import UnitOfWork
-from adapters.verdicts import Changes, Created, Ref, Verdict, is_ending
+from adapters.verdicts import Changes, Created, Ref, Verdict, Written, is_ending
 from domain.actor import Actor
 from domain.entity import Entity
 from domain.kinds import ENTITIES
@@ -130,11 +130,14 @@ class Snapshot:
             self.prefetch({ref})
         return self._slots[ref]
 
-    def put(self, ref: Ref, document: Document, entity: Entity | None) -> None:
-        """The document as a command leaves it."""
+    def put(self, ref: Ref, document: Document, entity: Entity | None, *, fields: Iterable[str]) -> None:
+        """The document as a command leaves it, and the fields of it that the command wrote."""
         written = self.changes.entities.get(ref)
-        is_new = written[0] if written else self.slot(ref).document is None
-        self.changes.entities[ref] = (is_new, document)
+        if written is None:
+            is_new = self.slot(ref).document is None
+            written = self.changes.entities[ref] = Written(document=document, is_new=is_new)
+        written.document = document
+        written.fields.update(fields)
         self._slots[ref] = Slot(document, entity)
 
     def create(self, ref: Ref, created: Created, entity: Entity) -> bool:
