@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -95,8 +94,9 @@ def _render(app: Litestar) -> bytes:
     return msgspec.json.encode(app.openapi_schema.to_schema())
 
 
+@cache
 def schema_of(payload: type[msgspec.Struct]) -> Json:
-    """One payload's JSON schema, with what it refers to put in place: payloads are trees."""
+    """One payload's JSON schema, with what it refers to put in place: payloads are trees. To be read only."""
     (schema,), parts = msgspec.json.schema_components([payload], ref_template="{name}")
     inlined: Json = _inline(schema, parts)
     return inlined
@@ -161,9 +161,9 @@ def operation(
     """
     accepted = bodies or ({"application/json": request} if request is not None else None)
 
-    @dataclass
     class Described(Operation):
-        def __post_init__(self) -> None:
+        def __init__(self, **seen: Any) -> None:
+            super().__init__(**seen)
             self.parameters = [*(self.parameters or []), *parameters] or None
             if accepted is not None:
                 self.request_body = Body(content=content(accepted), required=request_required)
