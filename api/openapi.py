@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from litestar import Litestar, Request, get
@@ -24,6 +24,7 @@ from litestar.openapi.spec import RequestBody as Body
 from litestar.response.base import ASGIResponse
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 
@@ -137,6 +138,17 @@ def content(schemas: Mapping[str, Json]) -> dict[str, OpenAPIMediaType]:
 
 Answers = Mapping[str, tuple[str, Json | None]]
 """By status: what it says, and the schema of its body if it has one."""
+
+
+class Items(msgspec.Struct, Generic[T], frozen=True):
+    """The answer of a list that is no longer than one page."""
+
+    items: list[T]
+
+
+def answering(said: str, answer: type[msgspec.Struct]) -> Answers:
+    """The answer that is made as this struct."""
+    return {"200": (said, schema_of(answer))}
 
 
 def page_of(item: Json = OBJECT) -> Answers:
