@@ -74,6 +74,11 @@ class Imports:
 
 
 @pytest.fixture
+def database_name(emptied_name: str) -> str:
+    return emptied_name
+
+
+@pytest.fixture
 def store(mongo_uri: str) -> Iterator[Database[Any]]:
     with mongo.client(mongo_uri) as client:
         db = client.get_default_database()
