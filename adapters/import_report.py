@@ -35,7 +35,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     again: int = 0
     refused: int = 0
     missed_rows: int = 0
-    commands: dict[State, int] = {}
+    commands: dict[str, int] = {}  # a newer release may have other states
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
