@@ -4,17 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from pymongo.database import Database
 
-from adapters.commands import ACTIVE, FINAL
+from adapters.commands import ACTIVE, FINAL, State
 from adapters.mongo import Document
 
 
-def conservation(db: Database[Any], tenant_id: str | None) -> list[Document]:
-    """Rows {tenant_id, type, accepted, active, final, states, balanced}; without a tenant, of all.
+class Row(msgspec.Struct, kw_only=True):
+    """The commands of a type, counted. Not `balanced`: one is neither active nor final (a state that is
+    active without the mark, or final with it)."""
 
-    `balanced` fails when a command is neither (a state that is active without the mark, or final with it).
-    """
+    tenant_id: str
+    type: str
+    accepted: int = 0
+    active: int = 0
+    final: int = 0
+    states: dict[State, int] = {}
+    balanced: bool = True
+
+    def add(self, state: State, count: int, *, is_active: bool) -> None:
+        self.accepted += count
+        self.active += count if is_active and state in ACTIVE else 0
+        self.final += count if not is_active and state in FINAL else 0
+        self.states[state] = self.states.get(state, 0) + count
+        self.balanced = self.accepted == self.active + self.final
+
+
+def conservation(db: Database[Any], tenant_id: str | None) -> list[Row]:
+    """By tenant and type; without a tenant, of all."""
     pipeline: list[Document] = [
         {"$match": {"tenant_id": tenant_id} if tenant_id is not None else {}},
         {
@@ -29,20 +47,10 @@ def conservation(db: Database[Any], tenant_id: str | None) -> list[Document]:
             }
         },
     ]
-    rows: dict[tuple[str, str], Document] = {}
+    rows: dict[tuple[str, str], Row] = {}
     for group in db["commands"].aggregate(pipeline):
         key, count = group["_id"], group["count"]
-        row = rows.setdefault(
-            (key["tenant_id"], key["type"]),
-            {"accepted": 0, "active": 0, "final": 0, "states": {}},
-        )
-        row["accepted"] += count
-        row["active"] += count if key["active"] and key["state"] in ACTIVE else 0
-        row["final"] += count if not key["active"] and key["state"] in FINAL else 0
-        row["states"][key["state"]] = row["states"].get(key["state"], 0) + count
-    return [
-        {"tenant_id": tenant, "type": type}
-        | row
-        | {"balanced": row["accepted"] == row["active"] + row["final"]}
-        for (tenant, type), row in sorted(rows.items())
-    ]
+        of = key["tenant_id"], key["type"]
+        row = rows.setdefault(of, Row(tenant_id=of[0], type=of[1]))
+        row.add(key["state"], count, is_active=key["active"])
+    return [row for _, row in sorted(rows.items(), key=lambda known: known[0])]

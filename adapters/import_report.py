@@ -3,16 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from pymongo.database import Database
 
 from adapters.commands import ACTIVE, RUNNABLE, State
-from adapters.imports import mapping_of
+from adapters.imports import ImportState, mapping_of
 from adapters.mongo import Document
+from domain.importing.mapping import Mapping
 
 Outcome = Literal["refused", "changed"]
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    size: int
+    sha256: str
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows by what became of them, and their commands by state. `missed_rows`: sent, but some of it was
+    refused by a command."""
+
+    rows: int = 0
+    new: int = 0
+    known: int = 0
+    changed: int = 0
+    again: int = 0
+    refused: int = 0
+    missed_rows: int = 0
+    commands: dict[str, int] = {}  # a newer release may have other states
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    code: str
+    message: str
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """An import as clients see it."""
+
+    import_id: str
+    kind: str
+    name: str
+    state: ImportState
+    dry_run: bool
+    file: File
+    created_at: datetime
+    finished_at: datetime | UnsetType = UNSET
+    error: Failure | UnsetType = UNSET
+    mapping: Mapping
+    counts: Counts
+
 
 MISSED: tuple[State, ...] = ("rejected", "conflict", "dead", "cancelled", "discarded", "parked")
 """States of a command that say: this part of its row did not land (or waits for a person)."""
@@ -101,18 +146,17 @@ def _merged(judged: Iterable[Document], missed: Iterable[Document], *, limit: in
         yield found[line]
 
 
-def show(db: Database[Any], found: Document) -> Document:
+def show(db: Database[Any], found: Document) -> Shown:
     """An import as it is now, its commands counted."""
     return view(found, db.commands.aggregate(tally_pipeline(found["tenant_id"], found["_id"])))
 
 
-def view(found: Document, tally: Iterable[Document]) -> Document:
-    """An import as clients see it. `missed_rows`: sent, but some of it was refused by a command."""
+def view(found: Document, tally: Iterable[Document]) -> Shown:
+    """An import with what `tally_pipeline` has yielded of it."""
     commands = {row["_id"]: row["commands"] for row in tally}
     missed = commands.pop("missed_rows", 0)
-    shown = ("kind", "name", "state", "dry_run", "file", "created_at", "started_at", "finished_at", "error")
-    out: Document = {"import_id": found["_id"]} | {key: found[key] for key in shown if key in found}
     counts = found["counts"]
     if commands or "commands" not in counts:  # once they are purged, what was counted at the end stands
         counts = counts | {"missed_rows": missed, "commands": commands}
-    return out | {"mapping": msgspec.to_builtins(mapping_of(found)), "counts": counts}
+    shown = found | {"import_id": found["_id"], "mapping": mapping_of(found), "counts": counts}
+    return msgspec.convert(shown, Shown)

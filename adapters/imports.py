@@ -3,7 +3,7 @@
     imports         {_id: import id, tenant_id, user_id, kind, name, mapping (JSON text), dry_run, state,
                      active?, file {name, size, sha256}, cursor (rows done), failures, fence,
                      counts {rows, new, known, changed, again, refused},
-                     created_at, started_at?, sent_at?, finished_at?, error?}
+                     created_at, sent_at?, finished_at?, error?}
     import_files.*  GridFS, file id = import id
     import_keys     what is remembered of a row, longer than its commands are kept:
                     {_id: "<tenant>/<import name>/<row key>", order_id, import_id, marks, revision}

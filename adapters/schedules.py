@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
@@ -25,11 +26,23 @@ class NotNow(Exception):
     """The act does not fit the state that the thing is in."""
 
 
+class Lock(msgspec.Struct, frozen=True, kw_only=True):
+    """A lease that there is or was: who has it, with which token, until when."""
+
+    name: str
+    held: bool
+    owner: str
+    token: int
+    acquired_at: datetime
+    heartbeat_at: datetime
+    expires_at: datetime
+
+
 @translated()
 def states(db: Database[Any], names: Sequence[str]) -> dict[str, Document]:
     """By schedule: its state, its lease and its latest fires. Raises: Unavailable."""
     fires = Fires(db)
-    leases = {lock["name"]: lock for lock in locks(db)}
+    leases = {lock.name: lock for lock in locks(db)}
     return {
         name: fires.state(name)
         | {"fires": fires.latest(name, SHOWN_FIRES), "lease": leases.get(f"schedule:{name}")}
@@ -50,16 +63,20 @@ def server_time(db: Database[Any]) -> datetime:
 
 
 @translated()
-def locks(db: Database[Any]) -> list[Document]:
-    """Every lease there ever was: who has it, with which token, until when."""
+def locks(db: Database[Any]) -> list[Lock]:
+    """Every lease there ever was."""
     now = server_time(db)
     found = db.with_options(codec_options=CODEC)["leases"].find().sort("_id", 1)
     return [
-        {
-            "name": lease["_id"],
-            "held": lease["expires_at"] > now,
-            **{name: lease[name] for name in ("owner", "token", "acquired_at", "heartbeat_at", "expires_at")},
-        }
+        Lock(
+            name=lease["_id"],
+            held=lease["expires_at"] > now,
+            owner=lease["owner"],
+            token=lease["token"],
+            acquired_at=lease["acquired_at"],
+            heartbeat_at=lease["heartbeat_at"],
+            expires_at=lease["expires_at"],
+        )
         for lease in found
     ]
 

@@ -16,12 +16,12 @@ from litestar.response.base import ASGIResponse
 from pymongo.database import Database
 
 from adapters import import_report, imports
-from adapters.import_report import Outcome
+from adapters.import_report import Outcome, Shown
 from adapters.mongo import Document
 from api.acting import Acting
 from api.body import fault_of
 from api.encoding import encode
-from api.openapi import BEARER, PROBLEM, TEXT, Json, operation, page_of, parameter
+from api.openapi import BEARER, PROBLEM, TEXT, Json, answering, operation, page_of, parameter, schema_of
 from api.problem import Fault, Problem, invalid, not_found
 from domain.actor import Actor
 from domain.importing.mapping import ImportName, Mapping
@@ -123,7 +123,7 @@ class Imports:
             raise not_found("import", id[:100])
         return found
 
-    async def _shown(self, found: Document) -> Document:
+    async def _shown(self, found: Document) -> Shown:
         return await anyio.to_thread.run_sync(import_report.show, self._db, found)
 
 
@@ -194,7 +194,9 @@ def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
         status_code=202,
         request_max_body_size=MAX_BYTES + SPARE_BYTES,
         operation_id="imports.submit",
-        operation_class=operation(parameters=about, bodies=_BODIES),
+        operation_class=operation(
+            parameters=about, bodies=_BODIES, responses={"202": ("The import", schema_of(Shown))}
+        ),
         summary="Import a CSV file of work orders",
         tags=["imports"],
         security=BEARER,
@@ -205,7 +207,7 @@ def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
     @get(
         "/api/imports/{id:str}",
         operation_id="imports.show",
-        operation_class=operation(),
+        operation_class=operation(responses=answering("The import", Shown)),
         summary="An import and its counts",
         tags=["imports"],
         security=BEARER,
@@ -235,7 +237,9 @@ def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
         "/api/imports/{id:str}/cancel",
         status_code=200,
         operation_id="imports.cancel",
-        operation_class=operation(responses={"409": ("`too_late`: it has ended", PROBLEM)}),
+        operation_class=operation(
+            responses={**answering("The import", Shown), "409": ("`too_late`: it has ended", PROBLEM)}
+        ),
         summary="Send no further rows; what was sent stands",
         tags=["imports"],
         security=BEARER,

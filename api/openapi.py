@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from litestar import Litestar, Request, get
@@ -25,6 +24,7 @@ from litestar.openapi.spec import RequestBody as Body
 from litestar.response.base import ASGIResponse
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 
@@ -95,8 +95,9 @@ def _render(app: Litestar) -> bytes:
     return msgspec.json.encode(app.openapi_schema.to_schema())
 
 
+@cache
 def schema_of(payload: type[msgspec.Struct]) -> Json:
-    """One payload's JSON schema, with what it refers to put in place: payloads are trees."""
+    """One payload's JSON schema, with what it refers to put in place: payloads are trees. To be read only."""
     (schema,), parts = msgspec.json.schema_components([payload], ref_template="{name}")
     inlined: Json = _inline(schema, parts)
     return inlined
@@ -139,6 +140,17 @@ Answers = Mapping[str, tuple[str, Json | None]]
 """By status: what it says, and the schema of its body if it has one."""
 
 
+class Items(msgspec.Struct, Generic[T], frozen=True):
+    """The answer of a list that is no longer than one page."""
+
+    items: list[T]
+
+
+def answering(said: str, answer: type[msgspec.Struct]) -> Answers:
+    """The answer that is made as this struct."""
+    return {"200": (said, schema_of(answer))}
+
+
 def page_of(item: Json = OBJECT) -> Answers:
     """The answer of a list, in pages."""
     members = {"items": {"type": "array", "items": item}, "cursor": {"type": ["string", "null"]}}
@@ -161,9 +173,9 @@ def operation(
     """
     accepted = bodies or ({"application/json": request} if request is not None else None)
 
-    @dataclass
     class Described(Operation):
-        def __post_init__(self) -> None:
+        def __init__(self, **seen: Any) -> None:
+            super().__init__(**seen)
             self.parameters = [*(self.parameters or []), *parameters] or None
             if accepted is not None:
                 self.request_body = Body(content=content(accepted), required=request_required)

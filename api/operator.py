@@ -14,7 +14,7 @@ from litestar.response.base import ASGIResponse
 from msgspec import Meta
 
 from adapters import dead_letters
-from adapters.conservation import conservation
+from adapters.conservation import Row, conservation
 from adapters.dead_letters import (
     REPLAY,
     Edit,
@@ -25,17 +25,17 @@ from adapters.dead_letters import (
     OtherTarget,
     Outcome,
 )
-from adapters.masking import masked
 from adapters.mongo import Document, document_id
 from adapters.storable import Unstorable
 from api import body
 from api.acting import Because, Means
 from api.encoding import encode
-from api.openapi import BEARER, PROBLEM, operation, page_of, parameter, schema_of
+from api.openapi import BEARER, PROBLEM, answering, operation, page_of, parameter, schema_of
 from api.problem import Fault, Problem, invalid, not_found
 from api.reads.paging import take_limit
 from api.reads.query import conditions, parse
 from api.reads.timeline import check_cursor
+from api.whole import COMMAND, told
 from domain.actor import Actor
 from domain.fields import Reason
 
@@ -45,6 +45,13 @@ T = TypeVar("T")
 class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Reason
     payload: Annotated[dict[str, Any], Meta(description="in place of the dead one's")] | None = None
+
+
+class Conservation(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether every command that was accepted is final or active: all in all, and by type."""
+
+    balanced: bool
+    items: list[Row]
 
 
 class Operators:
@@ -109,7 +116,7 @@ class Operators:
     async def conservation(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         actor = await self._means.acting.actor(request, "ops.read")
         rows = await _threaded(lambda: conservation(self._db, actor.tenant_id))
-        return _json({"balanced": all(row["balanced"] for row in rows), "items": rows})
+        return _json(Conservation(balanced=all(row.balanced for row in rows), items=rows))
 
     async def _edit(self, actor: Actor, id: str, payload: Document) -> Edit:
         """Judged like a command at the door: the operator needs that command's permission too."""
@@ -161,30 +168,26 @@ def _page(request: Request[Any, Any, Any]) -> tuple[int, str | None]:
     return limit, before
 
 
-def told(command: Document) -> Document:
-    """A command as an operator sees it: all but its secrets, the traceback too, under the receipt's names."""
-    hidden = ("_id", "tenant_id", "seq", "idempotency", "hint_at", "next_at", "active", "awaited")
-    out: Document = {"command_id": command["_id"]}
-    return out | {name: value for name, value in masked(command).items() if name not in hidden}
-
-
 def _json(value: Any) -> ASGIResponse:
     return ASGIResponse(body=encode(value))
 
 
 def routes(operators: Operators) -> list[HTTPRouteHandler]:
-    paged = operation(
-        parameters=[
-            parameter("limit", "query", "rows of a page"),
-            parameter("cursor", "query", "of the page before"),
-        ],
-        responses=page_of(),
-    )
-    decided = {"409": ("It is not dead, or its payload cannot be replaced", PROBLEM)}
+    paged = [
+        parameter("limit", "query", "rows of a page"),
+        parameter("cursor", "query", "of the page before"),
+    ]
+    not_dead = {"409": ("It is not dead, or its payload cannot be replaced", PROBLEM)}
+    one = {"200": ("The command", COMMAND), **not_dead}
     root = "/api/operator"
     shared: dict[str, Any] = {"tags": ["operator"], "security": BEARER}
 
-    @get(f"{root}/dead-letters", operation_id="dead-letters.list", operation_class=paged, **shared)
+    @get(
+        f"{root}/dead-letters",
+        operation_id="dead-letters.list",
+        operation_class=operation(parameters=paged, responses=page_of(COMMAND)),
+        **shared,
+    )
     async def listed(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Dead commands of my tenant, newest first."""
         return await operators.listed(request)
@@ -192,7 +195,7 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
     @get(
         f"{root}/dead-letters/{{command_id:str}}",
         operation_id="dead-letters.show",
-        operation_class=operation(responses=decided),
+        operation_class=operation(responses=one),
         **shared,
     )
     async def show(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
@@ -203,7 +206,10 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
         f"{root}/dead-letters/{{command_id:str}}/replay",
         status_code=202,
         operation_id="dead-letters.replay",
-        operation_class=operation(request=schema_of(Replay), responses=decided),
+        operation_class=operation(
+            request=schema_of(Replay),
+            responses={"202": ("The command that stands now", COMMAND), **not_dead},
+        ),
         **shared,
     )
     async def replay(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
@@ -214,14 +220,19 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
         f"{root}/dead-letters/{{command_id:str}}/discard",
         status_code=200,
         operation_id="dead-letters.discard",
-        operation_class=operation(request=schema_of(Because), responses=decided),
+        operation_class=operation(request=schema_of(Because), responses=one),
         **shared,
     )
     async def discard(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
         """Give it up for good."""
         return await operators.discard(request, command_id)
 
-    @get(f"{root}/audit", operation_id="operator.audit", operation_class=paged, **shared)
+    @get(
+        f"{root}/audit",
+        operation_id="operator.audit",
+        operation_class=operation(parameters=paged, responses=page_of()),
+        **shared,
+    )
     async def audit(request: Request[Any, Any, Any]) -> ASGIResponse:
         """What operators did in my tenant, newest first."""
         return await operators.audit(request)
@@ -229,7 +240,7 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
     @get(
         f"{root}/conservation",
         operation_id="operator.conservation",
-        operation_class=operation(),
+        operation_class=operation(responses=answering("Counted now", Conservation)),
         **shared,
     )
     async def conserved(request: Request[Any, Any, Any]) -> ASGIResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import anyio.to_thread
 import msgspec
@@ -12,18 +12,19 @@ from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
+from msgspec import UNSET, UnsetType
 from pymongo.database import Database
 
 from adapters import schedules
 from adapters.acts import Act
 from adapters.mongo import Document
-from adapters.schedules import NoSuchLock, NotNow
+from adapters.schedules import Lock, NoSuchLock, NotNow
 from api import body
 from api.acting import Acting, Because
 from api.encoding import encode
-from api.openapi import BEARER, PROBLEM, operation, schema_of
+from api.openapi import BEARER, PROBLEM, Items, answering, operation, schema_of
 from api.problem import Problem, not_found
-from schedules.declaration import Schedule
+from schedules.declaration import CatchUp, Overlap, Schedule
 
 T = TypeVar("T")
 
@@ -35,6 +36,52 @@ ACTS: dict[str, Callable[[Database[Any], str, Act], Document]] = {
     "resume": schedules.resume,
     "run": schedules.run,
 }
+
+
+class Paused(msgspec.Struct, frozen=True):
+    by: str
+    at: datetime
+    reason: str
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A run that a person asked for and no scheduler has looked at yet."""
+
+    id: str
+    at: datetime
+    by: str
+
+
+class Fired(msgspec.Struct, frozen=True, kw_only=True):
+    """A fire that asked for something."""
+
+    id: str
+    slot: datetime
+    by: Literal["rule", "person"]
+    state: Literal["running", "done"]
+    began_at: datetime
+    ended_at: datetime | UnsetType = UNSET
+    commands: int
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule as it is declared, and how far it has come."""
+
+    name: str
+    summary: str
+    rule: str
+    catch_up: CatchUp
+    overlap: Overlap
+    paused: Paused | None
+    last_slot: datetime | None
+    next_slot: datetime
+    lag_s: float
+    last_fired_at: datetime | None
+    last_commands: int | None
+    passed_over: int
+    requests: list[Asked]
+    lease: Lock | None
+    fires: list[Fired]
 
 
 class Schedules:
@@ -55,11 +102,11 @@ class Schedules:
         found = await _threaded(lambda: schedules.states(self._db, list(self._table)))
         now = await _threaded(lambda: schedules.server_time(self._db))
         items = [told(schedule, found[name], now) for name, schedule in self._table.items()]
-        return ASGIResponse(body=encode({"items": items}))
+        return ASGIResponse(body=encode(Items(items)))
 
     async def locks(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         await self._acting.actor(request, READ)
-        return ASGIResponse(body=encode({"items": await _threaded(lambda: schedules.locks(self._db))}))
+        return ASGIResponse(body=encode(Items(await _threaded(lambda: schedules.locks(self._db)))))
 
     async def act(self, request: Request[Any, Any, Any], name: str, what: str) -> ASGIResponse:
         act = await self._act(request)
@@ -73,7 +120,7 @@ class Schedules:
         act = await self._act(request)
         await _threaded(lambda: schedules.release(self._db, name, act))
         found = await _threaded(lambda: schedules.locks(self._db))
-        return ASGIResponse(body=encode(next(lock for lock in found if lock["name"] == name)))
+        return ASGIResponse(body=encode(next(lock for lock in found if lock.name == name)))
 
     async def _act(self, request: Request[Any, Any, Any]) -> Act:
         actor = await self._acting.actor(request, MANAGE)
@@ -81,32 +128,26 @@ class Schedules:
         return self._acting.by(actor, request, because.reason)
 
 
-def told(schedule: Schedule, state: Document, now: datetime) -> Document:
-    """A schedule as it is declared, and how far it has come."""
+def told(schedule: Schedule, state: Document, now: datetime) -> Shown:
     last = state.get("last_slot")
     following = schedule.rule.after(last) if last else schedule.rule.last(now)
-    return {
-        "name": schedule.name,
-        "summary": schedule.summary,
-        "rule": str(schedule.rule),
-        "catch_up": msgspec.to_builtins(schedule.catch_up),
-        "overlap": schedule.overlap,
-        "paused": state.get("paused"),
-        "last_slot": last,
-        "next_slot": following,
-        "lag_s": max(now - following, timedelta()).total_seconds(),
-        "last_fired_at": state.get("last_fired_at"),
-        "last_commands": state.get("last_commands"),
-        "passed_over": state.get("passed_over", 0),
-        "requests": state.get("requests", []),
-        "lease": state.get("lease"),
-        "fires": [_fire(fire) for fire in state.get("fires", [])],
-    }
-
-
-def _fire(fire: Document) -> Document:
-    names = ("slot", "by", "state", "began_at", "ended_at", "commands")
-    return {"id": fire["_id"]} | {name: fire[name] for name in names if name in fire}
+    return Shown(
+        name=schedule.name,
+        summary=schedule.summary,
+        rule=str(schedule.rule),
+        catch_up=schedule.catch_up,
+        overlap=schedule.overlap,
+        paused=msgspec.convert(state.get("paused"), Paused | None),
+        last_slot=last,
+        next_slot=following,
+        lag_s=max(now - following, timedelta()).total_seconds(),
+        last_fired_at=state.get("last_fired_at"),
+        last_commands=state.get("last_commands"),
+        passed_over=state.get("passed_over", 0),
+        requests=msgspec.convert(state.get("requests", []), list[Asked]),
+        lease=state.get("lease"),
+        fires=[msgspec.convert(fire | {"id": fire["_id"]}, Fired) for fire in state.get("fires", [])],
+    )
 
 
 async def _threaded(work: Callable[[], T]) -> T:
@@ -122,9 +163,15 @@ async def _threaded(work: Callable[[], T]) -> T:
 def routes(known: Schedules) -> list[HTTPRouteHandler]:
     root = "/api/operator"
     shared: dict[str, Any] = {"tags": ["operator"], "security": BEARER}
-    because = operation(request=schema_of(Because), responses={"409": ("`not_now`", PROBLEM)})
+    because = schema_of(Because)
+    refused = {"409": ("`not_now`", PROBLEM)}
 
-    @get(f"{root}/schedules", operation_id="schedules.list", operation_class=operation(), **shared)
+    @get(
+        f"{root}/schedules",
+        operation_id="schedules.list",
+        operation_class=operation(responses=answering("All of them", Items[Shown])),
+        **shared,
+    )
     async def listed(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Every schedule: its rule, what it did last and does next, who holds its lease."""
         return await known.schedules(request)
@@ -133,14 +180,19 @@ def routes(known: Schedules) -> list[HTTPRouteHandler]:
         f"{root}/schedules/{{name:str}}/{{act:str}}",
         status_code=200,
         operation_id="schedules.act",
-        operation_class=because,
+        operation_class=operation(request=because, responses={**answering("As it is now", Shown), **refused}),
         **shared,
     )
     async def act(request: Request[Any, Any, Any], name: FromPath[str], act: FromPath[str]) -> ASGIResponse:
         """`pause`, `resume` or `run` it; a run is one fire beside the rule's."""
         return await known.act(request, name, act)
 
-    @get(f"{root}/locks", operation_id="locks.list", operation_class=operation(), **shared)
+    @get(
+        f"{root}/locks",
+        operation_id="locks.list",
+        operation_class=operation(responses=answering("All of them", Items[Lock])),
+        **shared,
+    )
     async def locks(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Every lease: who holds it, with which token, until when."""
         return await known.locks(request)
@@ -149,7 +201,7 @@ def routes(known: Schedules) -> list[HTTPRouteHandler]:
         f"{root}/locks/{{name:str}}/release",
         status_code=200,
         operation_id="locks.release",
-        operation_class=because,
+        operation_class=operation(request=because, responses={**answering("As it is now", Lock), **refused}),
         **shared,
     )
     async def release(request: Request[Any, Any, Any], name: FromPath[str]) -> ASGIResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, get, post
@@ -21,7 +21,7 @@ from adapters.tokens import Tokens
 from api import body
 from api.encoding import encode
 from api.identity import Identity
-from api.openapi import BEARER, PROBLEM, operation, schema_of
+from api.openapi import BEARER, PROBLEM, answering, operation, schema_of
 from api.problem import Problem, overloaded
 from domain.permissions import granted
 
@@ -38,6 +38,26 @@ class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     email: Annotated[str, Meta(min_length=3, max_length=254)]
     password: Annotated[str, Meta(min_length=1, max_length=256)]
     otp: Annotated[str, Meta(max_length=16)] | None = None
+
+
+class Me(msgspec.Struct, frozen=True, kw_only=True):
+    """A user as they see themselves."""
+
+    id: str
+    tenant_id: str
+    email: str
+    name: str
+    roles: list[str]
+    permissions: list[str]
+
+
+class LoggedIn(msgspec.Struct, frozen=True, kw_only=True):
+    """`expires_in`: seconds."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"
+    expires_in: int
+    user: Me
 
 
 class Failures:
@@ -112,12 +132,8 @@ class Session:
             id=self._new_id(),
         )
         logger.bind(tenant_id=user["tenant_id"], user_id=user["id"]).info("logged in")
-        answer = {
-            "access_token": token,
-            "token_type": "Bearer",
-            "expires_in": int(self._tokens.lives.total_seconds()),
-            "user": seen(user),
-        }
+        lives = int(self._tokens.lives.total_seconds())
+        answer = LoggedIn(access_token=token, expires_in=lives, user=seen(user))
         return ASGIResponse(body=encode(answer), headers={"cache-control": "no-store"})
 
     async def me(self, request: Request[Any, Any, Any]) -> ASGIResponse:
@@ -161,10 +177,15 @@ class Session:
         return await asyncio.to_thread(matches, password, user["password_hash"])
 
 
-def seen(user: Document) -> Document:
-    """A user as they see themselves."""
-    told = {name: user[name] for name in ("id", "tenant_id", "email", "name", "roles")}
-    return told | {"permissions": sorted(granted(user["roles"]))}
+def seen(user: Document) -> Me:
+    return Me(
+        id=user["id"],
+        tenant_id=user["tenant_id"],
+        email=user["email"],
+        name=user["name"],
+        roles=user["roles"],
+        permissions=sorted(granted(user["roles"])),
+    )
 
 
 def routes(session: Session) -> list[HTTPRouteHandler]:
@@ -175,6 +196,7 @@ def routes(session: Session) -> list[HTTPRouteHandler]:
         operation_class=operation(
             request=schema_of(Login),
             responses={
+                **answering("Logged in", LoggedIn),
                 "401": ("`invalid_credentials`", PROBLEM),
                 "429": ("Too many failed logins from this address, or too many at once", PROBLEM),
             },
@@ -188,7 +210,7 @@ def routes(session: Session) -> list[HTTPRouteHandler]:
     @get(
         "/api/auth/me",
         operation_id="auth.me",
-        operation_class=operation(),
+        operation_class=operation(responses=answering("Who asks", Me)),
         tags=["session"],
         security=BEARER,
     )

@@ -20,7 +20,16 @@ from adapters.mongo import Document
 from api import body
 from api.acting import Means, visible
 from api.encoding import encode
-from api.openapi import BEARER, PROBLEM, operation, page_of, parameter, schema_of
+from api.openapi import (
+    BEARER,
+    PROBLEM,
+    Items,
+    answering,
+    operation,
+    page_of,
+    parameter,
+    schema_of,
+)
 from api.problem import Fault, Problem, invalid, not_found
 from api.reads.paging import page, take_cursor, take_limit, take_order
 from api.reads.query import Parameter, conditions, parse, words
@@ -46,6 +55,20 @@ def _command_ids(value: str) -> Document:
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Reason | None = None
+
+
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that there is. `allowed`: the door's present answer to the permission alone."""
+
+    type: str
+    summary: str
+    kind: str
+    creates: bool
+    permission: str | None
+    allowed: bool
+    schema_version: int
+    touches: tuple[str, ...]
+    payload: Document
 
 
 _CANCEL = msgspec.json.Decoder(Cancel)
@@ -112,10 +135,9 @@ class Tracking:
         return done
 
     async def catalogue(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        """What this actor may ask for; `allowed` is the door's present answer to the permission alone."""
         actor = await self._means.acting.actor(request)
-        items = [_described(spec, actor) for spec in self._means.catalogue.values() if not spec.internal]
-        return ASGIResponse(body=encode({"items": items}))
+        items = [_offered(spec, actor) for spec in self._means.catalogue.values() if not spec.internal]
+        return ASGIResponse(body=encode(Items(items)))
 
 
 async def _reason(request: Request[Any, Any, Any]) -> str:
@@ -130,18 +152,18 @@ async def _reason(request: Request[Any, Any, Any]) -> str:
     return wanted.reason or ""
 
 
-def _described(spec: Spec, actor: Actor) -> Document:
-    return {
-        "type": spec.type,
-        "summary": spec.summary,
-        "kind": spec.kind,
-        "creates": spec.creates,
-        "permission": spec.permission,
-        "allowed": spec.permission is None or actor.can(spec.permission),
-        "schema_version": spec.schema_version,
-        "touches": spec.touches,
-        "payload": msgspec.json.schema(spec.payload),
-    }
+def _offered(spec: Spec, actor: Actor) -> Offered:
+    return Offered(
+        type=spec.type,
+        summary=spec.summary,
+        kind=spec.kind,
+        creates=spec.creates,
+        permission=spec.permission,
+        allowed=spec.permission is None or actor.can(spec.permission),
+        schema_version=spec.schema_version,
+        touches=spec.touches,
+        payload=msgspec.json.schema(spec.payload),
+    )
 
 
 def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
@@ -189,7 +211,7 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
     @get(
         "/api/commands/catalogue",
         operation_id="commands.catalogue",
-        operation_class=operation(),
+        operation_class=operation(responses=answering("All that can be asked for", Items[Offered])),
         tags=["commands"],
         security=BEARER,
     )

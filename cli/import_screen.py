@@ -11,6 +11,7 @@ from rich.table import Table
 from adapters import import_report, imports
 from adapters.clock import Clock
 from adapters.commands import RUNNABLE
+from adapters.import_report import Shown
 
 Document = dict[str, Any]
 
@@ -19,7 +20,7 @@ LONG_S = 5.0
 """How long an import may wait to begin before we say what it waits for."""
 
 
-def follow(db: Database[Document], found: Document, clock: Clock, out: Console) -> Document:
+def follow(db: Database[Document], found: Document, clock: Clock, out: Console) -> Shown:
     """Shows a bar until the import has ended; Ctrl-C leaves it running. Returns it as it ended."""
     columns = (
         TextColumn("{task.description}"),
@@ -35,8 +36,8 @@ def follow(db: Database[Document], found: Document, clock: Clock, out: Console) 
         while True:
             latest = imports.find(db, found["tenant_id"], found["_id"]) or found
             shown = import_report.show(db, latest)
-            waiting = sum(shown["counts"].get("commands", {}).get(state, 0) for state in RUNNABLE)
-            progress.update(bar, completed=shown["counts"]["rows"], waiting=waiting)
+            waiting = sum(shown.counts.commands.get(state, 0) for state in RUNNABLE)
+            progress.update(bar, completed=shown.counts.rows, waiting=waiting)
             if latest["state"] not in imports.OPEN:
                 return shown
             if started is not None and latest["state"] == "pending" and clock.monotonic() - started > LONG_S:
@@ -55,24 +56,24 @@ def count_rows(db: Database[Document], found: Document) -> int:
     return max(lines - 1 + (not last.endswith(b"\n")), 0) if lines else 0
 
 
-def summary(shown: Document, rows: list[Document], out: Console) -> None:
+def summary(shown: Shown, rows: list[Document], out: Console) -> None:
     """What became of the rows, then those of which there is something to tell."""
-    counts = shown["counts"]
-    done = "would be" if shown["dry_run"] else "were"
+    counts = shown.counts
+    done = "would be" if shown.dry_run else "were"
     out.print(
-        f"{shown['name']} is {shown['state']}: of {counts['rows']} rows {counts['new']} {done} new, "
-        f"{counts['known']} known, {counts['changed']} changed, {counts['again']} tried again, "
-        f"{counts['refused']} refused."
+        f"{shown.name} is {shown.state}: of {counts.rows} rows {counts.new} {done} new, "
+        f"{counts.known} known, {counts.changed} changed, {counts.again} tried again, "
+        f"{counts.refused} refused."
     )
-    if missed := counts["missed_rows"]:
-        out.print(f"Of {missed} rows not everything landed.", style="yellow")
-    if commands := counts["commands"]:
+    if counts.missed_rows:
+        out.print(f"Of {counts.missed_rows} rows not everything landed.", style="yellow")
+    if commands := counts.commands:
         out.print("Commands: " + ", ".join(f"{n} {state}" for state, n in sorted(commands.items())) + ".")
-    if error := shown.get("error"):
-        out.print(f"Why: {error['message']}", style="red")
+    if shown.error:
+        out.print(f"Why: {shown.error.message}", style="red")
     if rows:
         out.print(_table(rows))
-        out.print(f"All of them: GET /api/imports/{shown['import_id']}/rows", style="dim")
+        out.print(f"All of them: GET /api/imports/{shown.import_id}/rows", style="dim")
 
 
 def _table(rows: list[Document]) -> Table:

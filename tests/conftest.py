@@ -36,6 +36,26 @@ def database_name(mongo_client: MongoClient[Document]) -> Iterator[str]:
     mongo_client.drop_database(name)
 
 
+@pytest.fixture(scope="session")
+def kept_name(mongo_client: MongoClient[Document]) -> Iterator[str]:
+    name = f"kept_{uuid4().hex[:16]}"
+    yield name
+    mongo_client.drop_database(name)
+
+
+@pytest.fixture
+def emptied_name(mongo_client: MongoClient[Document], kept_name: str) -> Iterator[str]:
+    """A database in which nothing is left of earlier tests but the indexes, which take a second to make.
+
+    A folder's `database_name` may be this one, where no test changes indexes.
+    """
+    yield kept_name
+    kept = mongo_client[kept_name]
+    kept.drop_collection("system.profile")
+    for collection in kept.list_collection_names():
+        kept[collection].delete_many({})
+
+
 @pytest.fixture
 def database(mongo_client: MongoClient[Document], database_name: str) -> Database[Document]:
     """The fresh database through the synchronous driver."""

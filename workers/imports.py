@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from loguru import logger
 from pymongo.database import Database
 
@@ -157,7 +158,7 @@ class Importer:
 
     def _finish(self, found: Document, lease: Lease) -> None:
         last = self._db.imports.find_one({"_id": found["_id"]}) or found
-        counts = show(self._db, last)["counts"]
+        counts = msgspec.to_builtins(show(self._db, last).counts)
         self._end(found, lease, ended("done", at=self._now(), counts=counts))
         logger.bind(import_id=found["_id"], tenant_id=found["tenant_id"], **counts).info("import done")
 

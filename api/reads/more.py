@@ -14,7 +14,7 @@ from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 
 from api.encoding import encode
-from api.openapi import BEARER, PROBLEM, operation, page_of, parameter
+from api.openapi import BEARER, PROBLEM, answering, operation, page_of, parameter
 from api.problem import not_found
 from api.reads import exports, overview, policies, timeline
 from api.reads.lists import Reader
@@ -78,7 +78,7 @@ def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) 
     @get(
         "/api/overview",
         operation_id="overview",
-        operation_class=operation(),
+        operation_class=operation(responses=answering("Counted now", overview.Overview)),
         tags=["read"],
         security=BEARER,
     )

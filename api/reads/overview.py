@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pymongo
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -16,7 +17,35 @@ SOON = timedelta(days=7)
 WEEKS = 12
 
 
-async def overview(db: AsyncDatabase[Any], tenant_id: str, now: datetime) -> Document:
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    total: int
+    open: int
+    overdue: int
+    due_soon: int
+    by_status: dict[str, int]
+    open_by_priority: dict[str, int]
+    by_type: dict[str, int]
+
+
+class Week(msgspec.Struct, frozen=True, kw_only=True):
+    """`week`: its Monday (UTC)."""
+
+    week: date
+    count: int
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """Weeks: those with something in them, oldest first."""
+
+    at: datetime
+    work_orders: Orders
+    created_per_week: list[Week]
+    completed_per_week: list[Week]
+    requests_waiting: int
+    parts_below_zero: int
+
+
+async def overview(db: AsyncDatabase[Any], tenant_id: str, now: datetime) -> Overview:
     """Raises: ExecutionTimeout: too many orders to count at once."""
     waiting = {"tenant_id": tenant_id, "status": "submitted"}
     short = {"tenant_id": tenant_id, "stock": {"$lt": 0}}
@@ -25,22 +54,22 @@ async def overview(db: AsyncDatabase[Any], tenant_id: str, now: datetime) -> Doc
         (counts,) = await found.to_list()
         requests_waiting = await db["requests"].count_documents(waiting)
         parts_below_zero = await db["parts"].count_documents(short)
-    return {
-        "at": now,
-        "work_orders": {
-            "total": _total(counts["total"]),
-            "open": _total(counts["open"]),
-            "overdue": _total(counts["overdue"]),
-            "due_soon": _total(counts["due_soon"]),
-            "by_status": _table(counts["by_status"]),
-            "open_by_priority": _table(counts["open_by_priority"]),
-            "by_type": _table(counts["by_type"]),
-        },
-        "created_per_week": _weeks(counts["created"]),
-        "completed_per_week": _weeks(counts["completed"]),
-        "requests_waiting": requests_waiting,
-        "parts_below_zero": parts_below_zero,
-    }
+    return Overview(
+        at=now,
+        work_orders=Orders(
+            total=_total(counts["total"]),
+            open=_total(counts["open"]),
+            overdue=_total(counts["overdue"]),
+            due_soon=_total(counts["due_soon"]),
+            by_status=_table(counts["by_status"]),
+            open_by_priority=_table(counts["open_by_priority"]),
+            by_type=_table(counts["by_type"]),
+        ),
+        created_per_week=_weeks(counts["created"]),
+        completed_per_week=_weeks(counts["completed"]),
+        requests_waiting=requests_waiting,
+        parts_below_zero=parts_below_zero,
+    )
 
 
 def _orders(tenant_id: str, now: datetime) -> list[Document]:
@@ -80,10 +109,9 @@ def _total(rows: list[Document]) -> int:
     return int(rows[0]["n"]) if rows else 0
 
 
-def _table(rows: list[Document]) -> Document:
+def _table(rows: list[Document]) -> dict[str, int]:
     return {row["_id"]: row["n"] for row in sorted(rows, key=lambda row: str(row["_id"]))}
 
 
-def _weeks(rows: list[Document]) -> list[Document]:
-    """Mondays (UTC) with something in their week, oldest first."""
-    return [{"week": row["_id"].date().isoformat(), "count": row["n"]} for row in rows]
+def _weeks(rows: list[Document]) -> list[Week]:
+    return [Week(week=row["_id"].date(), count=row["n"]) for row in rows]

@@ -13,11 +13,12 @@ from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
+from msgspec import UNSET, UnsetType
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.mongo import Document, document_id
+from adapters.mongo import document_id
 from api.encoding import encode
-from api.openapi import BEARER, operation, page_of, parameter
+from api.openapi import BEARER, answering, operation, page_of, parameter
 from api.reads import timeline
 from api.reads.lists import Reader
 from api.reads.paging import take_limit
@@ -25,10 +26,11 @@ from api.reads.query import bad, conditions, parse
 from api.reads.resources import PLANS
 from domain.errors import Rejected
 from domain.local_time import to_instant
-from domain.plan.by_meter import expected
+from domain.plan.by_meter import Expected, expected
 from domain.plan.model import Plan
 from domain.plan.preview import Foreseen, preview
 from domain.plan.rules import ROUTE
+from domain.plan.unfold import Skip
 from domain.recurrence.trigger import timing
 from domain.working_calendar import Calendar
 
@@ -40,6 +42,32 @@ FURTHEST = timedelta(days=3_660)
 YEARS = range(1970, 2200)
 
 Asked = Request[Any, Any, Any]
+
+
+class Coming(msgspec.Struct, frozen=True, kw_only=True):
+    """An occurrence of one order; of a whole round, `asset_id` is null."""
+
+    occurrence: str
+    time_zone: str
+    due_at: datetime
+    generate_at: datetime
+    asset_id: str | None
+    skipped: Skip | UnsetType = UNSET
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    code: str
+    message: str
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """`more`: the answer ends before `until`. A plan that cannot be unfolded says why, as its quarantine. One
+    that goes by a meter says at which total it is due: nobody knows when that will be."""
+
+    occurrences: list[Coming]
+    more: bool
+    error: Refusal | UnsetType = UNSET
+    meter: Expected | UnsetType = UNSET
 
 
 def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) -> list[HTTPRouteHandler]:
@@ -55,7 +83,7 @@ def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) 
     @get(
         "/api/plans/{id:str}/preview",
         operation_id="plans.preview",
-        operation_class=operation(parameters=spans),
+        operation_class=operation(parameters=spans, responses=answering("What will come", Preview)),
         tags=["read"],
         security=BEARER,
     )
@@ -72,8 +100,8 @@ def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) 
             raise bad("to", "out_of_range", "`to` is after `from`, by ten years at most")
         calendar = await _calendar(db, actor.tenant_id, plan)
         # In a thread: a decade of a busy plan takes a second, in which others are answered.
-        told = await asyncio.to_thread(_told, plan, calendar, since, until, now())
-        return ASGIResponse(body=encode(told))
+        ahead = await asyncio.to_thread(_preview, plan, calendar, since, until, now())
+        return ASGIResponse(body=encode(ahead))
 
     @get(
         "/api/plans/{id:str}/timeline",
@@ -105,31 +133,28 @@ async def _calendar(db: AsyncDatabase[Any], tenant_id: str, plan: Plan) -> Calen
     return msgspec.convert(found, Calendar) if found else None
 
 
-def _told(plan: Plan, calendar: Calendar | None, since: datetime, until: datetime, now: datetime) -> Document:
-    """`more`: the answer ends before `until`. A plan that cannot be unfolded says why, as its quarantine. One
-    that goes by a meter says at which total it is due: nobody knows when that will be."""
-    by_meter = expected(plan, now)
-    told: Document = {"meter": msgspec.structs.asdict(by_meter)} if by_meter else {}
+def _preview(
+    plan: Plan, calendar: Calendar | None, since: datetime, until: datetime, now: datetime
+) -> Preview:
+    meter = expected(plan, now) or UNSET
     try:
         found = list(islice(preview(plan, calendar, since, until, now=now), MOST + 1))
     except Rejected as refused:
-        error = {"code": refused.code, "message": refused.message}
-        return {"occurrences": [], "more": False, "error": error} | told
-    return {"occurrences": [_row(one) for one in found[:MOST]], "more": len(found) > MOST} | told
+        refusal = Refusal(code=refused.code, message=refused.message)
+        return Preview(occurrences=[], more=False, error=refusal, meter=meter)
+    return Preview(occurrences=list(map(_coming, found[:MOST])), more=len(found) > MOST, meter=meter)
 
 
-def _row(foreseen: Foreseen) -> Document:
+def _coming(foreseen: Foreseen) -> Coming:
     lane, found = foreseen
-    row: Document = {
-        "occurrence": found.occurrence,
-        "time_zone": found.time_zone,
-        "due_at": found.due_at,
-        "generate_at": found.generate_at,
-        "asset_id": None if lane == ROUTE else lane,
-    }
-    if found.skipped:
-        row["skipped"] = {"code": found.skipped.code, "reason": found.skipped.reason}
-    return row
+    return Coming(
+        occurrence=found.occurrence,
+        time_zone=found.time_zone,
+        due_at=found.due_at,
+        generate_at=found.generate_at,
+        asset_id=None if lane == ROUTE else lane,
+        skipped=found.skipped or UNSET,
+    )
 
 
 def _moment(text: str | None, name: str) -> datetime | date | None:

@@ -14,15 +14,17 @@ from api.encoding import encode
 from api.openapi import BEARER, operation
 from api.reads.lists import Reader
 from api.reads.resources import WORK_ORDERS
+from api.reads.schemas import shown_of
 from api.reads.shape import plain
+from domain.policies import Policies
 from tasks.command import THE_TENANTS
 
-SHOWN = dict.fromkeys(("id", "version", "sla", "reminders", "updated_at"), 1)
+SHOWN = ("id", "version", "sla", "reminders", "updated_at")
 NONE: Document = {"id": THE_TENANTS, "version": 0, "sla": [], "reminders": []}
 
 
 def route(reader: Reader, db: AsyncDatabase[Any]) -> HTTPRouteHandler:
-    answer = {"200": ("{id, version, sla: [policy], reminders: [policy]}", {"type": "object"})}
+    answer = {"200": ("The policies; of version 0 before there is one", shown_of(Policies, SHOWN))}
 
     @get(
         "/api/policies",
@@ -35,7 +37,7 @@ def route(reader: Reader, db: AsyncDatabase[Any]) -> HTTPRouteHandler:
         """The tenant's SLA and reminder policies, all in one document."""
         actor = await reader.actor(request, WORK_ORDERS.permission)
         own = {"_id": document_id(actor.tenant_id, THE_TENANTS), "tenant_id": actor.tenant_id}
-        found = await db["policies"].find_one(own, SHOWN)
+        found = await db["policies"].find_one(own, dict.fromkeys(SHOWN, 1))
         return ASGIResponse(body=encode(plain(found) if found else NONE))
 
     return show

@@ -5,12 +5,13 @@ Only its id is required: a document keeps the fields of the release that wrote i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from api.openapi import OBJECT, TEXT, TIME, Json, schema_of
 from api.reads.resources import ASSETS, PLANS, WEBHOOKS, WORK_ORDERS
 from api.reads.shape import Resource
 from api.reads.work_orders import LEDGER
+from domain.entity import Entity
 from domain.kinds import ENTITIES
 from domain.kinds import LEDGER as ROWS
 
@@ -41,7 +42,7 @@ _ROWS: Mapping[str, Json] = {str(row.__struct_config__.tag): schema_of(row)["pro
 def listed(resource: Resource) -> Json:
     """A document in a list. What is no entity has its members named, and no more is said of them."""
     entity = next((cls for cls in ENTITIES.values() if cls.collection == resource.collection), None)
-    members = schema_of(entity)["properties"] | {"created_at": TIME, "updated_at": TIME} if entity else {}
+    members = _members(entity) if entity else {}
     if resource is PLANS:
         members |= members["rules"]["properties"]
     if resource.shown:
@@ -49,6 +50,12 @@ def listed(resource: Resource) -> Json:
     gone = dict.fromkeys(resource.hidden)
     otherwise = gone | dict(_OTHERWISE.get(resource.path, {}))
     return _object({name: known for name, known in (members | otherwise).items() if known is not None})
+
+
+def shown_of(entity: type[Entity], names: Iterable[str]) -> Json:
+    """An entity of which no more than these members are shown."""
+    members = _members(entity)
+    return _object({name: members[name] for name in names})
 
 
 def whole(resource: Resource) -> Json:
@@ -64,6 +71,11 @@ def row_of(kind: str, called: Mapping[str, str] | None = None) -> Json:
     """A row of a ledger; `called`: by what names its fields are shown."""
     members = {name: known for name, known in _ROWS[kind].items() if name != "kind"}
     return _object({(called or {}).get(name, name): known for name, known in members.items()})
+
+
+def _members(entity: type[Entity]) -> Json:
+    members: Json = schema_of(entity)["properties"]
+    return members | {"created_at": TIME, "updated_at": TIME}
 
 
 def _object(members: Mapping[str, Json]) -> Json:

@@ -98,6 +98,5 @@ def _see(db: Database[Any], found: dict[str, Any], out: Console, *, strict: bool
     shown = follow(db, found, SystemClock(), out)
     rows = import_report.rows(db, found["tenant_id"], found["_id"], after_line=0, limit=50)
     summary(shown, rows, out)
-    counts = shown["counts"]
-    if shown["state"] != "done" or (strict and counts["refused"] + counts["missed_rows"]):
+    if shown.state != "done" or (strict and shown.counts.refused + shown.counts.missed_rows):
         raise typer.Exit(1)

@@ -24,8 +24,8 @@ def listed() -> None:
         found = done(lambda: schedules.locks(db))
     shown = Table(Column("lock", no_wrap=True), "held", "owner", "token", "until (UTC)", box=None)
     for lock in found:
-        until = f"{lock['expires_at']:%Y-%m-%d %H:%M:%S}"
-        shown.add_row(lock["name"], "yes" if lock["held"] else "no", lock["owner"], str(lock["token"]), until)
+        until = f"{lock.expires_at:%Y-%m-%d %H:%M:%S}"
+        shown.add_row(lock.name, "yes" if lock.held else "no", lock.owner, str(lock.token), until)
     Console(highlight=False).print(shown if found else "Nothing was ever locked.")
 
 

@@ -43,7 +43,7 @@ def listed() -> None:
             str(schedule.rule),
             _time(last),
             f"paused: {state['paused']['reason']}" if "paused" in state else _time(following),
-            f"token {lease['token']}" if lease and lease["held"] else "",
+            f"token {lease.token}" if lease and lease.held else "",
         )
     Console(highlight=False).print(shown)
 

@@ -50,6 +50,14 @@ def test_every_list_promises_a_page_of_what_has_an_id(operations: list[dict[str,
         assert "id" in page["properties"]["items"]["items"]["properties"], operation["operationId"]
 
 
+def test_every_read_of_a_signed_in_user_promises_the_members_of_its_answer(app: Litestar) -> None:
+    for path in app.openapi_schema.to_schema()["paths"].values():
+        read = path.get("get", {"operationId": "", "responses": {}})
+        for kind, body in read["responses"].get("200", {}).get("content", {}).items():
+            if kind == "application/json" and read.get("security"):
+                assert body["schema"]["properties"], read["operationId"]
+
+
 @pytest.mark.parametrize(
     ("value", "fault"),
     [

@@ -34,7 +34,7 @@ class Truth:
     def check(self, devices: Devices) -> Counter[str]:
         """All of it. Returns how many actions came to which end."""
         states = self.check_verdicts(devices)
-        assert all(row["balanced"] for row in conservation(self.db, self.tenant_id))
+        assert all(row.balanced for row in conservation(self.db, self.tenant_id))
         self.check_lanes()
         self.check_orders()
         for part in self.db.parts.find({"tenant_id": self.tenant_id}):

@@ -58,7 +58,7 @@ class Imports:
         assert found is not None
         return found
 
-    def ended(self, id: str, *, within_s: float = 60) -> Document:
+    def ended(self, id: str, *, within_s: float = 60) -> import_report.Shown:
         """The import as clients see it, once it has ended."""
         eventually(lambda: self.found(id)["state"] not in imports.OPEN, within_s=within_s, what="the import")
         return import_report.show(self.db, self.found(id))
@@ -71,6 +71,11 @@ class Imports:
 
     def orders(self) -> list[Document]:
         return list(self.db.work_orders.find({"tenant_id": TENANT}).sort("title"))
+
+
+@pytest.fixture
+def database_name(emptied_name: str) -> str:
+    return emptied_name
 
 
 @pytest.fixture

@@ -54,9 +54,9 @@ def test_an_import_whose_worker_is_killed_midway_is_finished_by_the_next_without
         with process("workers", mongo_uri, redis_url):
             ended = files.ended(id, within_s=90)
 
-    assert ended["state"] == "done"
-    assert ended["counts"]["new"] == ROWS
-    assert ended["counts"]["commands"] == {"applied": ROWS * 5 + 2}
+    assert ended.state == "done"
+    assert ended.counts.new == ROWS
+    assert ended.counts.commands == {"applied": ROWS * 5 + 2}
     (total,) = store.work_orders.aggregate(
         [{"$group": {"_id": "$status", "orders": {"$sum": 1}, "cost": {"$sum": "$cost_total"}}}]
     )

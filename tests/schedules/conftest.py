@@ -128,6 +128,11 @@ class House:
 
 
 @pytest.fixture
+def database_name(emptied_name: str) -> str:
+    return emptied_name
+
+
+@pytest.fixture
 def house(servers: Servers, database_name: str, tmp_path: Any) -> Any:
     with mongo.client(servers.mongo_uri) as client:
         indexes.create(client[database_name])

@@ -6,13 +6,20 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from adapters import hints
 from adapters.clock import Clock, SystemClock
+from workers import imports
 from workers.app import WorkerProcess
+
+IDLE = timedelta(milliseconds=150)
+"""How long its idle threads sleep: a test that is done waits for the end of each."""
 
 
 def made(store: Database[Any], redis_url: str, clock: Clock | None = None) -> WorkerProcess:
@@ -30,9 +37,13 @@ def made(store: Database[Any], redis_url: str, clock: Clock | None = None) -> Wo
 
 @contextmanager
 def a_worker(store: Database[Any], redis_url: str) -> Iterator[WorkerProcess]:
-    process = made(store, redis_url)
-    process.start()
-    try:
-        yield process
-    finally:
-        process.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (hints, imports):
+            patch.setattr(module, "IDLE", IDLE)
+        process = made(store, redis_url)
+        process._dramatiq.worker_timeout = IDLE // timedelta(milliseconds=1)
+        process.start()
+        try:
+            yield process
+        finally:
+            process.stop()

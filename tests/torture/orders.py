@@ -49,7 +49,7 @@ class Orders:
         ids = set(accepted)
         assert len(ids) == sum(map(len, self.posts))
         assert ids == {row["_id"] for row in self.db.commands.find({"origin.via": "api"}, {"_id": 1})}
-        assert all(row["balanced"] for row in conservation(self.db, None))
+        assert all(row.balanced for row in conservation(self.db, None))
         for tenant, parts in self._parts.items():
             for part_id in parts:
                 check_part(self.db, tenant, part_id)

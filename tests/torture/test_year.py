@@ -76,7 +76,7 @@ def survive(span: Span, db: Database[Any], mongo_uri: str, redis_url: str, direc
 
     assert len(plans) == span.plans
     assert db.commands.distinct("state") == ["applied"]
-    assert all(row["balanced"] and not row["active"] for row in conservation(db, None))
+    assert all(row.balanced and not row.active for row in conservation(db, None))
     assert not db.fires.find_one({"state": "running"})
     books = Books(db, TENANT)
     became = Counter[str]()

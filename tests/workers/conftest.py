@@ -13,6 +13,11 @@ from adapters.hints import HintBroker
 
 
 @pytest.fixture
+def database_name(emptied_name: str) -> str:
+    return emptied_name
+
+
+@pytest.fixture
 def db(database: Database[Any]) -> Database[Any]:
     indexes.create(database)
     return database

@@ -24,7 +24,10 @@ LONG_AGO = NOW - timedelta(days=200)
 
 def command(db: Database[Any], accepted_at: datetime, state: str, **fields: Any) -> str:
     id = uuid7(accepted_at, len(list(db.commands.find())).to_bytes(10, "big"))
-    db.commands.insert_one({"_id": id, "tenant_id": "t", "type": "x", "state": state, **fields})
+    key = {"scope": "u", "key": id}
+    db.commands.insert_one(
+        {"_id": id, "tenant_id": "t", "type": "x", "idempotency": key, "state": state, **fields}
+    )
     return id
 
 

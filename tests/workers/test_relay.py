@@ -278,10 +278,10 @@ def test_a_tick_examines_what_it_sends_and_not_what_waits(
         db,
         (
             command(ago, tenant=f"t{n % 50:02}", state="retrying", next_at=later, hint_at=later)
-            for n in range(50_000)
+            for n in range(10_000)
         ),
     )
-    insert(db, (command(ago, tenant=f"t{n % 50:02}", next_at=None, after=["c"]) for n in range(50_000)))
+    insert(db, (command(ago, tenant=f"t{n % 50:02}", next_at=None, after=["c"]) for n in range(10_000)))
     due = insert(db, [command(ago, tenant="t20") for _ in range(100)])
     sent = Sent()
     with mongo.client(mongo_uri, event_listeners=[sent]) as client:
