@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,8 @@ from pymongo.read_concern import ReadConcern
 
 from adapters import mongo
 from adapters.commands import Key, Origin
-from adapters.heads import BYTES, PER_BATCH, PER_LINE
+from adapters.heads import BYTES, PER_BATCH, PER_LINE, Heads
+from adapters.hints import Line
 from adapters.mongo import Contention, Document
 from adapters.unit_of_work import UnitOfWork
 from adapters.verdicts import Changes, Verdict
@@ -369,6 +371,52 @@ def test_contention_is_read_again_and_counts_no_attempt(seed: Seeds, drains: Dra
     stored = seed.found(command)
     assert (stored["state"], stored["attempts"]) == ("applied", 1)
     assert seed.name(part_id) == "o" * contended + "m"
+
+
+def test_lines_that_an_open_transaction_holds_are_parted_from_the_others_and_come_last(
+    seed: Seeds, drains: Drains
+) -> None:
+    commands = [seed.accept("part.append", part_id=part_id, text="x") for part_id in sorted(seed.parts(64))]
+    held = [commands[n] for n in (0, 40)]
+    ids = {"_id": {"$in": [command["_id"] for command in held]}}
+    executor, tried = drains.executor(), list[int]()
+    reads = executor._uow.heads
+
+    def heads(lines: Sequence[Line]) -> Heads:
+        tried.append(len(lines))
+        return reads(lines)
+
+    setattr(executor._uow, "heads", heads)  # noqa: B010 - mypy forbids the plain assignment
+    with seed.db.client.start_session() as session, session.start_transaction():
+        seed.db.commands.update_many(ids, {"$set": {"state": "applied"}}, session=session)
+        done = executor.drain([(command["tenant_id"], command["target"]) for command in commands])
+        session.abort_transaction()
+
+    assert {verdict.command["_id"] for verdict in done.verdicts} == {
+        command["_id"] for command in commands if command not in held
+    }
+    assert tried[:PATIENCE] == [64] * PATIENCE
+    parting = tried[PATIENCE : -len(held) * PATIENCE]
+    assert len(parting) <= 2 * len(held) * 6, "each half is tried once"
+    assert tried[-len(held) * PATIENCE :] == [1] * len(held) * PATIENCE, "who drops its hint was patient"
+
+
+def test_a_session_that_is_ended_in_the_middle_of_a_statement_is_no_commands_fault(
+    at_risk: tuple[Seeds, Drains], faulty: FailingMongo
+) -> None:
+    seed, drains = at_risk
+    part_id = seed.part()
+    command = seed.accept("part.append", part_id=part_id, text="x")
+
+    with drains.mongo:
+        with faulty.failing("insert", errorCode=mongo.INTERRUPTED):
+            told = drains.drain(seed.line(part_id))
+        assert isinstance(told.failure, mongo.Unavailable)
+        assert (seed.state(command), seed.found(command)["attempts"]) == ("accepted", 0)
+
+        drains.drain(seed.line(part_id))
+
+        assert seed.state(command) == "applied"
 
 
 # -- 11: unknown outcomes -----------------------------------------------------------------------------------
