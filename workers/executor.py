@@ -32,7 +32,7 @@ from workers.looks import Looks
 from workers.snapshot import Numbers, Snapshot
 
 PATIENCE = 4
-"""Contentions in a row before a batch is parted, and before a single line is left to its winner."""
+"""Contentions in a row before a batch is parted, and before what was hinted alone is left to its winner."""
 
 DRAIN_LIMIT = timedelta(seconds=5)
 """A drain begins no more batches after this: its lines go back to the pool, far from the watchdog's limit."""
@@ -61,19 +61,12 @@ class Drained(msgspec.Struct):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Lines of one batch. `contended`: half of one that has been patient."""
+    """Lines of one batch. `contended`: half of one that was patient, and by itself one try more.
+    `alone_since`: such a single line, in seconds; it is tried in turn with others of its kind."""
 
     lines: list[Line]
     contended: bool = False
-
-    @property
-    def is_held(self) -> bool:
-        return self.contended and len(self.lines) == 1
-
-    @property
-    def patience(self) -> int:
-        """A half is another try already. Who drops its hint has been patient with that very line."""
-        return 1 if self.contended and not self.is_held else PATIENCE
+    alone_since: float | None = None
 
 
 class Executor:
@@ -131,8 +124,8 @@ class Executor:
             try:
                 parts = self._persist(part, done)
                 # Who holds a line may do so for long, or have died: the others go first.
-                left.extend(one for one in parts if one.is_held)
-                left.extendleft(one for one in reversed(parts) if not one.is_held)
+                left.extend(one for one in parts if one.alone_since is not None)
+                left.extendleft(one for one in reversed(parts) if one.alone_since is None)
             except (Contention, UnknownOutcome):
                 done.again += part.lines
             except Exception as error:  # noqa: BLE001 - what is committed must be told, whatever came after
@@ -153,7 +146,7 @@ class Executor:
         """One batch, repeated under contention. Returns the lines still to drain, in batches."""
         numbers: Numbers = {}
         lines, began = part.lines, self._monotonic()
-        for contentions in range(part.patience):
+        for contentions in range(1 if part.contended else PATIENCE):
             try:
                 return [Part(rest) for rest in self._once(lines, done, numbers)]
             except (Contention, UnknownOutcome) as error:
@@ -167,8 +160,16 @@ class Executor:
                 raise
             except Exception as error:  # noqa: BLE001 - a fault of ours outside the fold has a culprit too
                 return [Part(rest) for rest in self._isolate(lines, error, done, numbers)]
-        # A single contended line is left to the winner, who hints again if it is not empty.
-        return [Part(half, contended=True) for half in halves(lines)] if len(lines) > 1 else []
+        return self._parted(part)
+
+    def _parted(self, part: Part) -> list[Part]:
+        """What becomes of contended lines: halves, and single ones in turn while there is patience."""
+        now = self._monotonic()
+        if len(part.lines) > 1:
+            return [Part(half, True, now if len(half) == 1 else None) for half in halves(part.lines)]
+        if part.alone_since is not None and self._since(part.alone_since) < LOSERS_PATIENCE:
+            return [part]
+        return []  # left to the winner, who hints again if it is not empty
 
     def _isolate(
         self, lines: list[Line], error: Exception, done: Drained, numbers: Numbers

@@ -377,28 +377,29 @@ def test_lines_that_an_open_transaction_holds_are_parted_from_the_others_and_com
     seed: Seeds, drains: Drains
 ) -> None:
     commands = [seed.accept("part.append", part_id=part_id, text="x") for part_id in sorted(seed.parts(64))]
-    held = [commands[n] for n in (0, 40)]
-    ids = {"_id": {"$in": [command["_id"] for command in held]}}
-    executor, tried = drains.executor(), list[int]()
-    reads = executor._uow.heads
+    lines = [(command["tenant_id"], command["target"]) for command in commands]
+    held = (0, 40)
+    uow = drains.uow()
+    tried, reads = list[list[Line]](), uow.heads
 
-    def heads(lines: Sequence[Line]) -> Heads:
-        tried.append(len(lines))
-        return reads(lines)
+    def heads(some: Sequence[Line]) -> Heads:
+        tried.append(list(some))
+        return reads(some)
 
-    setattr(executor._uow, "heads", heads)  # noqa: B010 - mypy forbids the plain assignment
+    setattr(uow, "heads", heads)  # noqa: B010 - mypy forbids the plain assignment
     with seed.db.client.start_session() as session, session.start_transaction():
+        ids = {"_id": {"$in": [commands[n]["_id"] for n in held]}}
         seed.db.commands.update_many(ids, {"$set": {"state": "applied"}}, session=session)
-        done = executor.drain([(command["tenant_id"], command["target"]) for command in commands])
+        done = drains.executor(uow=uow).drain(lines)
         session.abort_transaction()
 
-    assert {verdict.command["_id"] for verdict in done.verdicts} == {
-        command["_id"] for command in commands if command not in held
-    }
-    assert tried[:PATIENCE] == [64] * PATIENCE
-    parting = tried[PATIENCE : -len(held) * PATIENCE]
-    assert len(parting) <= 2 * len(held) * 6, "each half is tried once"
-    assert tried[-len(held) * PATIENCE :] == [1] * len(held) * PATIENCE, "who drops its hint was patient"
+    alone = [[lines[n]] for n in held]
+    parting = len(tried) - next(n for n, some in enumerate(reversed(tried)) if some not in alone)
+    assert len(done.verdicts) == 64 - len(held)
+    assert tried[:PATIENCE] == [lines] * PATIENCE
+    assert parting <= PATIENCE + 2 * 6 * len(held), "each half is tried once"
+    assert tried[-1] in alone
+    assert done.again == [], "left to whoever holds them"
 
 
 def test_a_session_that_is_ended_in_the_middle_of_a_statement_is_no_commands_fault(
