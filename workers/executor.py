@@ -60,7 +60,7 @@ class Drained(msgspec.Struct):
         return Counter((verdict.command["type"], verdict.state) for verdict in self.verdicts)
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Lines of one batch. `contended`: half of one that was patient, and by itself one try more.
     `alone_since`: such a single line, in seconds; it is tried in turn with others of its kind."""
 
@@ -114,7 +114,7 @@ class Executor:
         """
         done = Drained()
         self._looks = self._new_looks() if looking else None
-        left = deque([Part(list(lines))])
+        left = deque([Part(lines=list(lines))])
         began = self._monotonic()
         while left:
             part = left.popleft()
@@ -148,7 +148,7 @@ class Executor:
         lines, began = part.lines, self._monotonic()
         for contentions in range(1 if part.contended else PATIENCE):
             try:
-                return [Part(rest) for rest in self._once(lines, done, numbers)]
+                return [Part(lines=rest) for rest in self._once(lines, done, numbers)]
             except (Contention, UnknownOutcome) as error:
                 logger.debug("contended", lines=len(lines), reason=str(error))
                 if self._since(began) > DRAIN_LIMIT:  # commits that time out: no majority, and no use
@@ -159,14 +159,17 @@ class Executor:
                     self._at_most = max(1, len(self._tried) // 2)
                 raise
             except Exception as error:  # noqa: BLE001 - a fault of ours outside the fold has a culprit too
-                return [Part(rest) for rest in self._isolate(lines, error, done, numbers)]
+                return [Part(lines=rest) for rest in self._isolate(lines, error, done, numbers)]
         return self._parted(part)
 
     def _parted(self, part: Part) -> list[Part]:
         """What becomes of contended lines: halves, and single ones in turn while there is patience."""
         now = self._monotonic()
         if len(part.lines) > 1:
-            return [Part(half, True, now if len(half) == 1 else None) for half in halves(part.lines)]
+            return [
+                Part(lines=half, contended=True, alone_since=now if len(half) == 1 else None)
+                for half in halves(part.lines)
+            ]
         if part.alone_since is not None and self._since(part.alone_since) < LOSERS_PATIENCE:
             return [part]
         return []  # left to the winner, who hints again if it is not empty
