@@ -62,7 +62,7 @@ class Drained(msgspec.Struct):
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Lines of one batch. `contended`: half of one that was patient, and by itself one try more.
-    `alone_since`: such a single line, in seconds; it is tried in turn with others of its kind."""
+    `alone_since`: when it met somebody as a single line, in seconds; such lines are tried in turn."""
 
     lines: list[Line]
     contended: bool = False
@@ -164,12 +164,10 @@ class Executor:
 
     def _parted(self, part: Part) -> list[Part]:
         """What becomes of contended lines: halves, and single ones in turn while there is patience."""
-        now = self._monotonic()
         if len(part.lines) > 1:
-            return [
-                Part(lines=half, contended=True, alone_since=now if len(half) == 1 else None)
-                for half in halves(part.lines)
-            ]
+            return [Part(lines=half, contended=True) for half in halves(part.lines)]
+        if part.contended and part.alone_since is None:
+            return [Part(lines=part.lines, contended=True, alone_since=self._monotonic())]
         if part.alone_since is not None and self._since(part.alone_since) < LOSERS_PATIENCE:
             return [part]
         return []  # left to the winner, who hints again if it is not empty
