@@ -39,6 +39,8 @@ def document_id(tenant_id: str, id: str) -> str:
 MAJORITY = WriteConcern(w="majority", j=True)
 UNJOURNALED = WriteConcern(w=1, j=False)
 DUPLICATE_KEY = 11000
+INTERRUPTED = 11601
+"""The session was ended in the middle of a statement, as the reaper does: no fault of the data."""
 
 
 class Contention(Exception):
@@ -146,6 +148,8 @@ def translate(error: PyMongoError) -> Exception:
     if error.has_error_label("TransientTransactionError"):
         return Contention(str(error))
     if isinstance(error, ConnectionFailure | WTimeoutError | ExecutionTimeout):
+        return Unavailable(str(error))
+    if isinstance(error, OperationFailure) and error.code == INTERRUPTED:
         return Unavailable(str(error))
     if isinstance(error, OperationFailure) and not error.has_error_label("RetryableWriteError"):
         return Unwritable(str(error), code=error.code)

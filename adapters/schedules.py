@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+import pymongo
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.acts import Act, audit, in_transaction
+from adapters.acts import DEADLINE, Act, audit, in_transaction
 from adapters.fires import Fires
 from adapters.mongo import CODEC, Document, translated
 
@@ -101,7 +102,6 @@ def run(db: Database[Any], name: str, act: Act) -> Document:
 
 def _change(db: Database[Any], name: str, act: Act, what: str, fits: Document, change: Document) -> Document:
     table = db.with_options(codec_options=CODEC)["schedules"]
-    table.update_one({"_id": name}, {"$setOnInsert": {"passed_over": 0}}, upsert=True)
 
     def work(session: ClientSession) -> Document:
         before = table.find_one({"_id": name}, session=session) or {}
@@ -112,7 +112,10 @@ def _change(db: Database[Any], name: str, act: Act, what: str, fits: Document, c
         audit(db, session, act, f"schedule.{what}", f"schedule:{name}", before=before, after=after)
         return after
 
-    return in_transaction(db, work)
+    # One deadline for both: another act that never ended may hold the row.
+    with translated(), pymongo.timeout(DEADLINE.total_seconds()):
+        table.update_one({"_id": name}, {"$setOnInsert": {"passed_over": 0}}, upsert=True)
+        return in_transaction(db, work)
 
 
 def release(db: Database[Any], name: str, act: Act) -> Document:

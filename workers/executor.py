@@ -1,7 +1,7 @@
 """Draining: a worker takes names of lines and applies what waits in them, many commands to one transaction.
 
-read heads → choose → announce → fold → write → commit. Contention repeats it; data that the store refuses
-is halved down to the one command that is to blame.
+read heads → choose → announce → fold → write → commit. Contention repeats it, and then parts the lines that
+somebody holds from the others; data that the store refuses is halved down to the one command to blame.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from workers.looks import Looks
 from workers.snapshot import Numbers, Snapshot
 
 PATIENCE = 4
-"""Contentions in a row before a batch is halved, and before a single line is left to its winner."""
+"""Contentions in a row before a batch is parted, and before what was hinted alone is left to its winner."""
 
 DRAIN_LIMIT = timedelta(seconds=5)
 """A drain begins no more batches after this: its lines go back to the pool, far from the watchdog's limit."""
@@ -58,6 +58,15 @@ class Drained(msgspec.Struct):
     def states(self) -> Counter[tuple[str, State]]:
         """How many of each (type, state)."""
         return Counter((verdict.command["type"], verdict.state) for verdict in self.verdicts)
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines of one batch. `contended`: half of one that was patient, and by itself one try more.
+    `alone_since`: when it met somebody as a single line, in seconds; such lines are tried in turn."""
+
+    lines: list[Line]
+    contended: bool = False
+    alone_since: float | None = None
 
 
 class Executor:
@@ -105,17 +114,20 @@ class Executor:
         """
         done = Drained()
         self._looks = self._new_looks() if looking else None
-        left = deque([list(lines)])
+        left = deque([Part(lines=list(lines))])
         began = self._monotonic()
         while left:
-            batch = left.popleft()
+            part = left.popleft()
             if self._since(began) > DRAIN_LIMIT:
-                done.again += batch
+                done.again += part.lines
                 continue
             try:
-                left.extendleft(reversed(self._persist(batch, done)))
+                parts = self._persist(part, done)
+                # Who holds a line may do so for long, or have died: the others go first.
+                left.extend(one for one in parts if one.alone_since is not None)
+                left.extendleft(one for one in reversed(parts) if one.alone_since is None)
             except (Contention, UnknownOutcome):
-                done.again += batch
+                done.again += part.lines
             except Exception as error:  # noqa: BLE001 - what is committed must be told, whatever came after
                 done.failure = error
                 break
@@ -130,13 +142,13 @@ class Executor:
     def _since(self, began: float) -> timedelta:
         return timedelta(seconds=self._monotonic() - began)
 
-    def _persist(self, lines: list[Line], done: Drained) -> list[list[Line]]:
+    def _persist(self, part: Part, done: Drained) -> list[Part]:
         """One batch, repeated under contention. Returns the lines still to drain, in batches."""
         numbers: Numbers = {}
-        began = self._monotonic()
-        for contentions in range(PATIENCE):
+        lines, began = part.lines, self._monotonic()
+        for contentions in range(1 if part.contended else PATIENCE):
             try:
-                return self._once(lines, done, numbers)
+                return [Part(lines=rest) for rest in self._once(lines, done, numbers)]
             except (Contention, UnknownOutcome) as error:
                 logger.debug("contended", lines=len(lines), reason=str(error))
                 if self._since(began) > DRAIN_LIMIT:  # commits that time out: no majority, and no use
@@ -147,9 +159,18 @@ class Executor:
                     self._at_most = max(1, len(self._tried) // 2)
                 raise
             except Exception as error:  # noqa: BLE001 - a fault of ours outside the fold has a culprit too
-                return self._isolate(lines, error, done, numbers)
-        # A single contended line is left to the winner, who hints again if it is not empty.
-        return halves(lines) if len(lines) > 1 else []
+                return [Part(lines=rest) for rest in self._isolate(lines, error, done, numbers)]
+        return self._parted(part)
+
+    def _parted(self, part: Part) -> list[Part]:
+        """What becomes of contended lines: halves, and single ones in turn while there is patience."""
+        if len(part.lines) > 1:
+            return [Part(lines=half, contended=True) for half in halves(part.lines)]
+        if part.contended and part.alone_since is None:
+            return [Part(lines=part.lines, contended=True, alone_since=self._monotonic())]
+        if part.alone_since is not None and self._since(part.alone_since) < LOSERS_PATIENCE:
+            return [part]
+        return []  # left to the winner, who hints again if it is not empty
 
     def _isolate(
         self, lines: list[Line], error: Exception, done: Drained, numbers: Numbers

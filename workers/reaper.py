@@ -1,5 +1,8 @@
 """The reaper: finds workers that died, frees what their transactions hold, and counts the losses.
 
+What is held is freed before anybody is judged: a living worker gives a transaction up after TRY_FOR, so one
+that was announced longer ago is nobody's any more, whoever could or could not be heard.
+
 The first loss makes a batch's commands suspects: each then runs in a transaction of its own. Three losses
 alone make a command `dead`; three deaths under a batch of 64 must not dead-letter 63 innocents.
 """
@@ -20,6 +23,7 @@ from adapters.commands import KEYS_KEPT, QUEUES, event
 from adapters.hints import Unheard
 from adapters.mongo import CODEC, TRANSACTION, Contention, Document, translated
 from adapters.telemetry import Metrics
+from adapters.unit_of_work import TRY_FOR
 from adapters.verdicts import Verdict, blocking, verdict_update
 from domain.kinds import ENTITIES
 from tasks.catalogue import catalogue
@@ -87,13 +91,14 @@ class Reaper:
         self._attention = Attention(gone=gone, grace=grace)
 
     def tick(self) -> list[str]:
-        """Judges every silent worker; returns those found dead.
+        """Ends what is overdue and judges every silent worker; returns those found dead.
 
         Safe to repeat, and to die in: each judgment is one transaction. Raises: PyMongoError, Unavailable,
         UnknownOutcome.
         """
         try:
             told = primary.ask(self._db)
+            self._free({"started_at": {"$lt": told.now - TRY_FOR}})
             return self._judge(told.now) if self._attention.may_judge(told) else []
         except BaseException:
             self._attention.lapse()
@@ -102,7 +107,7 @@ class Reaper:
     def _judge(self, now: datetime) -> list[str]:
         dead = []
         for worker in list(self._db.workers.find({"heartbeat_at": {"$lt": now - self._gone}})):
-            self._free(worker["_id"])
+            self._free({"worker": worker["_id"]})
             try:
                 self._bury(worker, now)
             except Contention as error:  # it, or somebody else, was at its commands just now: next time
@@ -111,12 +116,10 @@ class Reaper:
                 dead.append(worker["_id"])
         return dead
 
-    def _free(self, worker: str) -> None:
-        """End its open transactions: they would block their documents until the server's own limit."""
-        sessions = [
-            {"id": batch["session"]}
-            for batch in self._db.batches.find({"worker": worker, "ids": {"$ne": []}})
-        ]
+    def _free(self, announced: Document) -> None:
+        """End these batches' transactions: they would block their documents until the server's own limit."""
+        batches = self._db.batches.find({"ids": {"$ne": []}} | announced, ["session"])
+        sessions = [{"id": batch["session"]} for batch in batches]
         if sessions:
             self._mongo.admin.command("killSessions", sessions)
 

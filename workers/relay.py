@@ -2,7 +2,8 @@
 
 `hint_at` says when a command is to be hinted (again). It is moved before the hint leaves: a drain that begins
 at once then reads the moved document, instead of meeting our write in its commit. What waits for others or is
-parked has no `next_at` and is never looked at; their predecessor's transaction wakes them.
+parked has no `next_at` and is never looked at; their predecessor's transaction wakes them. What somebody's
+open transaction holds keeps nobody else waiting (`marks.py`).
 
 One tick costs what it sends: it walks the tenants that have something due, a page at a time and beginning
 where the last one stopped, until nothing is due or the cap on outstanding hints is reached.
@@ -14,20 +15,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import pymongo
 from bson.timestamp import Timestamp
 from dramatiq import Broker
 from pymongo.database import Database
-from pymongo.read_concern import ReadConcern
 
 from adapters import hints
 from adapters.commands import AT_ONCE, QUEUES, RUNNABLE, Queue
 from adapters.hints import Unheard
-from adapters.mongo import CODEC, UNJOURNALED, Document
+from adapters.mongo import Document
 from workers import primary
-
-REHINT = timedelta(seconds=10)
-"""A hint not answered by a verdict within this is held to be lost."""
+from workers.marks import REHINT, Marks
 
 ACCEPTERS_TURN = timedelta(seconds=2)
 """Whoever inserted a command has hinted it: for so long that hint is trusted."""
@@ -37,12 +34,6 @@ CAP = 4_096
 
 PAGE = 256
 """A tenant's turn."""
-
-WRITE_WITHIN = timedelta(milliseconds=500)
-"""A dead worker's transaction blocks its commands until the reaper comes: others must not wait so long."""
-
-_MARK = [{"$set": {"hint_at": {"$add": ["$$NOW", REHINT // timedelta(milliseconds=1)]}}}]
-_FORGET = {"$set": {"hint_at": AT_ONCE}}
 
 
 class Relay:
@@ -59,11 +50,8 @@ class Relay:
     ) -> None:
         """`has_lost_hints`: asked every tick; raises Unheard while the broker cannot be reached."""
         self._db = db
-        # A lost `hint_at` costs one hint more, so it need not reach a majority or the journal; and it must be
-        # seen by the next page, before it has.
-        self._commands = db.get_collection(
-            "commands", codec_options=CODEC, write_concern=UNJOURNALED, read_concern=ReadConcern("local")
-        )
+        self._marks = Marks(db)
+        self._commands = self._marks.commands
         self._broker = broker
         self._has_lost_hints = has_lost_hints
         self._cap = cap
@@ -83,6 +71,7 @@ class Relay:
         now, self._logical = told.now, told.logical
         if lost:
             self._lost_at = now
+        self._marks.begin()
         return sum(self._serve(queue, now) for queue in QUEUES)
 
     def _serve(self, queue: Queue, now: datetime) -> int:
@@ -95,8 +84,7 @@ class Relay:
             # Moved before the work: a tenant whose page fails must not keep the others waiting.
             self._stopped_after[queue] = page[-1]["tenant_id"] if len(page) == limit else ""
             if page:
-                self._hint(queue, page)
-                sent += len(page)
+                sent += self._hint(queue, page)
             elif not after:
                 break
         return sent
@@ -123,6 +111,8 @@ class Relay:
             "active": True,
             "state": {"$in": RUNNABLE},
         }
+        if self._marks.held:
+            due["_id"] = {"$nin": list(self._marks.held)}
         trusted_until = Timestamp(int((self._logical - ACCEPTERS_TURN).timestamp()), 0)
         never_hinted = {"hint_at": AT_ONCE, "seq": {"$lte": trusted_until}}
         coming_back = {"hint_at": {"$gt": AT_ONCE, "$lte": self._horizon(now)}}
@@ -137,13 +127,11 @@ class Relay:
         )
         return list(found)
 
-    def _hint(self, queue: str, page: Sequence[Document]) -> None:
-        these = {"_id": {"$in": [command["_id"] for command in page]}, "next_at": {"$exists": True}}
-        with pymongo.timeout(WRITE_WITHIN.total_seconds()):
-            self._commands.update_many(these, _MARK)
+    def _hint(self, queue: str, page: Sequence[Document]) -> int:
+        free = self._marks.move(page)
         try:
-            hints.send(self._broker, queue, [(command["tenant_id"], command["target"]) for command in page])
+            hints.send(self._broker, queue, [(command["tenant_id"], command["target"]) for command in free])
         except Unheard:
-            with pymongo.timeout(WRITE_WITHIN.total_seconds()):
-                self._commands.update_many(these, _FORGET)
+            self._marks.forget(free)
             raise
+        return len(free)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
+import pytest
 from pymongo.database import Database
 
+from adapters import acts
 from adapters.clock import SystemClock
 from adapters.verdicts import Verdict, verdict_update
 from tasks.catalogue import catalogue
@@ -278,3 +281,31 @@ async def test_the_catalogue_and_openapi_name_every_command_with_its_schema(
         assert body["type"] == "object"
         assert body["additionalProperties"] is False
     assert (await web.get("/api/docs")).status_code == 200
+
+
+async def test_what_somebodys_open_transaction_holds_is_told_as_ever_and_cannot_be_cancelled_for_so_long(
+    web: httpx.AsyncClient, people: People, store: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acts, "DEADLINE", timedelta(milliseconds=300))
+    planner = people.add("planner")
+    key = planner.sends()
+    command_id = (await web.post(ROUTE, json=ORDER, headers=key)).json()["command_id"]
+    verdict = {"$set": {"state": "applied"}, "$unset": {"active": "", "next_at": "", "hint_at": ""}}
+
+    with store.client.start_session() as session, session.start_transaction():
+        store["commands"].update_one({"_id": command_id}, verdict, session=session)
+        again, another = await asyncio.gather(
+            web.post(ROUTE, json=ORDER, headers=key), web.post(ROUTE, json=ORDER, headers=planner.sends())
+        )
+        receipt = await web.get(f"/api/commands/{command_id}", headers=planner.auth)
+        refused = await web.post(f"/api/commands/{command_id}/cancel", headers=planner.auth)
+        session.abort_transaction()
+    cancelled = await web.post(f"/api/commands/{command_id}/cancel", headers=planner.auth)
+
+    assert (again.status_code, again.json()["command_id"]) == (202, command_id)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert another.status_code == 202
+    assert receipt.json()["state"] == "accepted"
+    assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
+    assert "retry-after" in refused.headers
+    assert cancelled.json()["state"] == "cancelled"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,8 @@ from pymongo.read_concern import ReadConcern
 
 from adapters import mongo
 from adapters.commands import Key, Origin
-from adapters.heads import BYTES, PER_BATCH, PER_LINE
+from adapters.heads import BYTES, PER_BATCH, PER_LINE, Heads
+from adapters.hints import Line
 from adapters.mongo import Contention, Document
 from adapters.unit_of_work import UnitOfWork
 from adapters.verdicts import Changes, Verdict
@@ -23,7 +25,7 @@ from domain.part import Part
 from tasks.command import handles
 from tasks.work import Work
 from tests.servers import Servers
-from tests.support.drains import Drains
+from tests.support.drains import Drains, SleptTime
 from tests.support.failing import CLIENT, FailingMongo
 from tests.support.patience import InThread
 from tests.support.seeds import Seeds, new_id
@@ -369,6 +371,53 @@ def test_contention_is_read_again_and_counts_no_attempt(seed: Seeds, drains: Dra
     stored = seed.found(command)
     assert (stored["state"], stored["attempts"]) == ("applied", 1)
     assert seed.name(part_id) == "o" * contended + "m"
+
+
+def test_lines_that_an_open_transaction_holds_are_parted_from_the_others_and_come_last(
+    seed: Seeds, drains: Drains
+) -> None:
+    commands = [seed.accept("part.append", part_id=part_id, text="x") for part_id in sorted(seed.parts(64))]
+    lines = [(command["tenant_id"], command["target"]) for command in commands]
+    held = (0, 40)
+    uow = drains.uow()
+    tried, reads = list[list[Line]](), uow.heads
+
+    def heads(some: Sequence[Line]) -> Heads:
+        tried.append(list(some))
+        return reads(some)
+
+    setattr(uow, "heads", heads)  # noqa: B010 - mypy forbids the plain assignment
+    with seed.db.client.start_session() as session, session.start_transaction():
+        ids = {"_id": {"$in": [commands[n]["_id"] for n in held]}}
+        seed.db.commands.update_many(ids, {"$set": {"state": "applied"}}, session=session)
+        done = drains.executor(uow=uow, time=SleptTime()).drain(lines)
+        session.abort_transaction()
+
+    alone = [[lines[n]] for n in held]
+    parting = len(tried) - next(n for n, some in enumerate(reversed(tried)) if some not in alone)
+    assert len(done.verdicts) == 64 - len(held)
+    assert tried[:PATIENCE] == [lines] * PATIENCE
+    assert parting <= PATIENCE + 2 * 6 * len(held), "each half is tried once"
+    assert all(one in tried[parting:] for one in alone), "again, once all others have had their turn"
+    assert done.again == [], "left to whoever holds them"
+
+
+def test_a_session_that_is_ended_in_the_middle_of_a_statement_is_no_commands_fault(
+    at_risk: tuple[Seeds, Drains], faulty: FailingMongo
+) -> None:
+    seed, drains = at_risk
+    part_id = seed.part()
+    command = seed.accept("part.append", part_id=part_id, text="x")
+
+    with drains.mongo:
+        with faulty.failing("insert", errorCode=mongo.INTERRUPTED):
+            told = drains.drain(seed.line(part_id))
+        assert isinstance(told.failure, mongo.Unavailable)
+        assert (seed.state(command), seed.found(command)["attempts"]) == ("accepted", 0)
+
+        drains.drain(seed.line(part_id))
+
+        assert seed.state(command) == "applied"
 
 
 # -- 11: unknown outcomes -----------------------------------------------------------------------------------

@@ -31,6 +31,19 @@ class PushedClock(SystemClock):
         return super().now() + self._ahead
 
 
+class SleptTime:
+    """A monotonic clock that only sleeping moves on: what depends on time then does not on the machine."""
+
+    def __init__(self) -> None:
+        self._slept_s = 0.0
+
+    def monotonic(self) -> float:
+        return self._slept_s
+
+    def sleep(self, seconds: float) -> None:
+        self._slept_s += seconds
+
+
 class Drains:
     """Makes executors on one database."""
 
@@ -43,15 +56,22 @@ class Drains:
     def uow(self) -> UnitOfWork:
         return UnitOfWork(self.mongo, self.database, worker=new_id(), slot=0)
 
-    def executor(self, *handlers: object, uow: UnitOfWork | None = None, chance: int = 1) -> Executor:
+    def executor(
+        self,
+        *handlers: object,
+        uow: UnitOfWork | None = None,
+        chance: int = 1,
+        time: SystemClock | SleptTime | None = None,
+    ) -> Executor:
         """An executor like a worker's slot; `handlers` join or replace those of the catalogue."""
         own = {handler.__dict__["spec"].type: handler.__dict__["spec"] for handler in handlers}
+        time = time or SystemClock()
         return Executor(
             uow or self.uow(),
             {**self.catalogue, **own},
             now=self.clock.now,
-            monotonic=SystemClock().monotonic,
-            sleep=SystemClock().sleep,
+            monotonic=time.monotonic,
+            sleep=time.sleep,
             new_id=new_id,
             chance=random.Random(chance),
             schedules=table().values(),

@@ -47,17 +47,17 @@ COMMITTED = ("committed", "before ack", "acked")
 
 
 def doom(step: str, time: int) -> None:
-    """Die before or after that call, the `time`-th time it is made."""
+    """Die before that call, the `time`-th time it is made, or after the `time`-th that has not failed: a
+    write that met somebody's transaction has written nothing, and would use up the only chance to die."""
     owner, name = (BEFORE | AFTER)[step]
     original: Callable[..., Any] = getattr(owner, name)
     times = count(1)
 
     def wrapped(*arguments: Any, **options: Any) -> Any:
-        is_last = next(times) == time
-        if is_last and step in BEFORE:
+        if step in BEFORE and next(times) == time:
             os.kill(os.getpid(), signal.SIGKILL)
         answer = original(*arguments, **options)
-        if is_last:
+        if step in AFTER and next(times) == time:
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 

@@ -22,7 +22,8 @@ from tests.support.wire import Wire
 from tests.torture.orders import Orders
 from tests.torture.poster import Poster
 from workers import relay as relaying
-from workers.relay import REHINT, Relay
+from workers.marks import REHINT
+from workers.relay import Relay
 
 TENANT = "north"
 LOST = 0.03

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,7 +14,6 @@ import redis
 from bson.timestamp import Timestamp
 from pymongo import monitoring
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 from pymongo.monitoring import CommandStartedEvent
 
 from adapters import hints, indexes, mongo
@@ -24,7 +24,8 @@ from tests.support.patience import eventually
 from tests.support.wire import Wire
 from tests.workers.lines import command, heard, insert, line, long_ago, server_now, stored
 from workers.epoch import Epoch
-from workers.relay import REHINT, Relay
+from workers.marks import REHINT
+from workers.relay import Relay
 
 
 def nothing_lost() -> bool:
@@ -252,21 +253,64 @@ def test_a_new_leader_does_not_take_an_intact_valkey_for_an_emptied_one(
     assert Relay(db, broker, has_lost_hints=epoch(broker)).tick() == 0
 
 
-def test_a_command_in_an_open_transaction_keeps_only_its_own_page_waiting(
+@contextmanager
+def held(db: Database[Any], documents: Sequence[Document]) -> Iterator[None]:
+    """Somebody's transaction has written these, and neither commits nor ends."""
+    with db.client.start_session() as session, session.start_transaction():
+        ids = [each["_id"] for each in documents]
+        db.commands.update_many({"_id": {"$in": ids}}, {"$set": {"state": "applied"}}, session=session)
+        yield
+        session.abort_transaction()
+
+
+def test_what_an_open_transaction_holds_keeps_nobody_else_of_its_page_waiting(
+    relay: Relay, db: Database[Any], redis_url: str
+) -> None:
+    made = insert(db, [command(long_ago(db), tenant=f"t{n % 3}") for n in range(60)])
+    stuck = [*made[3:12], made[30], made[59]]
+
+    with held(db, stuck):
+        assert relay.tick() == len(made) - len(stuck)
+        assert set(heard(redis_url)) == {line(each) for each in made if each not in stuck}
+        assert relay.tick() == 0
+
+    assert relay.tick() == len(stuck)
+    assert set(heard(redis_url)) == {line(each) for each in stuck}
+    assert relay.tick() == 0
+
+
+def test_pages_full_of_what_is_held_keep_nobody_behind_them_waiting(
     db: Database[Any], broker: HintBroker, redis_url: str
 ) -> None:
-    relay = Relay(db, broker, has_lost_hints=nothing_lost, page=1)
-    [held, free] = insert(db, [command(long_ago(db), tenant=tenant) for tenant in ("a", "b")])
-    with db.client.start_session() as session, session.start_transaction():
-        db.commands.update_one({"_id": held["_id"]}, {"$set": {"state": "applied"}}, session=session)
+    relay = Relay(db, broker, has_lost_hints=nothing_lost, cap=20, page=10)
+    made = insert(db, [command(long_ago(db)) for _ in range(30)])
+    others = insert(db, [command(long_ago(db), tenant="t2"), command(long_ago(db), queue="bulk")])
 
-        with pytest.raises(PyMongoError) as failure:
-            relay.tick()
-        assert failure.value.timeout
-        with pytest.raises(PyMongoError):
-            relay.tick()
+    with held(db, made[:25]):
+        assert relay.tick() == 7
+        assert relay.tick() == 0
 
-        assert heard(redis_url) == [line(free)]
+    assert set(heard(redis_url)) == {line(each) for each in (*made[25:], others[0])}
+    assert heard(redis_url, "bulk") == [line(others[1])]
+
+
+def test_what_a_worker_died_of_is_tried_as_one_batch_and_not_command_by_command(
+    mongo_uri: str, db: Database[Any], broker: HintBroker, redis_url: str
+) -> None:
+    made = insert(db, [command(long_ago(db)) for _ in range(100)])
+    batch, others = made[:80], made[80:]
+    db["batches"].insert_one({"_id": "w1:0", "worker": "w1", "ids": [each["_id"] for each in batch]})
+    sent = Sent()
+    with mongo.client(mongo_uri, event_listeners=[sent]) as client:
+        relay = Relay(client[db.name], broker, has_lost_hints=nothing_lost)
+        with held(db, batch):
+            assert relay.tick() == len(others)
+            assert sent.updates == 4, "one that waits, then all at once, the others, the batch"
+            assert relay.tick() == 0
+            assert sent.updates == 4 + 2
+        assert relay.tick() == len(batch)
+
+    assert len(heard(redis_url)) == len(made)
 
 
 def test_a_tick_examines_what_it_sends_and_not_what_waits(
@@ -290,6 +334,7 @@ def test_a_tick_examines_what_it_sends_and_not_what_waits(
 
     db.commands.update_many({"_id": {"$in": [each["_id"] for each in due]}}, {"$set": {"hint_at": AT_ONCE}})
     examined = [_examined(db, query) for query in sent.reads]
+    assert sent.updates == 1, "a page is marked by one write"
     assert (
         len(examined) == len(QUEUES) * 2 + 1
     )  # per queue a count and a page, and after the full one another
@@ -298,12 +343,14 @@ def test_a_tick_examines_what_it_sends_and_not_what_waits(
 
 
 class Sent(monitoring.CommandListener):
-    """Remembers reads of `commands`, to have them explained."""
+    """Remembers reads of `commands`, to have them explained, and counts what is written."""
 
     def __init__(self) -> None:
         self.reads: list[Document] = []
+        self.updates = 0
 
     def started(self, event: CommandStartedEvent) -> None:
+        self.updates += event.command_name == "update"
         if event.command_name in ("find", "aggregate"):
             kept = (
                 "find",

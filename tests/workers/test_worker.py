@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from pymongo.database import Database
 
 from adapters import hints, indexes, mongo
 from cli import embedded
+from cli.processes import ROOT
 from tasks.catalogue import catalogue
 from tests.servers import Servers
 from tests.support.patience import eventually
@@ -62,6 +65,14 @@ def test_a_worker_with_a_dead_thread_asks_to_be_started_again(
     # What it held open is collected here, where it is expected, and not in another test.
     del doomed
     gc.collect()
+
+
+def test_a_consumer_connects_anew_half_a_second_after_an_error() -> None:
+    ask = "import workers.__main__, dramatiq.worker; print(dramatiq.worker.CONSUMER_RESTART_DELAY_SECS)"
+
+    told = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, env={}, capture_output=True, check=True)
+
+    assert float(told.stdout) == 0.5
 
 
 def test_consumers_outlive_a_valkey_that_turns_into_a_replica_and_back(
