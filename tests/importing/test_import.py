@@ -311,6 +311,35 @@ def test_reading_up_to_the_cursor_may_take_longer_than_the_lease(
     importer.stop()
 
 
+class Killed(BaseException):
+    """What no handler of ours catches."""
+
+
+def test_a_changed_row_is_told_though_its_worker_was_killed_when_it_had_just_sent_it(
+    files: Imports, store: Database[Any], redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_worker(store, redis_url):
+        files.ended(files.make(THREE, KEYED))
+    id = files.make(THREE.replace("grease pins,A,2004-07-02,0", "grease pins,A,2004-07-02,7"), KEYED)
+    doomed, send = an_importer(store), import_run.Run._send
+
+    def killed(run: import_run.Run, plan: Any) -> None:
+        send(run, plan)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(import_run.Run, "_send", killed)
+        with pytest.raises(Killed):
+            doomed.tick()
+    doomed.stop()
+    successor = an_importer(store, worker="w2")
+    successor.tick()
+    successor.stop()
+
+    assert files.found(id)["counts"]["changed"] == 1
+    assert [(row["line"], row["outcome"]) for row in files.rows(id)] == [(3, "changed")]
+
+
 def test_many_imports_of_one_tenant_take_turns_and_another_tenants_does_not_wait_for_them(
     files: Imports, store: Database[Any]
 ) -> None:
