@@ -109,7 +109,7 @@ async def test_filters_narrow_and_combine(
     [
         "colour=red", "status=done", "status=", "limit=0", "limit=201", "limit=x", "limit=", "sort=priority",
         "sort=$where", "cursor=x", "cursor=e30", "cursor=%00", "due_before=tomorrow",
-        "due_before=2026-03-01T08:00:00",
+        "due_before=2026-03-01T08:00:00", "due_after=0001-01-01T00:00:00%2B14:00",
         "asset_id=x", "open=yes", "q=", f"q={'x' * 101}", "q=%00", "q=%ff", "status=completed&status=closed",
         "status[$ne]=completed", "&".join(f"a{n}=1" for n in range(40)),
     ],
