@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, TypeVar, get_args
+from typing import IO, Annotated, Any, TypeVar, get_args
 
 import anyio.to_thread
 import msgspec
@@ -13,6 +13,7 @@ from litestar.datastructures import UploadFile
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
+from msgspec import Meta
 from pymongo.database import Database
 
 from adapters import import_report, imports
@@ -33,6 +34,9 @@ SPARE_BYTES = 1024 * 1024
 
 IN_MEMORY = 1024 * 1024
 MOST_ROWS = 200
+MOST_LINE = 2**31
+LONGEST_MAPPING = 256 * 1024
+"""In characters: it stands in the import's document, and in every answer about it."""
 
 T = TypeVar("T")
 
@@ -93,7 +97,7 @@ class Imports:
         await self._find(actor, id)
         given = request.query_params
         outcome = _typed(given.get("outcome"), Outcome | None, "outcome")
-        after = _typed(given.get("cursor", 0), int, "cursor")
+        after = _typed(given.get("cursor", 0), Annotated[int, Meta(ge=0, le=MOST_LINE)], "cursor")
         limit = min(max(_typed(given.get("limit", MOST_ROWS), int, "limit"), 1), MOST_ROWS)
 
         def read() -> list[Document]:
@@ -140,7 +144,10 @@ async def _receive(request: Request[Any, Any, Any], file: IO[bytes]) -> dict[str
 
 
 async def _receive_parts(request: Request[Any, Any, Any], file: IO[bytes]) -> dict[str, Any]:
-    form = await request.form()
+    try:
+        form = await request.form()
+    except (UnicodeDecodeError, LookupError):
+        raise invalid(Fault("", "malformed_text", "a part is not text of the charset it names")) from None
     part = form.get("file")
     if not isinstance(part, UploadFile):
         raise invalid(Fault("/file", "missing_field", "the part `file` holds the CSV file"))
@@ -160,6 +167,8 @@ def _mapping(text: Any) -> Mapping:
     """Raises: Problem 422."""
     if not isinstance(text, str) or not text:
         raise invalid(Fault("/mapping", "missing_field", "mapping says, as JSON, which column holds what"))
+    if len(text) > LONGEST_MAPPING:
+        raise invalid(Fault("/mapping", "too_large", f"mapping has at most {LONGEST_MAPPING} characters"))
     try:
         return msgspec.json.decode(text, type=Mapping)
     except msgspec.ValidationError as error:

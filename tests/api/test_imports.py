@@ -12,6 +12,7 @@ from pymongo.database import Database
 
 from adapters.clock import SystemClock
 from adapters.telemetry import Metrics
+from api.imports import LONGEST_MAPPING
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person, new_id
 from workers.imports import Importer
@@ -90,6 +91,44 @@ async def test_a_multipart_body_may_hold_the_file_and_its_mapping(
     assert answer.status_code == 202, answer.text
     assert answer.json()["file"]["name"] == "old.csv"
     assert answer.json()["dry_run"] is True
+
+
+@pytest.mark.parametrize(
+    ("type", "mapping"),
+    [
+        ("text/plain; charset=utf-8", b"\xff"),
+        ("text/plain; charset=nonesuch", b"{}"),
+        ("text/plain", json.dumps(MAPPING | {"values": {"title": {"a": "b" * LONGEST_MAPPING}}}).encode()),
+    ],
+)
+async def test_a_part_that_is_no_text_or_too_long_is_refused_and_nothing_is_kept(
+    web: httpx.AsyncClient, people: People, store: Database[Any], type: str, mapping: bytes
+) -> None:
+    files = store["import_files.files"].count_documents({})
+    said: tuple[str | None, bytes, str] = (None, mapping, type)
+    sent: tuple[str | None, bytes, str] = ("old.csv", FILE.encode(), "text/csv")
+
+    answer = await web.post(
+        URL,
+        params={"name": "a"},
+        files={"mapping": said, "file": sent},
+        headers=people.add("admin").auth,
+    )
+
+    assert answer.status_code == 422, answer.text
+    assert store["import_files.files"].count_documents({}) == files
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "9" * 30])
+async def test_a_cursor_that_is_no_line_is_refused(
+    web: httpx.AsyncClient, people: People, cursor: str
+) -> None:
+    admin = people.add("admin")
+    id = (await web.post(URL, params=question(), content=FILE, headers=csv(admin))).json()["import_id"]
+
+    answer = await web.get(f"/api/imports/{id}/rows?cursor={cursor}", headers=admin.auth)
+
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "/cursor")
 
 
 @pytest.mark.parametrize(
