@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 from pymongo.database import Database
+from rich.console import Console
 
 from adapters import imports
 from adapters.clock import SystemClock
 from adapters.commands import RUNNABLE
 from adapters.telemetry import Metrics
 from cli import history
+from cli.import_screen import summary
 from domain.importing.table import BadFile
 from tasks.catalogue import catalogue
 from tests.importing.conftest import COLUMNS, TENANT, Imports
@@ -309,6 +312,22 @@ def test_reading_up_to_the_cursor_may_take_longer_than_the_lease(
 
     assert files.found(id)["cursor"] == 3
     importer.stop()
+
+
+def test_the_screen_shows_what_a_cell_says_whatever_that_is(files: Imports, store: Database[Any]) -> None:
+    columns = KEYED.columns | {"created_at": "Day [/mm]"}
+    odd = THREE.replace("Day", "Day [/mm]").replace("2004-07-02", "[/red] pump [bold]")
+    id = files.make(odd, msgspec.structs.replace(KEYED, columns=columns), dry_run=True)
+    importer = an_importer(store)
+    for _ in range(3):
+        importer.tick()
+    importer.stop()
+    out = io.StringIO()
+
+    summary(files.ended(id), files.rows(id), Console(file=out, width=200))
+
+    assert "[/red] pump [bold]" in out.getvalue()
+    assert "Day [/mm]" in out.getvalue()
 
 
 class Killed(BaseException):
