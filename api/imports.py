@@ -33,6 +33,9 @@ SPARE_BYTES = 1024 * 1024
 """For the parts beside the file in a multipart body."""
 
 IN_MEMORY = 1024 * 1024
+PIECE = 256 * 1024
+"""Of a multipart body, which waits on disk: many large files that come at once are not all held."""
+
 MOST_ROWS = 200
 MOST_LINE = 2**31
 LONGEST_MAPPING = 256 * 1024
@@ -151,7 +154,8 @@ async def _receive_parts(request: Request[Any, Any, Any], file: IO[bytes]) -> di
     part = form.get("file")
     if not isinstance(part, UploadFile):
         raise invalid(Fault("/file", "missing_field", "the part `file` holds the CSV file"))
-    file.write(await part.read())
+    while piece := await part.read(PIECE):
+        file.write(piece)
     said = {name: form[name] for name in ("name", "mapping", "dry_run") if isinstance(form.get(name), str)}
     return said | {"file_name": part.filename}
 

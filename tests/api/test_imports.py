@@ -8,11 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar.datastructures import UploadFile
 from pymongo.database import Database
 
 from adapters.clock import SystemClock
 from adapters.telemetry import Metrics
-from api.imports import LONGEST_MAPPING
+from api.imports import LONGEST_MAPPING, PIECE
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person, new_id
 from workers.imports import Importer
@@ -91,6 +92,30 @@ async def test_a_multipart_body_may_hold_the_file_and_its_mapping(
     assert answer.status_code == 202, answer.text
     assert answer.json()["file"]["name"] == "old.csv"
     assert answer.json()["dry_run"] is True
+
+
+async def test_of_a_large_file_no_more_than_a_piece_is_held(
+    web: httpx.AsyncClient, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = FILE + "oil,2004-07-03\n" * 200_000
+    held: list[int] = []
+    read = UploadFile.read
+
+    async def measured(part: UploadFile, size: int = -1) -> bytes:
+        piece = await read(part, size)
+        held.append(len(piece))
+        return piece
+
+    monkeypatch.setattr(UploadFile, "read", measured)
+    answer = await web.post(
+        URL,
+        params=question(),
+        files={"file": ("old.csv", text, "text/csv")},
+        headers=people.add("admin").auth,
+    )
+
+    assert answer.json()["file"]["size"] == sum(held) == len(text)
+    assert max(held) <= PIECE
 
 
 @pytest.mark.parametrize(
