@@ -10,6 +10,7 @@ import anyio.to_thread
 import msgspec
 from litestar import Request, get, post
 from litestar.datastructures import UploadFile
+from litestar.exceptions import InternalServerException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
@@ -20,7 +21,7 @@ from adapters import import_report, imports
 from adapters.import_report import Outcome
 from adapters.mongo import Document
 from api.acting import Acting
-from api.body import fault_of
+from api.body import Gone, fault_of, pieces
 from api.encoding import encode
 from api.openapi import BEARER, PROBLEM, TEXT, Json, operation, page_of, parameter
 from api.problem import Fault, Problem, invalid, not_found
@@ -141,7 +142,7 @@ async def _receive(request: Request[Any, Any, Any], file: IO[bytes]) -> dict[str
         return await _receive_parts(request, file)
     if media_type != "text/csv":
         raise Problem(415, "unsupported_media_type", "the body must be text/csv or multipart/form-data")
-    async for chunk in request.stream():
+    async for chunk in pieces(dict(request.scope["headers"]), request.receive, most=MAX_BYTES + SPARE_BYTES):
         file.write(chunk)
     return {}
 
@@ -149,6 +150,8 @@ async def _receive(request: Request[Any, Any, Any], file: IO[bytes]) -> dict[str
 async def _receive_parts(request: Request[Any, Any, Any], file: IO[bytes]) -> dict[str, Any]:
     try:
         form = await request.form()
+    except InternalServerException:  # all that it says of a client that hung up
+        raise Gone from None
     except (UnicodeDecodeError, LookupError):
         raise invalid(Fault("", "malformed_text", "a part is not text of the charset it names")) from None
     part = form.get("file")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
+from litestar import Litestar
 from litestar.datastructures import UploadFile
 from pymongo.database import Database
 
@@ -16,6 +18,8 @@ from adapters.telemetry import Metrics
 from api.imports import LONGEST_MAPPING, PIECE
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person, new_id
+from tests.api.test_socket import serving
+from tests.support.patience import eventually
 from workers.imports import Importer
 
 URL = "/api/imports/work-orders"
@@ -204,6 +208,29 @@ async def test_only_who_may_import_may_and_other_tenants_see_nothing(
     assert (await web.post(f"/api/imports/{id}/cancel", headers=admin.auth)).json()["state"] == "cancelled"
     late = await web.post(f"/api/imports/{id}/cancel", headers=admin.auth)
     assert (late.status_code, late.json()["code"]) == (409, "too_late")
+
+
+@pytest.mark.parametrize("media_type", ["text/csv", "multipart/form-data; boundary=B"])
+async def test_who_hangs_up_in_the_middle_of_a_file_is_no_fault_of_ours(
+    app: Litestar, people: People, media_type: str
+) -> None:
+    metrics = app.state.house.metrics
+    lines = ["POST /api/imports/work-orders?name=a HTTP/1.1", "Host: millwright", "Content-Length: 1000"]
+    lines += [f"Content-Type: {media_type}", f"Authorization: {people.add('admin').auth['Authorization']}"]
+
+    def answered() -> set[str]:
+        told = metrics.exposition().decode().splitlines()
+        mine = (line for line in told if line.startswith("http_requests_total") and URL in line)
+        return {line.partition('status="')[2][:3] for line in mine}
+
+    async with serving(app) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write("\r\n".join([*lines, "", "--B\r\n"]).encode())
+        await writer.drain()
+        writer.close()
+        assert await asyncio.to_thread(lambda: eventually(answered, within_s=10))
+
+    assert answered() == {"400"}
 
 
 async def test_a_body_of_another_type_is_refused(web: httpx.AsyncClient, people: People) -> None:
