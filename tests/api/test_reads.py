@@ -362,6 +362,35 @@ async def test_an_export_begins_with_the_promised_columns_and_runs_no_formula(
     assert len(list(csv.reader(io.StringIO(narrowed.text, newline="")))) == 2
 
 
+async def test_what_is_read_in_the_order_of_ids_passes_over_no_other_tenants(
+    web: httpx.AsyncClient, people: People, store: Database[Any]
+) -> None:
+    admin = people.add("admin")
+    for tenant_id in ("a-tenant-before", "z-tenant-behind"):
+        for n in range(20):
+            order(store, tenant_id, n)
+    for n in range(3):
+        order(store, admin.tenant_id, n)
+
+    store.command("profile", 2)
+    try:
+        export = await web.get("/api/exports/work-orders.csv", headers=admin.auth)
+        pages = [await walk(web, admin, "/api/work-orders", sort=sort, limit="2") for sort in ("id", "-id")]
+    finally:
+        store.command("profile", 0)
+    found = store["system.profile"].find({"op": "query", "command.find": "work_orders"})
+    asked = [question["command"] for question in found]
+    store["system.profile"].drop()
+
+    assert export.text.count("\r\n") == 4
+    assert [[len(page) for page in walked] for walked in pages] == [[2, 1], [2, 1]]
+    assert len(asked) == 5
+    for question in asked:
+        find = {"find": "work_orders", "filter": question["filter"], "sort": question["sort"], "hint": "_id_"}
+        told = store.command({"explain": find, "verbosity": "executionStats"})
+        assert told["executionStats"]["totalKeysExamined"] <= 3, question
+
+
 async def test_an_export_is_streamed_in_pieces(
     web: httpx.AsyncClient, people: People, store: Database[Any]
 ) -> None:
