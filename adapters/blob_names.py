@@ -10,10 +10,12 @@ from pymongo.database import Database
 from adapters.mongo import Document
 
 PLACES: tuple[tuple[str, str, Document, str], ...] = (
-    # A dead command may be replayed as it was. What ended otherwise has written its names, or none. These two
-    # have no index of their own, which every command would pay for: few are active or dead at a time.
+    # A dead command may be replayed as it was, and an open conflict, which blocks its lane, reapplied. What
+    # ended otherwise has written its names, or none. These have no index of their own, which every command
+    # would pay for: few are active or dead or block a lane at a time.
     ("commands", "needs", {"active": True}, "line"),
     ("commands", "needs", {"state": "dead"}, "unhappy"),
+    ("commands", "needs", {"blocks": {"$exists": True}}, "blocks"),
     ("requests", "attachments.sha256", {}, "files"),
     ("entries", "sha256", {}, "file"),
     ("entries", "image_sha256", {}, "image"),

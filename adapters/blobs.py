@@ -194,15 +194,19 @@ class Upload:
             await self._db[CHUNKS].insert_many(chunks)
 
     async def discard(self) -> None:
-        """Delete what came; where the store does not answer, that is left to the sweep."""
+        """Delete what came, unless it has arrived all the same: whoever gives up may have missed the answer.
+        Where the store does not answer, that is left to the sweep."""
         self._waiting.clear()
-        id, tenant_id = self.record["_id"], self.record["tenant_id"]
+        mine = {"_id": self.record["_id"], "tenant_id": self.record["tenant_id"]}
+        gone: Document = {"state": "going", "why": "incomplete", "look_at": "$$NOW"}
         try:
             with translated(), pymongo.timeout(STEP.total_seconds()):
-                await self._db[CHUNKS].delete_many({"files_id": id})
-                await self._db[FILES].delete_one({"_id": id, "tenant_id": tenant_id, "state": "arriving"})
+                given_up = await self._db[FILES].update_one(mine | {"state": "arriving"}, [{"$set": gone}])
+                if given_up.matched_count:
+                    await self._db[CHUNKS].delete_many({"files_id": mine["_id"]})
+                    await self._db[FILES].delete_one(mine | {"state": "going"})
         except Unavailable as error:
-            logger.info("upload left to the sweep", blob=id, reason=str(error))
+            logger.info("upload left to the sweep", blob=mine["_id"], reason=str(error))
 
 
 async def present(db: AsyncDatabase[Any], tenant_id: str, hashes: Iterable[str]) -> set[str]:

@@ -31,15 +31,16 @@ def configure(settings: Settings, process: str, *, to: TextIO | None = None) -> 
     stream = to or sys.stderr
     logger.remove()
     # `diagnose` would print the values of local variables, secrets among them.
-    if settings.is_production:
+    shape: Any = "{message}" if settings.is_production else _pretty
 
-        def write(message: "Message") -> None:
-            stream.write(_json(message.record))
-            stream.flush()
+    def write(message: "Message") -> None:
+        # The traceback of a line for people is in its text by now, and nowhere before.
+        stream.write(_json(message.record) if settings.is_production else CREDENTIALS.sub(HIDDEN, message))
+        stream.flush()
 
-        logger.add(write, level=settings.log_level, format="{message}", backtrace=False, diagnose=False)
-    else:
-        logger.add(stream, level=settings.log_level, format=_pretty, backtrace=False, diagnose=False)
+    colorize = not settings.is_production and stream.isatty()
+    options: Any = {"backtrace": False, "diagnose": False, "colorize": colorize}
+    logger.add(write, level=settings.log_level, format=shape, **options)
     logger.configure(extra={"process": process}, patcher=_hide)
     logging.basicConfig(handlers=[_Intercept()], level=logging.INFO, force=True)
     for name in QUIET:
@@ -76,8 +77,8 @@ def _json(record: "Record") -> str:
         **record["extra"],
     }
     if failure := record["exception"]:
-        event["error"] = repr(failure.value)
-        event["traceback"] = _traceback(failure)
+        event["error"] = CREDENTIALS.sub(HIDDEN, repr(failure.value))
+        event["traceback"] = CREDENTIALS.sub(HIDDEN, _traceback(failure))
     return msgspec.json.encode(event, enc_hook=str).decode() + "\n"
 
 

@@ -36,6 +36,12 @@ def document_id(tenant_id: str, id: str) -> str:
     return f"{tenant_id}/{id}"
 
 
+def ids_of(tenant_id: str) -> Document:
+    """Selects a tenant's documents by their `_id`. Who reads in that order needs it: else the store may read
+    through all tenants before this one, and select by `tenant_id` afterwards."""
+    return {"_id": {"$gt": document_id(tenant_id, ""), "$lt": f"{tenant_id}0"}}  # 0 comes after the slash
+
+
 MAJORITY = WriteConcern(w="majority", j=True)
 UNJOURNALED = WriteConcern(w=1, j=False)
 DUPLICATE_KEY = 11000

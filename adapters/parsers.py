@@ -9,6 +9,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
+
 T = TypeVar("T")
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
@@ -89,16 +92,41 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """A URL of one of the schemes with a host; an empty value passes."""
+    """A URL of one of the schemes with a host (`unix` has a path); an empty value passes."""
 
     def parse(value: str) -> str:
-        if value and (urlsplit(value).scheme not in schemes or not urlsplit(value).netloc):
+        if value and not _is_url(value, schemes):
             raise ValueError(
-                f"must be a URL that begins with {' or '.join(f'{name}://' for name in schemes)}"
+                f"must be a URL that begins with {' or '.join(f'{name}://' for name in schemes)}{_ESCAPED}"
             )
         return value
 
     return parse
+
+
+_ESCAPED = ", a password in it percent-encoded (/ as %2F)"
+
+
+def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(value)
+        # Only when it is read is it judged: half of a password with a slash in it stands there.
+        _ = parts.port
+    except ValueError:  # says what it found, which may be of a password
+        return False
+    return parts.scheme in schemes and bool(parts.netloc or (parts.scheme == "unix" and parts.path))
+
+
+def mongodb(value: str) -> str:
+    """A connection string of MongoDB. Nothing is looked up, so of its options nothing is judged here."""
+    scheme, _, rest = value.partition("?")[0].partition("://")
+    try:
+        if scheme not in ("mongodb", "mongodb+srv"):
+            raise ValueError
+        parse_uri(f"mongodb://{rest}")
+    except (ValueError, PyMongoError):  # say what they found, which may be of a password
+        raise ValueError(f"must be a URL that begins with mongodb:// or mongodb+srv://{_ESCAPED}") from None
+    return value
 
 
 def embedded_or(parse: Callable[[str], str]) -> Callable[[str], str]:

@@ -52,7 +52,7 @@ class Settings:
     worker_processes: int = setting("WORKER_PROCESSES", "auto", parsers.processes, "processes that apply commands; `auto` is 2 where there are 2 cores, else 1")
     worker_threads: int = setting("WORKER_THREADS", "8", whole(1, 256), "threads of each worker process for each class of work; they wait for hints and pool their targets into common transactions")
 
-    mongo_uri: str = setting("MONGO_URI", EMBEDDED, parsers.embedded_or(url("mongodb", "mongodb+srv")), "replica set; its path names the database (`millwright` if none); `embedded` is the server of `make up`", group="Stores", secret=True)
+    mongo_uri: str = setting("MONGO_URI", EMBEDDED, parsers.embedded_or(parsers.mongodb), "replica set; its path names the database (`millwright` if none); `embedded` is the server of `make up`", group="Stores", secret=True)
     mongo_max_pool_size: int = setting("MONGO_MAX_POOL_SIZE", "20", whole(1, 10_000), "most connections of one process to one server" )
     mongo_min_pool_size: int = setting("MONGO_MIN_POOL_SIZE", "0", whole(0, 10_000), "connections kept open")
     mongo_server_selection_timeout: timedelta = setting("MONGO_SERVER_SELECTION_TIMEOUT_MS", "10000", milliseconds(), "how long to look for a primary" )

@@ -18,6 +18,7 @@ from pymongo.database import Database
 from adapters import parking
 from adapters.commands import DUE, KEYS_KEPT, LAST, RUNNABLE
 from adapters.hints import Line
+from adapters.masking import MASK, given_secrets
 from adapters.mongo import Contention, Document
 from adapters.verdicts import MARKS, Resolution, blocking, verdict_update
 from tasks.catalogue import Catalogue, catalogue
@@ -73,18 +74,20 @@ def resolve(
     """
     woken: list[Line] = []
     for resolution in resolutions:
+        conflict = db.commands.find_one({"_id": resolution.command_id, "inbox": "conflict"}, session=session)
+        if conflict is None:
+            continue
         told = {name: value for name, value in msgspec.structs.asdict(resolution).items() if value}
         told["at"] = now
         del told["command_id"]
-        conflict = db.commands.find_one_and_update(
-            {"_id": resolution.command_id, "inbox": "conflict"},
-            {
-                "$set": {"resolution": told, "purge_at": now + keys_kept},
-                "$unset": dict.fromkeys(MARKS, ""),
-            },
-            session=session,
-        )
-        woken += release(db, session, [conflict]) if conflict else []
+        # Nobody can say it again now.
+        hidden = {f"payload.{name}": MASK for name in given_secrets(conflict)}
+        change = {
+            "$set": {"resolution": told, "purge_at": now + keys_kept} | hidden,
+            "$unset": dict.fromkeys(MARKS, ""),
+        }
+        db.commands.update_one({"_id": conflict["_id"]}, change, session=session)
+        woken += release(db, session, [conflict])
     return woken
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, TypeVar, get_args
+from typing import IO, Annotated, Any, TypeVar, get_args
 
 import anyio.to_thread
 import msgspec
 from litestar import Request, get, post
 from litestar.datastructures import UploadFile
+from litestar.exceptions import InternalServerException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
+from msgspec import Meta
 from pymongo.database import Database
 
 from adapters import import_report, imports
 from adapters.import_report import Outcome, Shown
 from adapters.mongo import Document
 from api.acting import Acting
-from api.body import fault_of
+from api.body import Gone, fault_of, pieces
 from api.encoding import encode
 from api.openapi import BEARER, PROBLEM, TEXT, Json, answering, operation, page_of, parameter, schema_of
 from api.problem import Fault, Problem, invalid, not_found
@@ -32,7 +34,13 @@ SPARE_BYTES = 1024 * 1024
 """For the parts beside the file in a multipart body."""
 
 IN_MEMORY = 1024 * 1024
+PIECE = 256 * 1024
+"""Of a multipart body, which waits on disk: many large files that come at once are not all held."""
+
 MOST_ROWS = 200
+MOST_LINE = 2**31
+LONGEST_MAPPING = 256 * 1024
+"""In characters: it stands in the import's document, and in every answer about it."""
 
 T = TypeVar("T")
 
@@ -93,7 +101,7 @@ class Imports:
         await self._find(actor, id)
         given = request.query_params
         outcome = _typed(given.get("outcome"), Outcome | None, "outcome")
-        after = _typed(given.get("cursor", 0), int, "cursor")
+        after = _typed(given.get("cursor", 0), Annotated[int, Meta(ge=0, le=MOST_LINE)], "cursor")
         limit = min(max(_typed(given.get("limit", MOST_ROWS), int, "limit"), 1), MOST_ROWS)
 
         def read() -> list[Document]:
@@ -134,17 +142,23 @@ async def _receive(request: Request[Any, Any, Any], file: IO[bytes]) -> dict[str
         return await _receive_parts(request, file)
     if media_type != "text/csv":
         raise Problem(415, "unsupported_media_type", "the body must be text/csv or multipart/form-data")
-    async for chunk in request.stream():
+    async for chunk in pieces(dict(request.scope["headers"]), request.receive, most=MAX_BYTES + SPARE_BYTES):
         file.write(chunk)
     return {}
 
 
 async def _receive_parts(request: Request[Any, Any, Any], file: IO[bytes]) -> dict[str, Any]:
-    form = await request.form()
+    try:
+        form = await request.form()
+    except InternalServerException:  # all that it says of a client that hung up
+        raise Gone from None
+    except (UnicodeDecodeError, LookupError):
+        raise invalid(Fault("", "malformed_text", "a part is not text of the charset it names")) from None
     part = form.get("file")
     if not isinstance(part, UploadFile):
         raise invalid(Fault("/file", "missing_field", "the part `file` holds the CSV file"))
-    file.write(await part.read())
+    while piece := await part.read(PIECE):
+        file.write(piece)
     said = {name: form[name] for name in ("name", "mapping", "dry_run") if isinstance(form.get(name), str)}
     return said | {"file_name": part.filename}
 
@@ -160,6 +174,8 @@ def _mapping(text: Any) -> Mapping:
     """Raises: Problem 422."""
     if not isinstance(text, str) or not text:
         raise invalid(Fault("/mapping", "missing_field", "mapping says, as JSON, which column holds what"))
+    if len(text) > LONGEST_MAPPING:
+        raise invalid(Fault("/mapping", "too_large", f"mapping has at most {LONGEST_MAPPING} characters"))
     try:
         return msgspec.json.decode(text, type=Mapping)
     except msgspec.ValidationError as error:

@@ -25,7 +25,7 @@ from adapters.dead_letters import (
     OtherTarget,
     Outcome,
 )
-from adapters.mongo import Document, document_id
+from adapters.mongo import Document, document_id, ids_of
 from adapters.storable import Unstorable
 from api import body
 from api.acting import Because, Means
@@ -102,9 +102,9 @@ class Operators:
     async def audit(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         actor = await self._means.acting.actor(request, "audit.read")
         limit, before = _page(request)
-        query: Document = {"tenant_id": actor.tenant_id}
+        query: Document = {"tenant_id": actor.tenant_id} | ids_of(actor.tenant_id)
         if before is not None:
-            query["_id"] = {"$lt": document_id(actor.tenant_id, before)}
+            query["_id"]["$lt"] = document_id(actor.tenant_id, before)
         rows = await _threaded(
             lambda: list(self._db["operator_actions"].find(query).sort("_id", -1).limit(limit + 1))
         )

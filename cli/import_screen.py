@@ -7,6 +7,7 @@ from pymongo.database import Database
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from adapters import import_report, imports
 from adapters.clock import Clock
@@ -70,7 +71,7 @@ def summary(shown: Shown, rows: list[Document], out: Console) -> None:
     if commands := counts.commands:
         out.print("Commands: " + ", ".join(f"{n} {state}" for state, n in sorted(commands.items())) + ".")
     if shown.error:
-        out.print(f"Why: {shown.error.message}", style="red")
+        out.print(Text(f"Why: {shown.error.message}", style="red"))
     if rows:
         out.print(_table(rows))
         out.print(f"All of them: GET /api/imports/{shown.import_id}/rows", style="dim")
@@ -81,5 +82,6 @@ def _table(rows: list[Document]) -> Table:
     for row in rows:
         for reason in row["reasons"]:
             where = reason.get("column") or reason.get("type") or ""
-            table.add_row(str(row["line"]), row["outcome"], where, reason["message"])
+            # As text: what a file's cell says in brackets is no markup of ours.
+            table.add_row(str(row["line"]), row["outcome"], Text(where), Text(reason["message"]))
     return table

@@ -1,4 +1,4 @@
-"""One import, chunk by chunk: accepted first, then remembered, then the cursor moves. A killed run repeats at
+"""One import, chunk by chunk: reported, accepted, remembered, then the cursor moves. A killed run repeats at
 most one chunk, whose keys are known."""
 
 from __future__ import annotations
@@ -93,11 +93,13 @@ class Run:
                 self._write(lease, {"sent_at": self._now()} | UNTRIED)
                 self.exhausted = True
                 return True
-            if not self._found["dry_run"]:
-                if not self._has_room(len(self._plan.steps)):
-                    return False
-                self._send(self._plan)
+            is_real = not self._found["dry_run"]
+            if is_real and not self._has_room(len(self._plan.steps)):
+                return False
+            # Before the rows are remembered: who goes on after a kill passes over those that are.
             self._report(self._plan)
+            if is_real:
+                self._send(self._plan)
             self._move(lease, self._plan)
             self._plan = None
         return True

@@ -21,7 +21,7 @@ from workers import primary
 
 EVERY = timedelta(seconds=30)
 AT_ONCE = 50
-"""Blobs of one round: it deletes as many files at most, and asks five small questions about each."""
+"""Blobs of one round: it deletes as many files at most, and asks a few small questions about each."""
 
 GO: Document = {"state": "going", "look_at": "$$NOW"}
 

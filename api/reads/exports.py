@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.mongo import Document
+from adapters.mongo import Document, ids_of
 from api.reads import names
 from api.reads.resources import ASSETS, PARTS, WORK_ORDERS
 from api.reads.shape import Resource
@@ -87,7 +87,8 @@ async def rows(
 ) -> AsyncIterator[bytes]:
     """The file in pieces: a header, then CHUNK rows at a time, oldest id first."""
     yield _lines([list(export.columns)])
-    found = db[export.resource.collection].find({"$and": conditions}).sort("_id", 1).batch_size(CHUNK)
+    wanted = {"$and": [ids_of(tenant_id), *conditions]}
+    found = db[export.resource.collection].find(wanted).sort("_id", 1).batch_size(CHUNK)
     waiting: list[Document] = []
     async for document in found:
         waiting.append(document)

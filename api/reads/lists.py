@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.mongo import Document, document_id
+from adapters.mongo import Document, document_id, ids_of
 from api.conditions import has
 from api.encoding import encode
 from api.identity import Identity, need
@@ -48,6 +48,7 @@ class Reader:
         behind = take_cursor(given, order)
         wanted = [
             resource.selects(actor),
+            *([ids_of(actor.tenant_id)] if order.field == "_id" else []),
             *conditions(given, resource.filters),
             *([behind] if behind else []),
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -114,7 +114,10 @@ def moment(field: str, operator: str) -> Parameter:
             raise ValueError("takes an RFC 3339 time with an offset, such as 2026-03-01T08:00:00Z") from None
         if at.tzinfo is None:
             raise ValueError("takes a time with an offset: …Z or …+02:00 (a + is written %2B here)")
-        return {field: {operator: at}}
+        try:
+            return {field: {operator: at.astimezone(UTC)}}
+        except OverflowError:
+            raise ValueError("takes a time of the years 1 to 9999, in UTC too") from None
 
     return Parameter(condition, "RFC 3339, with an offset")
 

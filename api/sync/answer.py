@@ -110,7 +110,10 @@ def _resync(begun: Pass) -> Response[Any]:
 
 
 def _whole(begun: Pass, told: list[Step], known: str) -> Response[Any]:
-    """304 for who has this very answer, whatever cursor it came with; never for a full pass."""
+    """304 for who has this very answer, whatever cursor it came with; never for a full pass.
+
+    Nor for a part of one: two parts may tell the same, and who keeps the cursor never comes to the next.
+    """
     last = told[-1]
     body = {
         "entities": [entity for step in told for entity in step.entities],
@@ -118,7 +121,7 @@ def _whole(begun: Pass, told: list[Step], known: str) -> Response[Any]:
         "more": last.more,
     }
     told_all = _head(begun) | body | {"cursor": cursors.written(last.cursor)}
-    if begun.cursor.is_full:
+    if begun.cursor.is_full or begun.cursor.position.phase or last.more:
         return _json(encode(told_all), HEADERS)
     day = last.cursor.next // DAY_MS
     digest = blake2b(encode([body, day]), digest_size=16).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -120,7 +121,7 @@ def moment(text: str, pattern: str | None, *, latest: datetime | None) -> dateti
     """In UTC, to the millisecond; a day is its midnight, a time without offset is UTC. Raises: ValueError."""
     try:
         found = datetime.strptime(text, pattern) if pattern else datetime.fromisoformat(text)  # noqa: DTZ007
-    except ValueError:
+    except (ValueError, re.error):  # the latter of a pattern that names a part twice
         expected = f"like {pattern}" if pattern else "an ISO 8601 date, such as 2004-07-01"
         raise ValueError(f"{_short(text)} is not {expected}") from None
     found = found.replace(tzinfo=UTC) if found.tzinfo is None else found

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import pytest
 from pymongo.database import Database
 
-from adapters.blobs import CHUNK_BYTES, CHUNKS, FILES, MAX_BYTES
+from adapters.blobs import CHUNK_BYTES, CHUNKS, FILES, MAX_BYTES, Blobs, Taken, Upload
+from adapters.mongo import Unavailable
 from domain.permissions import ROLES
 from tests.api.people import People, new_id
 from tests.api.photos import fetch, name_of, photo, send
@@ -310,6 +312,25 @@ async def test_a_client_that_hangs_up_in_the_middle_leaves_nothing(
         writer.write("\r\n".join(lines).encode() + content)
         assert await status(reader) == 201
         writer.close()
+
+
+async def test_an_upload_whose_answer_was_lost_keeps_its_bytes(
+    web: httpx.AsyncClient, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    technician, content = people.add("technician"), photo(CHUNK_BYTES + 1, seed=12)
+
+    async def unheard(self: Blobs, upload: Upload, media_type: str, *, by: str) -> Taken:
+        await finish(self, upload, media_type, by=by)
+        raise Unavailable("the majority has not answered yet")
+
+    finish = Blobs.finish
+    with monkeypatch.context() as patched:
+        patched.setattr(Blobs, "finish", unheard)
+        first = await send(web, technician, content)
+    again = await send(web, technician, content)
+
+    assert (first.status_code, again.status_code) == (503, 200)
+    assert (await fetch(web, technician, name_of(content))).content == content
 
 
 async def test_openapi_names_the_media_types_of_blobs(web: httpx.AsyncClient) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
+from litestar import Litestar
+from litestar.datastructures import UploadFile
 from pymongo.database import Database
 
 from adapters.clock import SystemClock
 from adapters.telemetry import Metrics
+from api.imports import LONGEST_MAPPING, PIECE
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person, new_id
+from tests.api.test_socket import serving
+from tests.support.patience import eventually
 from workers.imports import Importer
 
 URL = "/api/imports/work-orders"
@@ -92,6 +98,68 @@ async def test_a_multipart_body_may_hold_the_file_and_its_mapping(
     assert answer.json()["dry_run"] is True
 
 
+async def test_of_a_large_file_no_more_than_a_piece_is_held(
+    web: httpx.AsyncClient, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = FILE + "oil,2004-07-03\n" * 200_000
+    held: list[int] = []
+    read = UploadFile.read
+
+    async def measured(part: UploadFile, size: int = -1) -> bytes:
+        piece = await read(part, size)
+        held.append(len(piece))
+        return piece
+
+    monkeypatch.setattr(UploadFile, "read", measured)
+    answer = await web.post(
+        URL,
+        params=question(),
+        files={"file": ("old.csv", text, "text/csv")},
+        headers=people.add("admin").auth,
+    )
+
+    assert answer.json()["file"]["size"] == sum(held) == len(text)
+    assert max(held) <= PIECE
+
+
+@pytest.mark.parametrize(
+    ("type", "mapping"),
+    [
+        ("text/plain; charset=utf-8", b"\xff"),
+        ("text/plain; charset=nonesuch", b"{}"),
+        ("text/plain", json.dumps(MAPPING | {"values": {"title": {"a": "b" * LONGEST_MAPPING}}}).encode()),
+    ],
+)
+async def test_a_part_that_is_no_text_or_too_long_is_refused_and_nothing_is_kept(
+    web: httpx.AsyncClient, people: People, store: Database[Any], type: str, mapping: bytes
+) -> None:
+    files = store["import_files.files"].count_documents({})
+    said: tuple[str | None, bytes, str] = (None, mapping, type)
+    sent: tuple[str | None, bytes, str] = ("old.csv", FILE.encode(), "text/csv")
+
+    answer = await web.post(
+        URL,
+        params={"name": "a"},
+        files={"mapping": said, "file": sent},
+        headers=people.add("admin").auth,
+    )
+
+    assert answer.status_code == 422, answer.text
+    assert store["import_files.files"].count_documents({}) == files
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "9" * 30])
+async def test_a_cursor_that_is_no_line_is_refused(
+    web: httpx.AsyncClient, people: People, cursor: str
+) -> None:
+    admin = people.add("admin")
+    id = (await web.post(URL, params=question(), content=FILE, headers=csv(admin))).json()["import_id"]
+
+    answer = await web.get(f"/api/imports/{id}/rows?cursor={cursor}", headers=admin.auth)
+
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "/cursor")
+
+
 @pytest.mark.parametrize(
     ("asked", "body", "status", "path"),
     [
@@ -140,6 +208,29 @@ async def test_only_who_may_import_may_and_other_tenants_see_nothing(
     assert (await web.post(f"/api/imports/{id}/cancel", headers=admin.auth)).json()["state"] == "cancelled"
     late = await web.post(f"/api/imports/{id}/cancel", headers=admin.auth)
     assert (late.status_code, late.json()["code"]) == (409, "too_late")
+
+
+@pytest.mark.parametrize("media_type", ["text/csv", "multipart/form-data; boundary=B"])
+async def test_who_hangs_up_in_the_middle_of_a_file_is_no_fault_of_ours(
+    app: Litestar, people: People, media_type: str
+) -> None:
+    metrics = app.state.house.metrics
+    lines = ["POST /api/imports/work-orders?name=a HTTP/1.1", "Host: millwright", "Content-Length: 1000"]
+    lines += [f"Content-Type: {media_type}", f"Authorization: {people.add('admin').auth['Authorization']}"]
+
+    def answered() -> set[str]:
+        told = metrics.exposition().decode().splitlines()
+        mine = (line for line in told if line.startswith("http_requests_total") and URL in line)
+        return {line.partition('status="')[2][:3] for line in mine}
+
+    async with serving(app) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write("\r\n".join([*lines, "", "--B\r\n"]).encode())
+        await writer.drain()
+        writer.close()
+        assert await asyncio.to_thread(lambda: eventually(answered, within_s=10))
+
+    assert answered() == {"400"}
 
 
 async def test_a_body_of_another_type_is_refused(web: httpx.AsyncClient, people: People) -> None:

@@ -109,7 +109,7 @@ async def test_filters_narrow_and_combine(
     [
         "colour=red", "status=done", "status=", "limit=0", "limit=201", "limit=x", "limit=", "sort=priority",
         "sort=$where", "cursor=x", "cursor=e30", "cursor=%00", "due_before=tomorrow",
-        "due_before=2026-03-01T08:00:00",
+        "due_before=2026-03-01T08:00:00", "due_after=0001-01-01T00:00:00%2B14:00",
         "asset_id=x", "open=yes", "q=", f"q={'x' * 101}", "q=%00", "q=%ff", "status=completed&status=closed",
         "status[$ne]=completed", "&".join(f"a{n}=1" for n in range(40)),
     ],
@@ -360,6 +360,39 @@ async def test_an_export_begins_with_the_promised_columns_and_runs_no_formula(
     assert rows[2][2] == 'Says "no", twice\nover'
     narrowed = await web.get("/api/exports/work-orders.csv?status=closed", headers=planner.auth)
     assert len(list(csv.reader(io.StringIO(narrowed.text, newline="")))) == 2
+
+
+async def test_what_is_read_in_the_order_of_ids_passes_over_no_other_tenants(
+    web: httpx.AsyncClient, people: People, store: Database[Any]
+) -> None:
+    admin = people.add("admin")
+    for tenant_id in ("a-tenant-before", "z-tenant-behind"):
+        for n in range(20):
+            order(store, tenant_id, n)
+            put(store, "operator_actions", tenant_id)
+    for n in range(3):
+        order(store, admin.tenant_id, n)
+        put(store, "operator_actions", admin.tenant_id)
+
+    store.command("profile", 2)
+    try:
+        export = await web.get("/api/exports/work-orders.csv", headers=admin.auth)
+        pages = [await walk(web, admin, "/api/work-orders", sort=sort, limit="2") for sort in ("id", "-id")]
+        audit = await walk(web, admin, "/api/operator/audit", limit="2")
+    finally:
+        store.command("profile", 0)
+    collections = {"$in": ["work_orders", "operator_actions"]}
+    found = store["system.profile"].find({"op": "query", "command.find": collections})
+    asked = [question["command"] for question in found]
+    store["system.profile"].drop()
+
+    assert export.text.count("\r\n") == 4
+    assert [[len(page) for page in walked] for walked in (*pages, audit)] == [[2, 1]] * 3
+    assert len(asked) == 7
+    for question in asked:
+        find = {name: question[name] for name in ("find", "filter", "sort")} | {"hint": "_id_"}
+        told = store.command({"explain": find, "verbosity": "executionStats"})
+        assert told["executionStats"]["totalKeysExamined"] <= 3, question
 
 
 async def test_an_export_is_streamed_in_pieces(

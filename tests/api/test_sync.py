@@ -381,6 +381,29 @@ async def test_an_answer_with_nothing_new_is_a_304_until_there_is(
     assert news.headers["etag"] != quiet.headers["etag"]
 
 
+async def test_a_pass_in_pages_that_tell_the_same_comes_to_its_end_with_etags_too(
+    web: httpx.AsyncClient, people: People, store: Database[Any], drains: Drains
+) -> None:
+    planner, ann, bob = people.add("planner"), people.add("technician"), people.add("technician")
+    given = order(store, ann.tenant_id, 1, assignee_ids=[ann.id], status="assigned")
+    device = Device(web, ann, limit=1)
+    await device.sync()
+    for holder in (bob, ann, bob):  # taken from her twice: two pages, each with the same tombstone
+        do(drains, planner, "work_order.assign", work_order_id=given["id"], assignee_ids=[holder.id])
+
+    tag: dict[str, str] = {}
+    for _ in range(10):
+        answer = await device.ask(**tag)
+        assert answer.status_code == 200, "she would keep her cursor, and ask the same for ever"
+        device.copy.take(answer.json())
+        tag = {"If-None-Match": answer.headers["etag"]} if "etag" in answer.headers else {}
+        if not answer.json()["more"]:
+            break
+
+    assert not answer.json()["more"]
+    assert device.copy.held == {}
+
+
 # -- when a copy begins anew ------------------------------------------------------------------------------
 
 

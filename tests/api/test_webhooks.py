@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -17,6 +19,7 @@ from adapters.settings import Settings
 from cli.commands import dead_letters
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person
+from tests.api.test_replays import Phone
 from tests.api.test_tracking import settle
 from tests.support.drains import Drains
 
@@ -186,6 +189,26 @@ async def test_an_edited_replay_leaves_no_secret_in_its_answer_nor_in_the_audit_
     old, new = sorted(desk.stored("commands"), key=lambda command: str(command["_id"]))
     assert (old["state"], old["payload"]["secret"]) == ("superseded", MASK)
     assert new["payload"]["secret"] == SECRET
+
+
+async def test_a_settled_conflict_keeps_no_secret(
+    desk: Desk, people: People, apply: Callable[[], None]
+) -> None:
+    id, _ = await desk.apply(**WEBHOOK)
+    await desk.apply(id=id, url="https://other.example.com/", events=WEBHOOK["events"])
+    phone = Phone(desk.web, people.add("admin"))
+    late = phone.action("webhook.set", f"webhook:{id}", WEBHOOK | {"id": id}, base_version=1)
+    give_up = phone.action("conflict.take_server", late["lane"], {}, resolves=late["id"])
+
+    await phone.hears(late)
+    await asyncio.to_thread(apply)
+    (open_one,) = (one for one in desk.stored("commands") if one["state"] == "conflict")
+    await phone.hears(give_up)
+    (settled,) = (one for one in desk.stored("commands") if one["state"] == "conflict")
+
+    assert open_one["payload"]["secret"] == SECRET, "it may be applied yet"
+    assert settled["payload"]["secret"] == MASK
+    assert settled["resolution"]["choice"] == "take_server"
 
 
 async def test_the_contract_says_that_a_secret_is_only_written(desk: Desk) -> None:

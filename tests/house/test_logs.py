@@ -73,6 +73,19 @@ def test_an_exception_brings_its_traceback_without_the_values(settings: Settings
     assert "hunter2" not in to.getvalue()
 
 
+@pytest.mark.parametrize("production", [True, False])
+def test_no_credential_of_a_url_reaches_a_line_by_an_exception(settings: Settings, production: bool) -> None:
+    to = written(settings, production=production)
+
+    try:
+        raise ValueError("no server at mongodb://root:hunter2@mongo/db")
+    except ValueError:
+        logger.exception("it failed")
+
+    assert "no server at mongodb://***@mongo/db" in to.getvalue()
+    assert "hunter2" not in to.getvalue()
+
+
 def _fail(password: str) -> None:
     raise ValueError(f"{len(password)} characters")
 

@@ -9,6 +9,7 @@ import pytest
 
 from adapters import guard
 from adapters.commands import KEYS_KEPT
+from adapters.parsers import _ESCAPED
 from adapters.settings import KEYS_KEPT_WHY, ROOT, Settings, SettingsError, inherited, table
 from cli.commands.settings import env_sample, markdown
 
@@ -58,7 +59,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
 
     assert told == [
         "PORT: must be a whole number from 0 to 65535",
-        "MONGO_URI: must be a URL that begins with mongodb:// or mongodb+srv://",
+        f"MONGO_URI: must be a URL that begins with mongodb:// or mongodb+srv://{_ESCAPED}",
         "JWT_ACCESS_EXPIRES_IN: must be a number and a unit above zero, such as 30s, 15m, 8h or 7d",
         f"IDEMPOTENCY_TTL_MS: must be a whole number of milliseconds, at least 7776000000 ({KEYS_KEPT_WHY})",
     ]
@@ -136,6 +137,28 @@ def test_no_fault_and_no_representation_shows_a_secret(tmp_path: Path) -> None:
 
     assert "hunter2" not in repr(load({"MONGO_URI": uri, "JWT_SECRET": "hunter2"}, tmp_path))
     assert "hunter2" not in str(faults({"MONGO_URI": "http://root:hunter2@mongo/db"}, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [
+        *(("MONGO_URI", f"hunter2{sign}x") for sign in "/@:%"),
+        *(("REDIS_URL", f"hunter2{sign}x") for sign in "/#\u2100"),
+    ],
+)
+def test_an_address_cut_short_by_its_password_is_one_fault_that_does_not_tell_it(
+    tmp_path: Path, name: str, password: str
+) -> None:
+    scheme = "mongodb" if name == "MONGO_URI" else "redis"
+
+    told = faults({name: f"{scheme}://root:{password}@store:7/0"}, tmp_path)
+
+    assert [fault.partition(":")[0] for fault in told if "percent-encoded" in fault] == [name]
+    assert "hunter2" not in str(told)
+
+
+def test_a_socket_of_this_machine_is_an_address_too(tmp_path: Path) -> None:
+    assert load({"REDIS_URL": "unix:///run/valkey.sock"}, tmp_path).redis_url == "unix:///run/valkey.sock"
 
 
 def test_without_servers_each_missing_one_is_told(tmp_path: Path) -> None:

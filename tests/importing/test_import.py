@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from pymongo.database import Database
+from rich.console import Console
 
 from adapters import imports
 from adapters.clock import SystemClock
@@ -17,6 +19,7 @@ from adapters.commands import RUNNABLE
 from adapters.import_report import Counts
 from adapters.telemetry import Metrics
 from cli import history
+from cli.import_screen import summary
 from domain.importing.table import BadFile
 from tasks.catalogue import catalogue
 from tests.importing.conftest import COLUMNS, TENANT, Imports
@@ -314,6 +317,51 @@ def test_reading_up_to_the_cursor_may_take_longer_than_the_lease(
 
     assert files.found(id)["cursor"] == 3
     importer.stop()
+
+
+def test_the_screen_shows_what_a_cell_says_whatever_that_is(files: Imports, store: Database[Any]) -> None:
+    columns = KEYED.columns | {"created_at": "Day [/mm]"}
+    odd = THREE.replace("Day", "Day [/mm]").replace("2004-07-02", "[/red] pump [bold]")
+    id = files.make(odd, msgspec.structs.replace(KEYED, columns=columns), dry_run=True)
+    importer = an_importer(store)
+    for _ in range(3):
+        importer.tick()
+    importer.stop()
+    out = io.StringIO()
+
+    summary(files.ended(id), files.rows(id), Console(file=out, width=200))
+
+    assert "[/red] pump [bold]" in out.getvalue()
+    assert "Day [/mm]" in out.getvalue()
+
+
+class Killed(BaseException):
+    """What no handler of ours catches."""
+
+
+def test_a_changed_row_is_told_though_its_worker_was_killed_when_it_had_just_sent_it(
+    files: Imports, store: Database[Any], redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_worker(store, redis_url):
+        files.ended(files.make(THREE, KEYED))
+    id = files.make(THREE.replace("grease pins,A,2004-07-02,0", "grease pins,A,2004-07-02,7"), KEYED)
+    doomed, send = an_importer(store), import_run.Run._send
+
+    def killed(run: import_run.Run, plan: Any) -> None:
+        send(run, plan)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(import_run.Run, "_send", killed)
+        with pytest.raises(Killed):
+            doomed.tick()
+    doomed.stop()
+    successor = an_importer(store, worker="w2")
+    successor.tick()
+    successor.stop()
+
+    assert files.found(id)["counts"]["changed"] == 1
+    assert [(row["line"], row["outcome"]) for row in files.rows(id)] == [(3, "changed")]
 
 
 def test_many_imports_of_one_tenant_take_turns_and_another_tenants_does_not_wait_for_them(

@@ -183,6 +183,13 @@ def test_another_date_format_is_read_when_it_is_named() -> None:
     assert row.created_at == datetime(2004, 12, 31, tzinfo=UTC)
 
 
+def test_a_date_format_that_names_a_part_twice_refuses_its_rows_and_not_the_import() -> None:
+    (row,) = read("Text,Day,Cost\na,31/12/2004,1\n", msgspec.structs.replace(MAPPING, date_format="%d/%d/%Y"))
+
+    assert isinstance(row, BadRow)
+    assert row.faults[0].message == "'31/12/2004' is not like %d/%d/%Y"
+
+
 def test_equal_rows_are_told_apart_by_how_many_came_before() -> None:
     rows = read("Text,Day,Cost\na,2004-07-01,1\nb,2004-07-01,1\na,2004-07-01,1\n")
 

@@ -72,3 +72,17 @@ def test_what_never_comes_holds_up_nobody(
     sweep = Arrivals(seed.db)
 
     assert sum(sweep.tick() for _ in range(3)) == 1
+
+
+def test_what_waits_for_a_kind_of_a_newer_release_holds_up_nobody(house: tuple[Seeds, Drains]) -> None:
+    seed, drains = house
+    id = new_id()
+    device = Device(seed)
+    newer, mine = (device.sends("work_order.comment.add", work_order_id=id, text=text) for text in "ab")
+    drains.until_dry([("t1", f"work_order:{id}")])
+    seed.db.commands.update_one({"_id": newer["_id"]}, {"$set": {"waits_for": "crane:1"}})
+    creates(Device(seed, device_id="d2"), id)
+    drains.until_dry([("t1", f"work_order:{id}")])
+
+    assert Arrivals(seed.db).tick() == 1
+    assert (seed.state(newer), seed.state(mine)) == ("parked", "accepted")

@@ -117,6 +117,7 @@ NAMERS: tuple[tuple[str, Document], ...] = (
     ("entries", {"kind": "attachment", "sha256": number(5)}),
     ("entries", {"kind": "signature", "image_sha256": number(6)}),
     ("work_orders", {"checklist": [{"id": "1"}, {"evidence_sha256": number(7)}]}),
+    ("commands", {"state": "conflict", "inbox": "conflict", "blocks": "u/d", "needs": [number(8)]}),
 )
 
 
@@ -151,7 +152,7 @@ def test_what_is_named_stays_in_its_tenant_and_is_looked_at_again_later(desk: De
 
 
 def test_a_command_that_has_ended_names_nothing_itself(desk: Desk) -> None:
-    for state in ("applied", "rejected", "discarded", "superseded"):
+    for state in ("applied", "rejected", "discarded", "superseded", "conflict"):
         command = {"_id": state, "tenant_id": TENANT, "idempotency": {"key": state}}
         desk.store["commands"].insert_one(command | {"state": state, "needs": [SHA]})
     desk.put()
@@ -222,12 +223,12 @@ def test_a_command_applied_while_the_sweep_asks_is_not_missed(
     asked: list[str] = []
 
     def ask_in_the_worst_order(db: Database[Any], session: Any, tenant_id: str, sha256: str) -> bool:
-        for collection, field, condition, _ in (*PLACES[2:], *PLACES[:2]):
+        for collection, field, condition, _ in (*PLACES[3:], *PLACES[:3]):
             query = {"tenant_id": tenant_id, field: sha256, **condition}
             if db[collection].find_one(query, session=session):
                 return True
             asked.append(collection)
-            if asked == [name for name, *_ in PLACES[2:]]:
+            if asked == [name for name, *_ in PLACES[3:]]:
                 db["entries"].insert_one({"_id": "e", "tenant_id": TENANT, "sha256": SHA})
                 ended = {"$set": {"state": "applied"}, "$unset": {"active": ""}}
                 db["commands"].update_one({"_id": "c"}, ended)
