@@ -6,10 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
+from adapters import replays, resolutions
+from adapters.acts import Act, in_transaction
 from adapters.clock import SystemClock
-from adapters.commands import AT_ONCE
+from adapters.commands import AT_ONCE, KEYS_KEPT
+from adapters.device_batch import Batch, Entry, lane_id
 from adapters.hints import Line
 from adapters.mongo import Document
 from tests.support import seeds
@@ -332,3 +336,43 @@ def test_behind_a_dead_create_a_devices_lane_keeps_its_order(field: Field, drain
 
     assert field.states(to_it, away) == ["applied", "applied"]
     assert [event["data"]["fields"] for event in field.events()[-2:]] == [["asset_id"], ["title"]]
+
+
+def test_what_comes_in_while_its_lane_is_released_stays_behind_what_was_parked(field: Field) -> None:
+    db, tenant, item = field.seed.db, field.seed.tenant_id, field.item
+    start = field.sends("work_order.start", base=1)
+    field.run()
+    field.office("work_order.checklist.answer", item_id=item, value=4)
+    conflict = field.sends("work_order.checklist.answer", base=1, item_id=item, value=5)
+    hold = field.sends("work_order.hold", base=1, reason="parts")
+    field.run()
+    wanted = {"work_order_id": field.id}
+    resume = field.seed.document("work_order.resume", wanted, user_id=ANN, base_version=1)
+    resume["origin"] = hold["origin"] | {"lane_seq": 4}
+    db.lanes.insert_one({"_id": lane_id(tenant, f"{ANN}/d1", field.line[1]), "next": 4})
+    now, tries = SystemClock().now(), 0
+
+    def decides(session: ClientSession) -> None:
+        nonlocal tries
+        tries += 1
+        db.commands.find_one({"_id": conflict["_id"]}, session=session)
+        if tries == 1:  # what the first try sees has no `resume` in it
+            entry = Entry(id="resume", lane=field.line[1], lane_seq=4, document=resume)
+            batch = Batch(
+                tenant_id=tenant,
+                user_id=ANN,
+                device_id="d1",
+                batch_id=new_id(),
+                received_at=now,
+                told={},
+                actions=(entry,),
+            )
+            replays.take(db, batch, keys_kept=KEYS_KEPT)
+        act = Act(id=new_id(), tenant_id=tenant, user_id=ANN, via="api", reason="", at=now)
+        resolutions.settle(db, session, conflict["_id"], act, "take_server", keys_kept=KEYS_KEPT)
+
+    in_transaction(db, decides)
+    field.run()
+
+    assert field.states(start, conflict, hold, resume) == ["applied", "conflict", "applied", "applied"]
+    assert field.order["status"] == "in_progress"
