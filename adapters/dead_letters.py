@@ -217,6 +217,7 @@ def _edited(command: Document, act: Act, edit: Edit) -> Document:
         accepted_at=act.at,
         queue=command["queue"],
         base_version=base_version,
+        resolves=command.get("resolves"),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters import replays, resolutions
+from adapters import dead_letters, replays, resolutions
 from adapters.acts import Act, in_transaction
 from adapters.clock import SystemClock
 from adapters.commands import AT_ONCE, KEYS_KEPT
@@ -19,7 +19,7 @@ from adapters.mongo import Document
 from tests.support import seeds
 from tests.support.drains import Drains
 from tests.support.outbox import Device
-from tests.support.seeds import Seeds, new_id
+from tests.support.seeds import USER, Seeds, new_id
 
 ANN, BOB = new_id(), new_id()
 
@@ -47,6 +47,25 @@ class Field:
 
     def run(self) -> None:
         self.drains.until_dry([self.line])
+
+    def runs_into_a_bug(self) -> None:
+        """Whatever is at the head of the line dies."""
+        status, mine = self.order["status"], {"_id": f"{self.seed.tenant_id}/{self.id}"}
+        self.seed.db.work_orders.update_one(mine, {"$set": {"status": "nonsense"}})
+        for _ in range(3):
+            self.run()
+            self.drains.clock.push(timedelta(seconds=15))
+        self.seed.db.work_orders.update_one(mine, {"$set": {"status": status}})
+
+    def act(self, user_id: str = USER) -> Act:
+        return Act(
+            id=new_id(),
+            tenant_id=self.seed.tenant_id,
+            user_id=user_id,
+            via="api",
+            reason="",
+            at=SystemClock().now(),
+        )
 
     @property
     def item(self) -> str:
@@ -196,20 +215,37 @@ def test_a_way_out_that_conflicts_itself_leaves_the_lane_waiting(field: Field) -
 
 
 def test_a_dead_action_of_a_device_holds_up_those_that_build_on_it(field: Field) -> None:
-    field.seed.db.work_orders.update_one(
-        {"_id": f"{field.seed.tenant_id}/{field.id}"}, {"$set": {"status": "nonsense"}}
-    )
     dead = field.sends("work_order.start", base=1)
-    for _ in range(3):
-        field.run()
-        field.drains.clock.push(timedelta(seconds=15))
-    field.seed.db.work_orders.update_one(
-        {"_id": f"{field.seed.tenant_id}/{field.id}"}, {"$set": {"status": "assigned"}}
-    )
+    field.runs_into_a_bug()
     complete = field.sends("work_order.complete", base=1)
     field.run()
 
     assert field.states(dead, complete) == ["dead", "parked"]
+
+
+def test_a_way_out_that_died_settles_its_conflict_also_when_it_is_replayed_with_another_payload(
+    field: Field,
+) -> None:
+    item = field.item
+    field.office("work_order.start")
+    field.office("work_order.checklist.answer", item_id=item, value=4)
+    conflict = field.sends("work_order.checklist.answer", base=1, item_id=item, value=5)
+    parked = field.sends("work_order.hold", base=1, reason="parts")
+    field.run()
+    way_out = field.sends("work_order.checklist.answer", base=3, resolves=conflict, item_id=item, value=6)
+    field.runs_into_a_bug()
+    assert field.states(conflict, parked, way_out) == ["conflict", "parked", "dead"]
+
+    payload = way_out["payload"] | {"value": 7}
+    edit = dead_letters.edit(
+        way_out, payload, catalogue=field.seed.catalogue, may=lambda _: True, new_id=new_id()
+    )
+    dead_letters.replay_edited(field.seed.db, way_out["_id"], field.act(), edit, keys_kept=KEYS_KEPT)
+    field.run()
+
+    assert field.order["checklist"][0]["value"] == 7
+    assert field.seed.found(conflict)["resolution"]["by_command"] == edit.new_id
+    assert field.states(parked, way_out) == ["applied", "superseded"]
 
 
 def test_items_of_one_checklist_are_contended_for_one_by_one(field: Field) -> None:
@@ -368,7 +404,7 @@ def test_what_comes_in_while_its_lane_is_released_stays_behind_what_was_parked(f
                 actions=(entry,),
             )
             replays.take(db, batch, keys_kept=KEYS_KEPT)
-        act = Act(id=new_id(), tenant_id=tenant, user_id=ANN, via="api", reason="", at=now)
+        act = field.act(ANN)
         resolutions.settle(db, session, conflict["_id"], act, "take_server", keys_kept=KEYS_KEPT)
 
     in_transaction(db, decides)
