@@ -57,7 +57,8 @@ def changed(
     old: Document, before: Entity | None, after: Entity | None, contended: Collection[str], *, at: datetime
 ) -> Draft:
     """The document's next version; no `after`: only rows of its ledger were written."""
-    fields: Document = plain(after) if after else {}
+    # By our schema from now on: an older release would lose what it does not know inside of fields.
+    fields: Document = plain(after) | {"schema_version": after.schema_version} if after else {}
     fields.pop("version", None)
     # Fields that this release does not know stay as they are.
     document = old | fields | {"version": old["version"] + 1, "updated_at": at}
