@@ -211,7 +211,7 @@ class Executor:
         done.accepted.update(one["type"] for one in snapshot.changes.begun)
         done.accepted.update(one.command["type"] for one in verdicts if not is_stored(one.command))
         # Who lost one of our lines has dropped its hint, perhaps for a command newer than our snapshot.
-        is_cut = len(commands) < len(chosen) or snapshot.changes.is_full
+        is_cut = len(commands) < len(chosen) or snapshot.changes.is_cut
         is_cut |= self._looks is not None and bool(choice.commands)
         reached = [line for line in lines if line not in heads.unread]
         ours = reached if is_cut or self._since(began) >= LOSERS_PATIENCE else heads.more

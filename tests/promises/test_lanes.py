@@ -223,6 +223,18 @@ def test_a_dead_action_of_a_device_holds_up_those_that_build_on_it(field: Field)
     assert field.states(dead, complete) == ["dead", "parked"]
 
 
+def test_what_comes_back_to_a_line_in_which_its_lane_waits_already_goes_first(field: Field) -> None:
+    dead = field.sends("work_order.start", base=1)
+    field.runs_into_a_bug()
+    complete = field.sends("work_order.complete", base=1)
+    hours = field.sends("work_order.labor.log", minutes=5, worked_on="2026-03-02", kind="regular")
+
+    dead_letters.replay(field.seed.db, dead["_id"], field.act())
+    field.run()
+
+    assert field.states(dead, complete, hours) == ["applied"] * 3
+
+
 def test_a_way_out_that_died_settles_its_conflict_also_when_it_is_replayed_with_another_payload(
     field: Field,
 ) -> None:
