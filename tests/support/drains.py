@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,7 +44,13 @@ class Drains:
     def uow(self) -> UnitOfWork:
         return UnitOfWork(self.mongo, self.database, worker=new_id(), slot=0)
 
-    def executor(self, *handlers: object, uow: UnitOfWork | None = None, chance: int = 1) -> Executor:
+    def executor(
+        self,
+        *handlers: object,
+        uow: UnitOfWork | None = None,
+        chance: int = 1,
+        solo: threading.Lock | None = None,
+    ) -> Executor:
         """An executor like a worker's slot; `handlers` join or replace those of the catalogue."""
         own = {handler.__dict__["spec"].type: handler.__dict__["spec"] for handler in handlers}
         return Executor(
@@ -55,6 +62,7 @@ class Drains:
             new_id=new_id,
             chance=random.Random(chance),
             schedules=table().values(),
+            solo=solo,
         )
 
     def drain(self, *lines: Line) -> Drained:
