@@ -39,6 +39,7 @@ def document_id(tenant_id: str, id: str) -> str:
 MAJORITY = WriteConcern(w="majority", j=True)
 UNJOURNALED = WriteConcern(w=1, j=False)
 DUPLICATE_KEY = 11000
+INTERRUPTED = 11601
 
 
 class Contention(Exception):
@@ -143,10 +144,16 @@ def translate(error: PyMongoError) -> Exception:
         return UnknownOutcome(str(error))
     if error.timeout:  # labelled transient, but nobody is there to contend
         return Unavailable(str(error))
-    if error.has_error_label("TransientTransactionError"):
+    # Interrupted: somebody has ended the operation, or its session (as the reaper does, of a worker that it
+    # could not hear). The server does not say that it may be repeated, but no command is to blame for it.
+    if error.has_error_label("TransientTransactionError") or _code(error) == INTERRUPTED:
         return Contention(str(error))
     if isinstance(error, ConnectionFailure | WTimeoutError | ExecutionTimeout):
         return Unavailable(str(error))
     if isinstance(error, OperationFailure) and not error.has_error_label("RetryableWriteError"):
         return Unwritable(str(error), code=error.code)
     return Unavailable(str(error))
+
+
+def _code(error: PyMongoError) -> int | None:
+    return error.code if isinstance(error, OperationFailure) else None
