@@ -207,6 +207,7 @@ def _edited(command: Document, act: Act, edit: Edit) -> Document:
             request_id=act.request_id,
             traceparent=old.get("traceparent"),
             occurred_at=old.get("occurred_at"),
+            effective_at=old.get("effective_at"),
             parent=command["_id"],
             root=old.get("root", command["_id"]),
         ),
@@ -216,6 +217,7 @@ def _edited(command: Document, act: Act, edit: Edit) -> Document:
         accepted_at=act.at,
         queue=command["queue"],
         base_version=base_version,
+        resolves=command.get("resolves"),
     )
 
 

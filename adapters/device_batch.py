@@ -58,7 +58,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.user_id}/{self.device_id}"
 
     def lane_id(self, lane: str) -> str:
-        return f"{self.tenant_id}/{self.outbox}/{lane}"
+        return lane_id(self.tenant_id, self.outbox, lane)
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -66,6 +66,11 @@ class Taken(msgspec.Struct, frozen=True):
 
     results: list[Result]
     lines: list[Line]
+
+
+def lane_id(tenant_id: str, outbox: str, lane: str) -> str:
+    """Of the document that has the next number of this lane."""
+    return f"{tenant_id}/{outbox}/{lane}"
 
 
 def record_id(tenant_id: str, user_id: str, batch_id: str) -> str:

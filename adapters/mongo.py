@@ -46,7 +46,7 @@ MAJORITY = WriteConcern(w="majority", j=True)
 UNJOURNALED = WriteConcern(w=1, j=False)
 DUPLICATE_KEY = 11000
 INTERRUPTED = 11601
-"""The session was ended in the middle of a statement, as the reaper does: no fault of the data."""
+"""Somebody has ended the operation, or its session, as the reaper does: no fault of the data."""
 
 
 class Contention(Exception):
@@ -151,12 +151,15 @@ def translate(error: PyMongoError) -> Exception:
         return UnknownOutcome(str(error))
     if error.timeout:  # labelled transient, but nobody is there to contend
         return Unavailable(str(error))
-    if error.has_error_label("TransientTransactionError"):
+    # The server does not say that what was interrupted may be repeated.
+    if error.has_error_label("TransientTransactionError") or _code(error) == INTERRUPTED:
         return Contention(str(error))
     if isinstance(error, ConnectionFailure | WTimeoutError | ExecutionTimeout):
-        return Unavailable(str(error))
-    if isinstance(error, OperationFailure) and error.code == INTERRUPTED:
         return Unavailable(str(error))
     if isinstance(error, OperationFailure) and not error.has_error_label("RetryableWriteError"):
         return Unwritable(str(error), code=error.code)
     return Unavailable(str(error))
+
+
+def _code(error: PyMongoError) -> int | None:
+    return error.code if isinstance(error, OperationFailure) else None

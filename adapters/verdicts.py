@@ -89,6 +89,8 @@ class Changes(msgspec.Struct, kw_only=True):
     """A command, and the id of one that now waits for it."""
     warned: dict[str, list[Document]] = {}
     """Warnings for parents' receipts, by command id."""
+    is_cut: bool = False
+    """Whether commands were left to the next batch."""
 
     @property
     def is_full(self) -> bool:

@@ -17,6 +17,7 @@ from pymongo.database import Database
 
 from adapters import parking
 from adapters.commands import DUE, KEYS_KEPT, LAST, RUNNABLE
+from adapters.device_batch import lane_id
 from adapters.hints import Line
 from adapters.masking import MASK, given_secrets
 from adapters.mongo import Contention, Document
@@ -100,6 +101,10 @@ def _in_lane_order(db: Database[Any], session: ClientSession, woken: list[Docume
         if "lane_seq" in origin and "outbox" in origin:
             lane = (command["tenant_id"], command["target"], origin["outbox"])
             lanes[lane] = min(origin["lane_seq"], lanes.get(lane, origin["lane_seq"]))
+    # As whoever takes a batch in does: what came into a lane unseen by us has a place in the line by now,
+    # before what comes back. So one of us two must begin again.
+    ids = [lane_id(tenant_id, outbox, target) for tenant_id, target, outbox in lanes]
+    _update(db, session, [{"q": {"_id": id}, "u": {"$inc": {"releases": 1}}} for id in ids], "lanes")
     for (tenant_id, target, outbox), first in lanes.items():
         query = {
             "tenant_id": tenant_id,
@@ -148,9 +153,11 @@ def _waiters(db: Database[Any], session: ClientSession, awaited: list[Document])
     return list(db.commands.find({"_id": {"$in": ids}, "active": True}, session=session).sort("seq", 1))
 
 
-def _update(db: Database[Any], session: ClientSession, statements: list[Document]) -> None:
+def _update(
+    db: Database[Any], session: ClientSession, statements: list[Document], collection: str = "commands"
+) -> None:
     for start in range(0, len(statements), STATEMENTS):
-        db.command({"update": "commands", "updates": statements[start : start + STATEMENTS]}, session=session)
+        db.command({"update": collection, "updates": statements[start : start + STATEMENTS]}, session=session)
 
 
 def _released(command: Document, left: list[str]) -> Document:

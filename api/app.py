@@ -107,14 +107,10 @@ class House:
         self.clock = clock
         self.new_id = Ids(clock.now)
         self.metrics = Metrics()
-        pool = settings.mongo_options
-        self.mongo: AsyncMongoClient[Any] = mongo.async_client(
-            settings.mongo_uri,
-            connect=False,
-            timeoutMS=int(ANSWER_WITHIN / timedelta(milliseconds=1)),
-            **pool,
-        )
-        # For what people do by hand: transactions shared with the command line, run in threads.
+        pool = settings.mongo_options | {"timeoutMS": int(ANSWER_WITHIN / timedelta(milliseconds=1))}
+        self.mongo: AsyncMongoClient[Any] = mongo.async_client(settings.mongo_uri, connect=False, **pool)
+        # For what people do by hand: transactions shared with the command line, run in threads. These are
+        # few: whoever waited for a silent store as long as the driver does would keep them from all others.
         self.acts_mongo: MongoClient[Any] = mongo.client(settings.mongo_uri, connect=False, **pool)
         self.db: AsyncDatabase[Any] = self.mongo.get_default_database(DATABASE)
         self.acts_db = self.acts_mongo.get_default_database(DATABASE)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Any, TypeVar, get_args
 
 import anyio.to_thread
 import msgspec
+import pymongo
 from litestar import Request, get, post
 from litestar.datastructures import UploadFile
 from litestar.exceptions import InternalServerException
@@ -30,6 +32,9 @@ from domain.importing.mapping import ImportName, Mapping
 from domain.importing.table import MAX_BYTES, BadFile
 
 PERMISSION = "importexport.import"
+STORED_WITHIN = timedelta(seconds=60)
+"""The driver writes up to 32 MiB of a file at once."""
+
 SPARE_BYTES = 1024 * 1024
 """For the parts beside the file in a multipart body."""
 
@@ -68,18 +73,19 @@ class Imports:
             file.seek(0)
 
             def store() -> Document:
-                return imports.submit(
-                    self._db,
-                    file,
-                    id=self._acting.new_id(),
-                    tenant_id=actor.tenant_id,
-                    user_id=actor.user_id or "",
-                    name=name,
-                    mapping=mapping,
-                    file_name=file_name,
-                    dry_run=dry_run,
-                    at=self._acting.now(),
-                )
+                with pymongo.timeout(STORED_WITHIN.total_seconds()):
+                    return imports.submit(
+                        self._db,
+                        file,
+                        id=self._acting.new_id(),
+                        tenant_id=actor.tenant_id,
+                        user_id=actor.user_id or "",
+                        name=name,
+                        mapping=mapping,
+                        file_name=file_name,
+                        dry_run=dry_run,
+                        at=self._acting.now(),
+                    )
 
             try:
                 made = await anyio.to_thread.run_sync(store)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
 import anyio.to_thread
 import msgspec
+import pymongo
 from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -40,6 +42,9 @@ from domain.actor import Actor
 from domain.fields import Reason
 
 T = TypeVar("T")
+
+COUNTED_WITHIN = timedelta(seconds=30)
+"""Conservation looks at every command there is, and no filter makes them fewer."""
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,7 +120,12 @@ class Operators:
 
     async def conservation(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         actor = await self._means.acting.actor(request, "ops.read")
-        rows = await _threaded(lambda: conservation(self._db, actor.tenant_id))
+
+        def counted() -> list[Row]:
+            with pymongo.timeout(COUNTED_WITHIN.total_seconds()):
+                return conservation(self._db, actor.tenant_id)
+
+        rows = await _threaded(counted)
         return _json(Conservation(balanced=all(row.balanced for row in rows), items=rows))
 
     async def _edit(self, actor: Actor, id: str, payload: Document) -> Edit:

@@ -59,7 +59,9 @@ def changed(
     old: Document, before: Entity | None, after: Entity | None, contended: Collection[str], *, at: datetime
 ) -> Draft:
     """The document's next version; no `after`: only rows of its ledger were written."""
-    fields: Document = plain(_other(before, after)) if after else {}
+    # By our schema from now on: an older release would lose what it does not know inside of fields.
+    same = before if after and old.get("schema_version") == after.schema_version else None
+    fields: Document = plain(_other(same, after)) | {"schema_version": after.schema_version} if after else {}
     fields |= {"version": old["version"] + 1, "updated_at": at}
     # Fields that this release does not know stay as they are.
     document = old | fields

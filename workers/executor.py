@@ -10,7 +10,7 @@ import random
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -209,7 +209,8 @@ class Executor:
         now, began = self._now(), self._monotonic()
         self._tried = []
         most = at_most or self._at_most
-        with self._uow.transaction():
+        # Left last: a suspect that is about to commit is announced still, and would be blamed for the next.
+        with ExitStack() as alone, self._uow.transaction():
             heads = self._uow.heads(lines)
             choice = choose(heads.lines, catalogue=self._catalogue, now=now)
             snapshot = self._snapshot(now, numbers)
@@ -219,20 +220,21 @@ class Executor:
             if not commands:
                 return split(heads, choice.alone)
             self._tried = [command["_id"] for command in commands]
-            with self._solo if "suspect" in commands[0] else nullcontext():
-                self._uow.announce(self._tried, now)
-                self._announced = True
-                self._reserve(commands, numbers)
-                # Who is only judged needs nothing read beforehand, which may be what failed.
-                self._foresee([c for c in commands if c["_id"] not in forced], snapshot)
-                verdicts, held = fold(commands, snapshot, chance=self._chance, forced=forced)
+            if "suspect" in commands[0]:
+                alone.enter_context(self._solo)
+            self._uow.announce(self._tried, now)
+            self._announced = True
+            self._reserve(commands, numbers)
+            # Who is only judged needs nothing read beforehand, which may be what failed.
+            self._foresee([c for c in commands if c["_id"] not in forced], snapshot)
+            verdicts, held = fold(commands, snapshot, chance=self._chance, forced=forced)
             begun = self._uow.write(snapshot.changes, now=now, keys_kept=self._keys_kept)
         self._at_most = min(2 * self._at_most, PER_BATCH)
         done.verdicts += verdicts
         done.accepted.update(one["type"] for one in snapshot.changes.begun)
         done.accepted.update(one.command["type"] for one in verdicts if not is_stored(one.command))
         # Who lost one of our lines has dropped its hint, perhaps for a command newer than our snapshot.
-        is_cut = len(commands) < len(chosen) or snapshot.changes.is_full
+        is_cut = len(commands) < len(chosen) or snapshot.changes.is_cut
         is_cut |= self._looks is not None and bool(choice.commands)
         reached = [line for line in lines if line not in heads.unread]
         ours = reached if is_cut or self._since(began) >= LOSERS_PATIENCE else heads.more

@@ -31,14 +31,16 @@ Forced = Mapping[str, Exception]
 def fold(
     commands: Iterable[Document], snapshot: Snapshot, *, chance: random.Random, forced: Forced
 ) -> tuple[list[Verdict], set[Line]]:
-    """Run each command on the state its predecessors leave, as many as one batch may write.
+    """Run each command on the state its predecessors leave, as many as one batch may write: none that another
+    of the batch has been parked behind, whom its ending could not release.
 
     Returns verdicts and the lines that now wait.
     """
     verdicts: list[Verdict] = []
     held: set[Line] = set()
     for command in commands:
-        if snapshot.changes.is_full:
+        if snapshot.changes.is_full or snapshot.is_awaited(command):
+            snapshot.changes.is_cut = True
             break
         line = (command["tenant_id"], command["target"])
         if line in held:

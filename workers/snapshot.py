@@ -94,6 +94,10 @@ class Snapshot:
         found = self._blockers.get((command["tenant_id"], command["target"]), ())
         return any(blocker["_id"] == id for blocker in found)
 
+    def is_awaited(self, command: Document) -> bool:
+        """Whether a command of this batch, before it in the line, waits for this one: it came back since."""
+        return any(before["_id"] == command["_id"] for before, _ in self.changes.awaited)
+
     def note(self, line: Line, verdict: Verdict) -> None:
         """What a command of this batch came to, for those who come after it."""
         command = verdict.command

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters.commands import AT_ONCE
+from adapters.commands import AT_ONCE, effective_at
 from tests.api.people import People, Person
 from tests.api.test_tracking import ORDER, accepted, settle
 
@@ -120,6 +121,21 @@ async def test_an_edited_replay_is_a_new_command_by_the_operator(
     assert (new["origin"]["via"], new["origin"]["user_id"]) == ("operator", admin.id)
     assert new["base_version"] == 3
     assert audited(store, command_id)[0]["after"]["superseded_by"] == new["_id"]
+
+
+async def test_an_edited_replay_happened_when_the_dead_one_did_by_the_servers_reckoning(
+    web: httpx.AsyncClient, people: People, store: Database[Any]
+) -> None:
+    command_id = await died(web, store, people.add("planner"))
+    told, put_right = datetime(2026, 3, 2, 9, tzinfo=UTC), datetime(2026, 3, 2, 12, tzinfo=UTC)
+    times = {"origin.occurred_at": told, "origin.effective_at": put_right}
+    store["commands"].update_one({"_id": command_id}, {"$set": times})
+    body = {"reason": "the title was wrong", "payload": ORDER}
+
+    answer = await web.post(f"{ROOT}/{command_id}/replay", json=body, headers=people.add("admin").auth)
+
+    new = stored(store, answer.json()["command_id"])
+    assert effective_at(new["origin"], new["accepted_at"]) == put_right
 
 
 async def test_an_edited_replay_and_a_discard_are_counted(

@@ -135,13 +135,15 @@ async def test_metrics_count_requests_by_route_template_and_commands_by_type(
     assert "no-such-id" not in text
 
 
-async def test_while_the_store_is_silent_nobody_who_reads_or_logs_in_waits_longer_than_five_seconds(
+async def test_while_the_store_is_silent_nobody_who_reads_operates_or_logs_in_waits_longer_than_five_seconds(
     settings: Settings, mongo_wire: Wire, people: People
 ) -> None:
-    viewer, clock = people.add("viewer"), SystemClock()
+    viewer, admin, platform = people.add("viewer"), people.add("admin"), people.add("platform")
+    clock = SystemClock()
     login = {"email": f"{uuid4().hex}@nowhere.test", "password": "Millwright-2026"}
     async with running(create_app(through(settings, mongo_wire))) as web:
-        assert (await web.get("/api/work-orders", headers=viewer.auth)).status_code == 200
+        for person in (viewer, admin, platform):
+            assert (await web.get("/api/auth/me", headers=person.auth)).status_code == 200
 
         mongo_wire.silent.set()
         asked = clock.monotonic()
@@ -150,6 +152,10 @@ async def test_while_the_store_is_silent_nobody_who_reads_or_logs_in_waits_longe
                 web.get(path, headers=viewer.auth)
                 for path in ("/api/work-orders", "/api/overview", "/api/commands")
             ),
+            *(
+                web.get(f"/api/operator/{name}", headers=person.auth)
+                for person, name in ((admin, "dead-letters"), (admin, "audit"), (platform, "schedules"))
+            ),
             web.get("/api/work-orders/no-such-id", headers=viewer.auth),
             web.post("/api/auth/login", json=login),
         )
@@ -157,6 +163,6 @@ async def test_while_the_store_is_silent_nobody_who_reads_or_logs_in_waits_longe
 
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
         (503, "store_unavailable")
-    ] * 5
+    ] * 8
     assert all(int(answer.headers["retry-after"]) > 0 for answer in answers)
     assert took < 5

@@ -402,24 +402,6 @@ def test_lines_that_an_open_transaction_holds_are_parted_from_the_others_and_com
     assert done.again == [], "left to whoever holds them"
 
 
-def test_a_session_that_is_ended_in_the_middle_of_a_statement_is_no_commands_fault(
-    at_risk: tuple[Seeds, Drains], faulty: FailingMongo
-) -> None:
-    seed, drains = at_risk
-    part_id = seed.part()
-    command = seed.accept("part.append", part_id=part_id, text="x")
-
-    with drains.mongo:
-        with faulty.failing("insert", errorCode=mongo.INTERRUPTED):
-            told = drains.drain(seed.line(part_id))
-        assert isinstance(told.failure, mongo.Unavailable)
-        assert (seed.state(command), seed.found(command)["attempts"]) == ("accepted", 0)
-
-        drains.drain(seed.line(part_id))
-
-        assert seed.state(command) == "applied"
-
-
 # -- 11: unknown outcomes -----------------------------------------------------------------------------------
 
 

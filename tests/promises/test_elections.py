@@ -52,6 +52,22 @@ def test_a_command_that_needs_a_number_in_an_election_has_failed_no_attempt(
     assert seed.state(order) == "applied"
 
 
+def test_a_command_whose_transaction_somebody_has_ended_has_failed_no_attempt(
+    faulty: FailingMongo, faulty_tenant: str, client: MongoClient[Any]
+) -> None:
+    seed = Seeds(faulty.admin["faulty"], trial_catalogue(), faulty_tenant)
+    drains = Drains(client, "faulty", trial_catalogue())
+    part_id = seed.part()
+    command = seed.accept("part.append", part_id=part_id, text="a")
+
+    with faulty.failing("update", times=1, errorCode=mongo.INTERRUPTED):
+        drains.drain(seed.line(part_id))
+
+    stored = seed.found(command)
+    assert [entry["state"] for entry in stored["history"]] == ["applied"]
+    assert stored["attempts"] == 1
+
+
 def test_a_candidate_and_a_worker_survive_an_election(
     faulty: FailingMongo, client: MongoClient[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

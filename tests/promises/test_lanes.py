@@ -6,16 +6,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
+from adapters import dead_letters, replays, resolutions
+from adapters.acts import Act, in_transaction
 from adapters.clock import SystemClock
-from adapters.commands import AT_ONCE
+from adapters.commands import AT_ONCE, KEYS_KEPT
+from adapters.device_batch import Batch, Entry, lane_id
 from adapters.hints import Line
 from adapters.mongo import Document
 from tests.support import seeds
 from tests.support.drains import Drains
 from tests.support.outbox import Device
-from tests.support.seeds import Seeds, new_id
+from tests.support.seeds import USER, Seeds, new_id
 
 ANN, BOB = new_id(), new_id()
 
@@ -43,6 +47,25 @@ class Field:
 
     def run(self) -> None:
         self.drains.until_dry([self.line])
+
+    def runs_into_a_bug(self) -> None:
+        """Whatever is at the head of the line dies."""
+        status, mine = self.order["status"], {"_id": f"{self.seed.tenant_id}/{self.id}"}
+        self.seed.db.work_orders.update_one(mine, {"$set": {"status": "nonsense"}})
+        for _ in range(3):
+            self.run()
+            self.drains.clock.push(timedelta(seconds=15))
+        self.seed.db.work_orders.update_one(mine, {"$set": {"status": status}})
+
+    def act(self, user_id: str = USER) -> Act:
+        return Act(
+            id=new_id(),
+            tenant_id=self.seed.tenant_id,
+            user_id=user_id,
+            via="api",
+            reason="",
+            at=SystemClock().now(),
+        )
 
     @property
     def item(self) -> str:
@@ -192,20 +215,49 @@ def test_a_way_out_that_conflicts_itself_leaves_the_lane_waiting(field: Field) -
 
 
 def test_a_dead_action_of_a_device_holds_up_those_that_build_on_it(field: Field) -> None:
-    field.seed.db.work_orders.update_one(
-        {"_id": f"{field.seed.tenant_id}/{field.id}"}, {"$set": {"status": "nonsense"}}
-    )
     dead = field.sends("work_order.start", base=1)
-    for _ in range(3):
-        field.run()
-        field.drains.clock.push(timedelta(seconds=15))
-    field.seed.db.work_orders.update_one(
-        {"_id": f"{field.seed.tenant_id}/{field.id}"}, {"$set": {"status": "assigned"}}
-    )
+    field.runs_into_a_bug()
     complete = field.sends("work_order.complete", base=1)
     field.run()
 
     assert field.states(dead, complete) == ["dead", "parked"]
+
+
+def test_what_comes_back_to_a_line_in_which_its_lane_waits_already_goes_first(field: Field) -> None:
+    dead = field.sends("work_order.start", base=1)
+    field.runs_into_a_bug()
+    complete = field.sends("work_order.complete", base=1)
+    hours = field.sends("work_order.labor.log", minutes=5, worked_on="2026-03-02", kind="regular")
+
+    dead_letters.replay(field.seed.db, dead["_id"], field.act())
+    field.run()
+
+    assert field.states(dead, complete, hours) == ["applied"] * 3
+
+
+def test_a_way_out_that_died_settles_its_conflict_also_when_it_is_replayed_with_another_payload(
+    field: Field,
+) -> None:
+    item = field.item
+    field.office("work_order.start")
+    field.office("work_order.checklist.answer", item_id=item, value=4)
+    conflict = field.sends("work_order.checklist.answer", base=1, item_id=item, value=5)
+    parked = field.sends("work_order.hold", base=1, reason="parts")
+    field.run()
+    way_out = field.sends("work_order.checklist.answer", base=3, resolves=conflict, item_id=item, value=6)
+    field.runs_into_a_bug()
+    assert field.states(conflict, parked, way_out) == ["conflict", "parked", "dead"]
+
+    payload = way_out["payload"] | {"value": 7}
+    edit = dead_letters.edit(
+        way_out, payload, catalogue=field.seed.catalogue, may=lambda _: True, new_id=new_id()
+    )
+    dead_letters.replay_edited(field.seed.db, way_out["_id"], field.act(), edit, keys_kept=KEYS_KEPT)
+    field.run()
+
+    assert field.order["checklist"][0]["value"] == 7
+    assert field.seed.found(conflict)["resolution"]["by_command"] == edit.new_id
+    assert field.states(parked, way_out) == ["applied", "superseded"]
 
 
 def test_items_of_one_checklist_are_contended_for_one_by_one(field: Field) -> None:
@@ -332,3 +384,43 @@ def test_behind_a_dead_create_a_devices_lane_keeps_its_order(field: Field, drain
 
     assert field.states(to_it, away) == ["applied", "applied"]
     assert [event["data"]["fields"] for event in field.events()[-2:]] == [["asset_id"], ["title"]]
+
+
+def test_what_comes_in_while_its_lane_is_released_stays_behind_what_was_parked(field: Field) -> None:
+    db, tenant, item = field.seed.db, field.seed.tenant_id, field.item
+    start = field.sends("work_order.start", base=1)
+    field.run()
+    field.office("work_order.checklist.answer", item_id=item, value=4)
+    conflict = field.sends("work_order.checklist.answer", base=1, item_id=item, value=5)
+    hold = field.sends("work_order.hold", base=1, reason="parts")
+    field.run()
+    wanted = {"work_order_id": field.id}
+    resume = field.seed.document("work_order.resume", wanted, user_id=ANN, base_version=1)
+    resume["origin"] = hold["origin"] | {"lane_seq": 4}
+    db.lanes.insert_one({"_id": lane_id(tenant, f"{ANN}/d1", field.line[1]), "next": 4})
+    now, tries = SystemClock().now(), 0
+
+    def decides(session: ClientSession) -> None:
+        nonlocal tries
+        tries += 1
+        db.commands.find_one({"_id": conflict["_id"]}, session=session)
+        if tries == 1:  # what the first try sees has no `resume` in it
+            entry = Entry(id="resume", lane=field.line[1], lane_seq=4, document=resume)
+            batch = Batch(
+                tenant_id=tenant,
+                user_id=ANN,
+                device_id="d1",
+                batch_id=new_id(),
+                received_at=now,
+                told={},
+                actions=(entry,),
+            )
+            replays.take(db, batch, keys_kept=KEYS_KEPT)
+        act = field.act(ANN)
+        resolutions.settle(db, session, conflict["_id"], act, "take_server", keys_kept=KEYS_KEPT)
+
+    in_transaction(db, decides)
+    field.run()
+
+    assert field.states(start, conflict, hold, resume) == ["applied", "conflict", "applied", "applied"]
+    assert field.order["status"] == "in_progress"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -12,12 +13,15 @@ from pymongo.errors import ServerSelectionTimeoutError
 from adapters import dead_letters, mongo
 from adapters.acts import Act
 from adapters.clock import SystemClock
+from adapters.hints import Line
 from adapters.mongo import Document, Unavailable
+from adapters.unit_of_work import UnitOfWork
 from domain.entity import Entity
 from domain.part import Part
 from tasks.command import handles
 from tasks.work import Work
 from tests.support.drains import Drains
+from tests.support.patience import InThread
 from tests.support.seeds import Seeds, new_id, user
 from tests.support.trial import Make, OnPart, append
 from workers import executor
@@ -293,6 +297,31 @@ def test_what_is_behind_a_suspect_follows_it_at_once_and_waits_for_no_relay(
         command["_id"] for command in commands
     ]
     assert seed.name(part_id) == "abcde"
+
+
+def test_a_suspect_has_its_process_to_itself_until_it_has_committed(seed: Seeds, drains: Drains) -> None:
+    solo, writing, go_on = threading.Lock(), threading.Event(), threading.Event()
+
+    class Held(UnitOfWork):
+        def write(self, *args: Any, **more: Any) -> list[Line]:
+            writing.set()
+            assert go_on.wait(20)
+            return super().write(*args, **more)
+
+    part_id = seed.part()
+    command = seed.accept("part.append", part_id=part_id, text="a")
+    seed.db.commands.update_one({"_id": command["_id"]}, {"$set": {"suspect": True}})
+    slot = drains.executor(uow=Held(drains.mongo, drains.database, worker=new_id(), slot=0), solo=solo)
+
+    run = InThread(lambda: slot.drain([seed.line(part_id)]))
+    assert writing.wait(20)
+    is_alone = solo.locked()
+    go_on.set()
+    run.result()
+
+    assert is_alone
+    assert not solo.locked()
+    assert seed.state(command) == "applied"
 
 
 def test_an_outage_is_no_contention() -> None:

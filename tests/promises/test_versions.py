@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.mongo import Document
+from domain.part import Part
 from tasks.command import handles
 from tasks.work import Work
 from tests.support.drains import Drains
@@ -68,6 +69,22 @@ def test_an_entity_of_a_newer_release_is_left_alone_with_its_line_and_nothing_is
     seed.db.parts.update_one(place, {"$set": {"schema_version": 1}})
     drains.until_dry(lines)
     assert (seed.name(part), seed.name(other)) == ("ab", "b")
+
+
+def test_an_entity_that_a_newer_release_has_changed_is_left_to_it_from_then_on(
+    seed: Seeds, drains: Drains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = seed.part()
+    with monkeypatch.context() as newer:
+        newer.setattr(Part, "schema_version", 2)
+        seed.accept("part.append", part_id=part, text="a")
+        drains.until_dry([seed.line(part)])
+    behind = seed.accept("part.append", part_id=part, text="b")
+
+    drains.drain(seed.line(part))
+
+    assert (seed.entity(part)["schema_version"], seed.name(part)) == (2, "a")
+    assert _counted(seed.found(behind)) == (0, 0, [])
 
 
 def test_an_entity_keeps_the_fields_that_a_worker_does_not_know(seed: Seeds, drains: Drains) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,6 +63,7 @@ class Drains:
         uow: UnitOfWork | None = None,
         chance: int = 1,
         time: SystemClock | SleptTime | None = None,
+        solo: threading.Lock | None = None,
     ) -> Executor:
         """An executor like a worker's slot; `handlers` join or replace those of the catalogue."""
         own = {handler.__dict__["spec"].type: handler.__dict__["spec"] for handler in handlers}
@@ -75,6 +77,7 @@ class Drains:
             new_id=new_id,
             chance=random.Random(chance),
             schedules=table().values(),
+            solo=solo,
         )
 
     def drain(self, *lines: Line) -> Drained:
