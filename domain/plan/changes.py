@@ -39,21 +39,22 @@ def _to_come(plan: Plan, calendar: Calendar | None, now: datetime) -> Plan:
     return after
 
 
-def starting(rules: Rules, at: datetime) -> tuple[Progress, ...]:
-    """Every lane just before its first occurrence at or after that instant; numbering begins at the start."""
+def starting(rules: Rules, at: datetime, *, behind: datetime | None = None) -> tuple[Progress, ...]:
+    """Every lane just before its first occurrence at or after that instant, and later than the nominal local
+    time `behind`; numbering begins at the start."""
     trigger = rules.timing
     if trigger is None:
         return tuple(Progress(lane=lane) for lane in rules.lanes)
     until = to_local(at, trigger.time_zone)
-    cursor: str | None = None
-    index = 0
+    reached, index = behind, 0
     for nominal in islice(occurrences(trigger), MOST_PAST + 1):
-        if nominal.local >= until:
+        if nominal.local >= until and (behind is None or nominal.local > behind):
             break
-        cursor, index = format_local(nominal.local), nominal.index
+        reached, index = max(nominal.local, behind or nominal.local), nominal.index
     else:
         if index > MOST_PAST:
             raise Rejected("starts_too_early", "its start is too far in the past", path="start_local")
+    cursor = format_local(reached) if reached else None
     return tuple(Progress(lane=lane, cursor=cursor, index=index) for lane in rules.lanes)
 
 
@@ -98,15 +99,24 @@ def _kept(plan: Plan, rules: Rules, now: datetime) -> tuple[Progress, ...]:
 
 
 def _anew(plan: Plan, rules: Rules, now: datetime) -> tuple[Progress, ...]:
-    """By another trigger, behind what was issued ahead by the old one; a lane that waits for an order still
-    does, and one that counts from a completion counts from that."""
+    """By another trigger, behind what was issued ahead by the old one, in time and by name: in another zone,
+    or after a person has brought it forward, what was issued would come once more under the name it had.
+
+    A lane that waits for an order still does, and one that counts from a completion counts from that.
+    """
     known = {one.lane: one for one in plan.lanes}
-    fresh = starting(rules, _behind_issued(plan, now))
+    fresh = starting(rules, _behind_issued(plan, now), behind=_last_name(plan))
     return tuple(replace(known.get(one.lane, one), cursor=one.cursor, index=one.index) for one in fresh)
 
 
 def _behind_issued(plan: Plan, at: datetime) -> datetime:
     return max([at, *(one.last_due_at + _MOMENT for one in plan.lanes if one.last_due_at is not None)])
+
+
+def _last_name(plan: Plan) -> datetime | None:
+    """The nominal local time of what was issued last; None: nothing was, or the meter made it due."""
+    last = plan.last_generated
+    return parse_local(last.occurrence) if last and not meters.is_named(last.occurrence) else None
 
 
 def _upcoming(plan: Plan, rules: Rules, effective_from: str) -> Upcoming:

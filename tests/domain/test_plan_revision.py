@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from domain.errors import Rejected
-from domain.plan.changes import ended, paused, quarantined, resumed
+from domain.plan.changes import ended, overridden, paused, quarantined, resumed
+from domain.plan.model import Override
 from tests.domain.planning import FAN, PUMP, Life, by_rule, every, utc
 
 WEEKLY = every(1, "week", "2026-03-06T08:00")
@@ -57,6 +58,30 @@ def test_what_was_issued_ahead_is_not_issued_again_after_a_revision(effective_fr
 
     assert life.days == issued
     assert issued[-1] == "2026-04-03"
+
+
+def test_an_occurrence_that_was_issued_does_not_come_again_under_its_name_in_another_zone() -> None:
+    daily = every(1, "day", "2026-03-06T08:00")
+    life = Life(daily, at="2026-03-05")
+    life.until("2026-03-06T07:00")
+
+    life.revise("2026-03-06T08:00", trigger=daily | {"time_zone": "America/New_York"})
+    life.until("2026-03-07T13:00")
+
+    assert life.dues == ["2026-03-06T07:00", "2026-03-07T13:00"]
+    assert life.days == ["2026-03-06", "2026-03-07"], "a name is an order's for ever"
+
+
+def test_an_occurrence_that_was_brought_forward_and_issued_does_not_come_again_at_its_own_time() -> None:
+    life = Life(WEEKLY, at="2026-03-05", lead_time="P4D")
+    sooner = Override(occurrence="2026-03-06T08:00", action="move", to_local="2026-03-05T16:00", reason="x")
+    life.plan = overridden(life.plan, sooner, None, now=utc("2026-03-05"))
+    life.until("2026-03-05")
+
+    life.revise("2026-03-05T16:00", trigger=WEEKLY | {"ends_on": "2026-03-31"})
+    life.until("2026-03-10")
+
+    assert life.days == ["2026-03-06", "2026-03-13"]
 
 
 @pytest.mark.parametrize("effective_from", [None, "2026-03-27T00:00"])
