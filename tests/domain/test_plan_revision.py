@@ -60,6 +60,16 @@ def test_what_was_issued_ahead_is_not_issued_again_after_a_revision(effective_fr
     assert issued[-1] == "2026-04-03"
 
 
+def test_a_plan_that_has_run_for_ever_so_long_is_revised_like_any_other() -> None:
+    life = Life(by_rule("FREQ=HOURLY", "2026-03-06T00:00"), at="2026-03-05")
+    life.look("2026-03-08")
+    next_due_at = life.plan.next_due_at
+
+    life.revise("2028-08-01", name="Rounds")
+
+    assert (life.plan.rules.name, life.plan.next_due_at) == ("Rounds", next_due_at)
+
+
 def test_an_occurrence_that_was_issued_does_not_come_again_under_its_name_in_another_zone() -> None:
     daily = every(1, "day", "2026-03-06T08:00")
     life = Life(daily, at="2026-03-05")
