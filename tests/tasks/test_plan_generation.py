@@ -14,6 +14,7 @@ from domain.part import Part
 from domain.plan.model import Plan
 from domain.work_order.model import WorkOrder
 from domain.working_calendar import Calendar
+from tasks.work_order.complete import Complete, complete
 from tests.tasks.fake_work import NOON, World, ident
 from tests.tasks.planning import (
     BOSS,
@@ -217,6 +218,24 @@ def test_a_floating_plan_waits_for_its_order_and_counts_from_its_end(
     end(world, orders(world)[0], verb, **payload)
 
     assert plan(world).next_occurrence == "2026-03-13T14:00"
+
+
+def test_a_floating_plan_counts_from_when_a_device_knows_that_it_was_done_and_not_from_what_was_told(
+    world: World,
+) -> None:
+    planned(world, trigger={**DAILY, "every": 7, "basis": "floating"})
+    look(world, NOON + HOUR)
+    [order] = orders(world)
+    ask(world, "work_order.start", BOSS, work_order_id=order.id)
+    world.now = NOON + 4 * DAY
+    end(world, world.get(WorkOrder, order.id))
+    told_only = plan(world).next_occurrence
+
+    noted = Complete(work_order_id=order.id)
+    world.run(complete, noted, actor=BOSS, occurred_at=NOON + 2 * DAY, is_measured=True)
+    settle(world)
+
+    assert (told_only, plan(world).next_occurrence) == ("2026-03-13T14:00", "2026-03-11T14:00")
 
 
 def test_an_order_done_again_after_a_reopening_has_one_successor(world: World) -> None:
