@@ -203,8 +203,16 @@ def _neighbours(
 
 
 def refreshed(plan: Plan, calendar: Calendar | None, *, now: datetime) -> Plan:
-    """Its next occurrences worked out anew: by the calendar of now, or after what became of an order."""
-    return scheduled(plan, calendar, now=now) if plan.state == "active" else plan
+    """Its next occurrences worked out anew: by the calendar of now, or after what became of an order.
+
+    What became of an order is kept also where no next one can be worked out: then the plan is quarantined.
+    """
+    if plan.state != "active":
+        return plan
+    try:
+        return scheduled(plan, calendar, now=now)
+    except Rejected as refusal:
+        return quarantined(plan, code=refusal.code, message=refusal.message, at=now)
 
 
 def _must_live(plan: Plan) -> None:

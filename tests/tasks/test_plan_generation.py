@@ -291,6 +291,28 @@ def test_a_plan_that_cannot_be_unfolded_is_put_aside_until_it_is_resumed(world: 
     assert plan(world).generate_at == NOON + HOUR
 
 
+def test_that_an_order_was_done_is_not_lost_on_a_plan_that_cannot_be_unfolded(world: World) -> None:
+    world.put(Calendar(id=CALENDAR, name="Never", time_zone="Europe/Berlin"))
+    floating = {**DAILY, "basis": "floating"}
+    planned(world, trigger=floating, calendar_id=CALENDAR, on_holiday="after")
+    look(world, NOON + HOUR)
+    holidays = tuple(f"{NOON + n * DAY:%Y-%m-%d}" for n in range(500))
+    world.put(replace(world.get(Calendar, CALENDAR), holidays=holidays))
+
+    end(world, orders(world)[0])
+    aside = plan(world)
+    world.put(replace(world.get(Calendar, CALENDAR), holidays=()))
+    ask(world, "plan.resume", plan_id=PLAN)
+
+    assert (aside.state, aside.open_orders) == ("quarantined", ())
+    assert [name for name, _ in world.events][-3:] == [
+        "plan.order_ended",
+        "plan.quarantined",
+        "plan.resumed",
+    ]
+    assert plan(world).next_occurrence == "2026-03-03T14:00"
+
+
 def test_orders_of_one_look_follow_the_rules_that_held_for_each(world: World) -> None:
     planned(world)
     ask(
