@@ -63,6 +63,16 @@ def test_a_fire_whose_process_died_is_finished_by_the_next(house: House) -> None
     assert house.db.fires.count_documents({"state": "running"}) == 0
 
 
+def test_a_fire_whose_process_died_with_nothing_left_to_ask_for_is_ended_by_the_next(house: House) -> None:
+    dead = Fire(schedule="policies", slot=house.now.replace(second=0, microsecond=0))
+    Fires(house.db).begin(dead, lease(token=1), now=house.now)
+
+    house.push(minutes=1)
+    house.runner("policies").tick()
+
+    assert [fire["state"] for fire in house.db.fires.find()] == ["done"]
+
+
 def test_a_later_leader_does_not_wait_for_the_lease_of_a_dead_one(house: House) -> None:
     plan = house.plan(house.asset())
     house.push(days=1.5)
