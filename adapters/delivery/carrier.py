@@ -17,9 +17,9 @@ from pymongo import UpdateMany
 from pymongo.database import Database
 
 from adapters.delivery.claims import CLAIM, Group, Ledger
-from adapters.delivery.facts import Facts, obsolete, order_of, person_id, reason, snoozed_until
+from adapters.delivery.facts import Facts, obsolete, order_of, person_id, reason
 from adapters.delivery.ledger import message_id
-from adapters.delivery.marks import cancelled, ending, given_up, postponed, released, state_of
+from adapters.delivery.marks import cancelled, ending, given_up, released, state_of
 from adapters.delivery.sender import Down, Outcome, Sender, Trouble, Uncertain
 from adapters.mongo import Document
 from adapters.telemetry import Metrics
@@ -133,12 +133,9 @@ class Carrier:
             why = obsolete(row, orders)
             if is_personal and (person is None or not person["active"]):
                 why = reason("user_inactive")
-            wait = snoozed_until(row, orders)
             if why:
                 self._unwritten.append(cancelled([row], token, why))
                 self._count("cancelled", 1)
-            elif wait and wait > self._now():
-                self._unwritten.append(postponed([row], token, wait, "snoozed"))
             elif person:
                 zone = zones[person["_id"]].time_zone if person["_id"] in zones else "UTC"
                 left.append(row | {"person": person | {"time_zone": zone}, "order": order_of(row, orders)})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ from pymongo.database import Database
 
 from adapters.delivery.sender import Trouble
 from adapters.mongo import Document, document_id, translated
-from domain.notice import LADDER, Valid, objection
+from domain.notice import Valid, objection
 from domain.preferences import Preferences
 
 ORDER = "work_order:"
@@ -24,6 +23,7 @@ _REASONS = {
     "order_gone": "the work order does not exist any more",
     "due_date_moved": "the due date has moved since",
     "acknowledged": "somebody has acknowledged it",
+    "snoozed": "somebody has snoozed it, and is told anew at the end of that",
     "assignee_changed": "the order is somebody else's now",
     "user_inactive": "the person does not work here any more",
 }
@@ -84,12 +84,6 @@ def reason(code: str) -> Trouble:
     return Trouble(code, _REASONS.get(code, f"the work order is {code.removeprefix('order_')}"))
 
 
-def snoozed_until(row: Document, orders: dict[str, Document]) -> datetime | None:
-    """Until when a reminder is to wait; may be past."""
-    order = order_of(row, orders)
-    return _ladder(order).get("snoozed_until") if order and row["kind"] in LADDER else None
-
-
 def _objection(row: Document, order: Document) -> str | None:
     return objection(
         msgspec.convert(row["valid"], Valid),
@@ -98,6 +92,8 @@ def _objection(row: Document, order: Document) -> str | None:
         due_at=order.get("due_at"),
         acknowledged_at=_ladder(order).get("acknowledged_at"),
         assignee_ids=order.get("assignee_ids", ()),
+        made_at=row["created_at"],
+        snoozed_at=_ladder(order).get("snoozed_at"),
     )
 
 

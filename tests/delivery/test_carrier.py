@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.acts import Act
+from adapters.clock import to_milliseconds
 from adapters.delivery.acts import resend
 from adapters.delivery.sender import Again, Down, Failed, Outcome, Sent, Trouble, Uncertain
 from tests.delivery.desk import TENANT, Desk, Document, Scripted, address, ident
@@ -220,21 +221,26 @@ def test_nobody_who_has_left_is_written_to(desk: Desk) -> None:
     assert [row["error"]["code"] for row in desk.rows()] == ["user_inactive"]
 
 
-def test_a_snooze_puts_a_reminder_off_and_an_sla_does_not_heed_it(desk: Desk) -> None:
+@pytest.mark.parametrize("is_spread", [True, False])
+def test_what_a_snooze_finds_on_its_way_is_told_by_its_end_alone_and_an_sla_does_not_heed_it(
+    desk: Desk, *, is_spread: bool
+) -> None:
     desk.person(1)
-    until = desk.now() + timedelta(hours=3)
     about = desk.order(1)
     desk.notice(about, ident(1))
     desk.notice(about, ident(1), step="sla", template="sla_resolve")
+    if is_spread:
+        desk.spread()
+    desk.change(about, watch={"ladder": {"snoozed_at": to_milliseconds(desk.now())}})
+    desk.notice(about, ident(1), step="overdue:P1D~", created_at=desk.now() + timedelta(hours=3))
     desk.spread()
-    desk.change(about, watch={"ladder": {"snoozed_until": until}})
     sender = Scripted()
 
-    desk.carrier(sender).tick()
+    desk.carry(sender)
 
-    assert [rows[0]["step"] for rows in sender.given] == ["sla"]
-    (waiting,) = desk.rows(state="pending")
-    assert waiting["due_at"] == until
+    assert sorted(rows[0]["step"] for rows in sender.given) == ["overdue:P1D~", "sla"]
+    (silenced,) = desk.rows(state="cancelled")
+    assert (silenced["step"], silenced["error"]["code"]) == ("overdue:P1D", "snoozed")
 
 
 def test_a_row_left_under_way_is_in_doubt_unless_receivers_know_it_again(desk: Desk) -> None:
