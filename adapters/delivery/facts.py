@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from pymongo.database import Database
 
 from adapters.delivery.sender import Trouble
 from adapters.mongo import Document, document_id, translated
+from domain.errors import Rejected
 from domain.notice import Valid, objection
 from domain.preferences import Preferences
 
@@ -82,6 +84,17 @@ def obsolete(row: Document, orders: dict[str, Document]) -> Trouble | None:
 
 def reason(code: str) -> Trouble:
     return Trouble(code, _REASONS.get(code, f"the work order is {code.removeprefix('order_')}"))
+
+
+def mail_at(preferences: Preferences, notice: Document, now: datetime, *, is_due: bool = False) -> datetime:
+    """When a mail about this notice is to go. `is_due`: it is a row whose time has come, maybe late and into
+    quiet hours, or they are new."""
+    try:
+        return preferences.mail_at(now, critical=notice["critical"], is_due=is_due)
+    except Rejected as error:
+        # A time zone that the tables of this machine no longer know: better at once than never.
+        logger.warning("quiet hours are not heeded", of=preferences.id, reason=error.message)
+        return now
 
 
 def _objection(row: Document, order: Document) -> str | None:

@@ -243,6 +243,23 @@ def test_what_a_snooze_finds_on_its_way_is_told_by_its_end_alone_and_an_sla_does
     assert (silenced["step"], silenced["error"]["code"]) == ("overdue:P1D", "snoozed")
 
 
+def test_what_comes_late_into_quiet_hours_waits_for_their_end_unless_it_is_critical(desk: Desk) -> None:
+    desk.person(1)
+    desk.told(2, to=1)
+    desk.notice(desk.order(1), ident(1), critical=True)
+    desk.spread()
+    now = desk.now()
+    began, ends = now - timedelta(hours=1), now.replace(second=0, microsecond=0) + timedelta(hours=2)
+    desk.prefers(1, time_zone="UTC", quiet_hours={"from": f"{began:%H:%M}", "to": f"{ends:%H:%M}"})
+    sender = Scripted()
+
+    desk.carry(sender)
+
+    assert [[row["critical"] for row in rows] for rows in sender.given] == [[True]]
+    waiting = desk.rows(state="pending")
+    assert [(row["due_at"], row["attempts"]) for row in waiting] == [(ends, 0)] * 2
+
+
 def test_a_row_left_under_way_is_in_doubt_unless_receivers_know_it_again(desk: Desk) -> None:
     for n in (1, 2):
         desk.person(n)
