@@ -149,6 +149,17 @@ def test_one_occurrence_is_left_out_and_one_moved_and_those_behind_stay_where_th
     assert life.plan.overrides == ()
 
 
+def test_what_never_comes_is_looked_for_up_to_the_end_of_time_and_no_further() -> None:
+    new_york = {"time_zone": "America/New_York"}
+    life = Life(by_rule("FREQ=YEARLY", "2026-12-31T20:00", **new_york), at="2026-03-01")
+    never = Override(occurrence="2027-01-01T20:00", action="skip", reason="x")
+
+    with pytest.raises(Rejected) as refused:
+        overridden(life.plan, never, None, now=utc("2026-03-01"))
+
+    assert refused.value.code == "no_such_occurrence"
+
+
 @pytest.mark.parametrize(
     ("occurrence", "to_local", "code"),
     [
