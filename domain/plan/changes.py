@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import islice
 
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from domain.errors import Rejected
 from domain.local_time import format_local, parse_local, to_instant, to_local
@@ -61,7 +61,8 @@ def starting(rules: Rules, at: datetime, *, behind: datetime | None = None) -> t
 def revised(
     plan: Plan, rules: Rules, calendar: Calendar | None, *, effective_from: str | None, now: datetime
 ) -> Plan:
-    """By other rules, at once or from a local time on. Orders that were issued stay as they are.
+    """By other rules, at once or from a local time on. Orders that were issued stay as they are, and so does
+    what was revised for a day to come.
 
     Numbering goes on, unless the trigger is another one. Raises: Rejected.
     """
@@ -89,7 +90,22 @@ def revised(
     )
     if rules.metering != plan.rules.metering:
         after = replace(after, meter=meters.begun(rules.metering, plan.meter))
-    return _to_come(after, calendar, now)
+    return _to_come(replace(after, upcoming=_still_to_come(plan, after)), calendar, now)
+
+
+def _still_to_come(before: Plan, after: Plan) -> Upcoming | None:
+    """What was revised for a day to come still is, but for what has just been revised at once; also where
+    that day is over and nothing has come since. Raises: Rejected."""
+    if before.upcoming is None:
+        return None
+    names = (field.name for field in fields(Rules))
+    said = {name: getattr(after.rules, name) for name in names}
+    changed = {name: value for name, value in said.items() if value != getattr(before.rules, name)}
+    rules = replace(before.upcoming.rules, **changed)
+    if rules == after.rules:
+        return None
+    check_rules(rules)
+    return _upcoming(after, rules, before.upcoming.effective_from)
 
 
 def _kept(plan: Plan, rules: Rules, now: datetime) -> tuple[Progress, ...]:

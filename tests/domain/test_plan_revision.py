@@ -36,6 +36,31 @@ def test_a_revision_with_a_longer_lead_opens_ahead_of_the_day_it_takes_effect() 
     assert life.days == ["2026-03-06", "2026-03-13", "2026-03-20"]
 
 
+@pytest.mark.parametrize("now", ["2026-03-14", "2026-03-17"])
+def test_what_is_revised_for_a_day_to_come_is_not_undone_by_what_is_revised_at_once(now: str) -> None:
+    life = Life(WEEKLY, at="2026-03-05")
+    life.until("2026-03-14")
+    life.revise("2026-03-14", "2026-03-16T00:00", trigger=every(1, "week", "2026-03-18T10:00"))
+
+    life.revise(now, name="Rounds")
+    life.until("2026-03-31")
+
+    assert life.days == ["2026-03-06", "2026-03-13", "2026-03-18", "2026-03-25"]
+    assert (life.plan.rules.name, life.plan.upcoming) == ("Rounds", None)
+
+
+def test_what_is_revised_at_once_is_revised_also_for_what_is_to_come() -> None:
+    life = Life(WEEKLY, at="2026-03-05")
+    later = {"trigger": every(1, "week", "2026-03-18T10:00"), "template": {"title": "Look twice"}}
+    life.revise("2026-03-05", "2026-03-16T00:00", **later)
+
+    life.revise("2026-03-05", trigger=every(2, "week", "2026-03-06T08:00"))
+    life.until("2026-04-04")
+
+    assert life.days == ["2026-03-06", "2026-03-20", "2026-04-03"]
+    assert life.plan.rules.template.title == "Look twice"
+
+
 def test_a_second_revision_to_come_replaces_the_first() -> None:
     life = Life(WEEKLY, at="2026-03-05")
 
