@@ -21,6 +21,9 @@ MOST_OVERRIDES = 400
 MOST_PAST = 20_000
 """Occurrences between a trigger's start and today: a plan that begins further back says so by its start."""
 
+FEWEST_AHEAD = 100
+"""Occurrences of each of many lanes among which one is looked for that a person names."""
+
 _MOMENT = timedelta(seconds=1)
 
 
@@ -207,13 +210,17 @@ def overridden(plan: Plan, override: Override, calendar: Calendar | None, *, now
 def _neighbours(
     plan: Plan, calendar: Calendar | None, occurrence: str
 ) -> tuple[datetime | None, Occurrence | None]:
+    wanted = parse_local(occurrence)
+    most = max(LOOK_AHEAD // len(plan.rules.lanes), FEWEST_AHEAD)
     for name in plan.rules.lanes:
         progress = plan.lane(name)
         before = progress.last_due_at
         ahead = unfold(plan, calendar, progress)
-        for found in islice(ahead, LOOK_AHEAD):
+        for found in islice(ahead, most):
             if found.occurrence == occurrence:
                 return before, next(ahead, None)
+            if parse_local(found.occurrence) > wanted:
+                break
             before = found.due_at
     raise Rejected("no_such_occurrence", f"{occurrence} is not to come", path="occurrence")
 
