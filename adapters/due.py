@@ -73,8 +73,9 @@ class DueReader:
         return self._ids("work_orders", query, hint="of_policies")
 
     def _fresh(self, collection: str) -> Iterator[Changed]:
-        for found in self._db[collection].find({"fresh": True}, {"tenant_id": 1, "id": 1, "version": 1}):
-            yield Changed(found["tenant_id"], found["id"], found["version"])
+        fields = ["tenant_id", "id", "version", "updated_at"]
+        for found in self._db[collection].find({"fresh": True}, fields):
+            yield Changed(found["tenant_id"], found["id"], found["version"], found["updated_at"])
 
     def _ids(self, collection: str, query: Document, *, hint: str) -> Iterator[str]:
         for found in self._db[collection].find(query, {"id": 1}).hint(hint).batch_size(PAGE):

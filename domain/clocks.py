@@ -29,7 +29,16 @@ MOST_SPANS = 200
 
 Calendars = Callable[[str], Calendar | None]
 
-MOVING = ("status", "hold_reason", "type", "priority", "due_at", "watch")
+MOVING = (
+    "status",
+    "started_at",
+    "completed_at",
+    "hold_reason",
+    "type",
+    "priority",
+    "due_at",
+    "watch",
+)
 """Fields of an order whose change its clocks heed."""
 
 

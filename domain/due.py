@@ -20,8 +20,9 @@ class DueOrder(msgspec.Struct, frozen=True):
 
 
 class Changed(msgspec.Struct, frozen=True):
-    """Something that others go by, in a version that not all of them have been told of."""
+    """Something that others go by, in a version that not all of them have been told of. `at`: since when."""
 
     tenant_id: str
     id: str
     version: int
+    at: datetime

@@ -22,7 +22,7 @@ Step = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+
 Params = dict[str, str | int | None]
 
 LADDER: Collection[str] = ("due_soon", "overdue")
-"""Kinds that are reminders: acknowledging ends them and snoozing delays them, which no SLA heeds."""
+"""Kinds that are reminders: acknowledging ends them and snoozing silences them, which no SLA heeds."""
 
 
 class Audience(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,8 +73,10 @@ def objection(
     due_at: datetime | None,
     acknowledged_at: datetime | None,
     assignee_ids: Collection[str],
+    made_at: datetime,
+    snoozed_at: datetime | None,
 ) -> str | None:
-    """Why a notice about an order, as it is now, is no longer to be sent; None: it is."""
+    """Why a notice of `made_at` about an order, as it is now, is no longer to be sent; None: it is."""
     wanted = OPEN if valid.statuses is None else valid.statuses
     if status not in wanted:
         return f"order_{status}"
@@ -84,4 +86,6 @@ def objection(
         return "assignee_changed"
     if kind in LADDER and acknowledged_at is not None:
         return "acknowledged"
+    if kind in LADDER and snoozed_at is not None and made_at <= snoozed_at:
+        return "snoozed"
     return None

@@ -27,10 +27,11 @@ class Preferences(Entity, frozen=True, kw_only=True):
     digest_at: ClockTime = DIGEST_AT
     channels: tuple[Personal, ...] = ("in_app", "email")
 
-    def mail_at(self, at: datetime, *, critical: bool) -> datetime:
-        """When a mail about something of `at` is to go: what is critical waits for nothing."""
+    def mail_at(self, at: datetime, *, critical: bool, is_due: bool = False) -> datetime:
+        """When a mail about something of `at` is to go, or one that is due by then: what is critical waits
+        for nothing, what is due for no digest."""
         if critical:
             return at
-        if self.digest == "daily":
+        if self.digest == "daily" and not is_due:
             at = next_digest(self.digest_at, self.time_zone, at)
         return awake(self.quiet_hours, self.time_zone, at)

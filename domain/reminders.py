@@ -127,6 +127,6 @@ def acknowledged(ladder: Ladder, *, at: datetime) -> Ladder:
     return ladder if ladder.acknowledged_at else replace(ladder, acknowledged_at=at)
 
 
-def snoozed(ladder: Ladder, *, until: datetime) -> Ladder:
-    """Nothing is said before `until`."""
-    return replace(ladder, snoozed_until=until)
+def snoozed(ladder: Ladder, *, until: datetime, at: datetime) -> Ladder:
+    """Nothing is said before `until`, also of what was to be said by `at` and is still on its way."""
+    return replace(ladder, snoozed_until=until, snoozed_at=at)

@@ -75,7 +75,9 @@ def judge(watch: Watch, order: WorkOrder, calendar: Calendar | None, *, now: dat
             continue
         before: Clock | None = getattr(sla, trigger)
         deadline, is_reached = run.out()
-        clock = _clock(order, trigger, deadline, now if is_reached else None)
+        # Told once, it is over: also where the server's clock has been set back behind it since.
+        seen = now if before is None or before.breached_at != deadline else max(now, deadline + MOMENT)
+        clock = _clock(order, trigger, deadline, seen if is_reached else None)
         turns += _turns(trigger, before, clock)
         if clock.met_at is None and order.status in OPEN:
             due = list(_due(run, sla.policy, deadline))

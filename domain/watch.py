@@ -51,13 +51,17 @@ class Sla(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):
-    """The reminders about one due date: those sent, those too late to be sent, what stops the rest."""
+    """The reminders about one due date: those sent, those too late to be sent, what stops the rest.
+
+    `snoozed_at`: when somebody last asked for silence, of which the end says anew what was said before.
+    """
 
     due_at: datetime | None = None
     fired: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     acknowledged_at: datetime | None = None
     snoozed_until: datetime | None = None
+    snoozed_at: datetime | None = None
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from domain.due import Changed
-from schedules.declaration import Asked, Due, Every, Latest, Schedule
+from schedules.declaration import UNSEEN, Asked, Due, Every, Latest, Schedule
 
 
-def spread(due: Due, _slot: datetime, _now: datetime) -> Iterator[Asked]:
-    """Each plan and order behind the calendar's version once; when there is none left, it is settled."""
+def spread(due: Due, _slot: datetime, now: datetime) -> Iterator[Asked]:
+    """Each plan and order behind the calendar's version once; when none is left or to come, it is settled."""
     for calendar in due.changed_calendars():
         told_all = True
         for asked in _behind(due, calendar):
             told_all = False
             yield asked
-        if told_all:
+        if told_all and now - calendar.at >= UNSEEN:
             yield _asked(
                 calendar, "calendar.settle", "settled", calendar_id=calendar.id, version=calendar.version
             )

@@ -22,6 +22,9 @@ from domain.local_time import to_instant, to_local
 ON_TIME = timedelta(minutes=1)
 """Within it a slot is not missed: the scheduler looks every second."""
 
+UNSEEN = timedelta(seconds=30)
+"""What is written while something changes goes by how that was before, and may be seen so much later."""
+
 _MOMENT = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from schedules.declaration import Asked, Due, Every, Latest, Schedule
+from schedules.declaration import UNSEEN, Asked, Due, Every, Latest, Schedule
 
 
-def spread(due: Due, _slot: datetime, _now: datetime) -> Iterator[Asked]:
-    """Each order behind the policies' version once; when there is none left, they are settled."""
+def spread(due: Due, _slot: datetime, now: datetime) -> Iterator[Asked]:
+    """Each order behind the policies' version once; when none is left or to come, they are settled."""
     for policies in due.changed_policies():
         told_all = True
         for order_id in due.orders_behind(policies):
@@ -20,7 +20,7 @@ def spread(due: Due, _slot: datetime, _now: datetime) -> Iterator[Asked]:
                 payload={"work_order_id": order_id, "policies_version": policies.version},
                 key=f"policies:{policies.version}:order:{order_id}",
             )
-        if told_all:
+        if told_all and now - policies.at >= UNSEEN:
             yield Asked(
                 tenant_id=policies.tenant_id,
                 type="policies.settle",

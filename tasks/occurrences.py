@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated
 
 from msgspec import Meta
@@ -16,7 +17,8 @@ from domain.part import Part
 from domain.plan.generate import Opened
 from domain.plan.identity import order_id
 from domain.plan.rules import PlannedPart, Rules
-from domain.work_order.model import FromPlan, PartLine, Priority, Type, WorkOrder, initial_status, named
+from domain.work_order.books import planned
+from domain.work_order.model import FromPlan, Priority, Type, WorkOrder, initial_status, named
 from tasks.command import Payload
 from tasks.orders import opened_beside
 from tasks.work import Work
@@ -86,10 +88,10 @@ def open_order(work: Work, asked: Opening) -> None:
         asset_id=None if asked.is_route else asked.lane,
         route=asked.asset_ids if asked.is_route else (),
         due_at=instant(asked.due_at),
-        assignee_ids=asked.assignee_ids,
+        assignee_ids=tuple(dict.fromkeys(asked.assignee_ids)),
         team_id=asked.team_id,
         checklist=_checklist(asked, work),
-        parts=tuple(_parts(asked, work)),
+        parts=planned(_parts(asked, work)),
         plan=_origin(asked),
         created_at=work.now,
     )
@@ -123,10 +125,10 @@ def _checklist(asked: Opening, work: Work) -> tuple[Item, ...]:
     )
 
 
-def _parts(asked: Opening, work: Work) -> Iterator[PartLine]:
+def _parts(asked: Opening, work: Work) -> Iterator[tuple[str, Decimal]]:
     """A part that is gone is no reason to leave the work undone."""
     for part in asked.parts:
         if work.peek(Part, part.part_id) is None:
             work.warn("unknown_part", f"there is no part {part.part_id}", part_id=part.part_id)
         else:
-            yield PartLine(part_id=part.part_id, planned=decimal(part.quantity))
+            yield part.part_id, decimal(part.quantity)

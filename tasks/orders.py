@@ -53,8 +53,9 @@ def told_as(before: WorkOrder, after: WorkOrder, event: str) -> str:
 
 
 def tell_plan(work: Work, before: WorkOrder, after: WorkOrder) -> None:
-    """The plan an order is of hears that it has ended, or is open again."""
-    if after.plan is None or after.status == before.status:
+    """The plan an order is of hears that it has ended, or at another time than was told, or is open again."""
+    same = (after.status, after.completed_at) == (before.status, before.completed_at)
+    if after.plan is None or same:
         return
     named = {
         "plan_id": after.plan.id,

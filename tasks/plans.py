@@ -28,6 +28,8 @@ MOST_ORDERS = 200
 MOST_BYTES = 2 * 1024 * 1024
 """What one look may ask for, for its commit's sake; one occurrence it always may."""
 
+QUARANTINED = "plan.quarantined"
+
 _MOMENT = timedelta(milliseconds=1)
 _PATHS: dict[type[Entity], str] = {Calendar: "calendar_id", Meter: "trigger"}
 
@@ -70,13 +72,15 @@ def calendar_of(work: Work, rules: Rules) -> Calendar | None:
 
 
 def settle(work: Work, before: Plan | None, after: Plan, event: str, **data: Any) -> None:
-    """Save and tell, unless nothing changed; and tell when that was the end of it."""
+    """Save and tell, unless nothing changed; and tell when that was the end of it, or put it aside."""
     if after == before:
         return
     work.save(after)
     work.emit(event, **{name: value for name, value in data.items() if value is not None})
     if event != "plan.ended" and before is not None:
         _tell_end(work, before, after)
+    if event != QUARANTINED and before is not None and after.quarantine not in (None, before.quarantine):
+        work.emit(QUARANTINED, code=after.quarantine.code, message=after.quarantine.message)
     follow(work, before, after)
 
 
@@ -96,7 +100,7 @@ def look(work: Work, plan: Plan, *, at: datetime) -> None:
         )
     except Refusal as refusal:
         after = quarantined(plan, code=refusal.code, message=refusal.message, at=work.now)
-        settle(work, plan, after, "plan.quarantined", code=refusal.code, message=refusal.message)
+        settle(work, plan, after, QUARANTINED, code=refusal.code, message=refusal.message)
         return
     after = found.plan
     if after.generate_at is not None and after.generate_at <= at:

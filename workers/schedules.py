@@ -104,19 +104,20 @@ class Runner:
             wanted.insert(0, left)
         if due.skipped:
             self._fires.passed(self.schedule.name, last=due.before, over=due.skipped)
-        return sum(map(self._fire, wanted))
+        return sum(self._fire(fire, is_begun=fire == left) for fire in wanted)
 
     def _measure(self, state: Document, now: datetime) -> None:
         last = state.get("last_slot")
         late = now - self.schedule.rule.after(last) if last else timedelta()
         self._metrics.schedule_lag.labels(self.schedule.name).set(max(late, timedelta()).total_seconds())
 
-    def _fire(self, fire: Fire) -> int:
-        """One fire, if there is something to ask for and nobody else is at it."""
+    def _fire(self, fire: Fire, *, is_begun: bool) -> int:
+        """One fire, if there is something to ask for (or to end, that a dead process has begun) and nobody
+        else is at it."""
         began = self._now()
         pages = _pages(self._asked.due(self.schedule.asks(self._due, fire.slot, began)))
         first = next(pages, None)
-        if first is None and fire.request is None:
+        if first is None and fire.request is None and not is_begun:
             self._pass(fire, began)
             return 0
         self._let_go()

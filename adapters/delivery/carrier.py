@@ -17,12 +17,13 @@ from pymongo import UpdateMany
 from pymongo.database import Database
 
 from adapters.delivery.claims import CLAIM, Group, Ledger
-from adapters.delivery.facts import Facts, obsolete, order_of, person_id, reason, snoozed_until
+from adapters.delivery.facts import Facts, mail_at, obsolete, order_of, person_id, reason
 from adapters.delivery.ledger import message_id
 from adapters.delivery.marks import cancelled, ending, given_up, postponed, released, state_of
 from adapters.delivery.sender import Down, Outcome, Sender, Trouble, Uncertain
 from adapters.mongo import Document
 from adapters.telemetry import Metrics
+from domain.preferences import Preferences
 
 ROUND = 20
 """Recipients that one round takes: few, so that the rest is left to other couriers."""
@@ -122,28 +123,29 @@ class Carrier:
         return False
 
     def _still_due(self, message: Group, token: str) -> list[Document]:
-        """What of it is still to be said, with the person it is said to; the rest is cancelled or put off."""
+        """What of it is to be said now, with the person it is said to; the rest is cancelled or put off."""
         orders = self._facts.orders(message)
         is_personal = self._sender.channel == "email"
         people = self._facts.people(message) if is_personal else {}
-        zones = self._facts.preferences(people)
+        wishes = self._facts.preferences(people)
+        now = self._now()
         left: list[Document] = []
         for row in message:
             person = people.get(person_id(row))
+            wished = wishes.get(person_id(row)) or Preferences(id=row["recipient"])
             why = obsolete(row, orders)
             if is_personal and (person is None or not person["active"]):
                 why = reason("user_inactive")
-            wait = snoozed_until(row, orders)
             if why:
                 self._unwritten.append(cancelled([row], token, why))
                 self._count("cancelled", 1)
-            elif wait and wait > self._now():
-                self._unwritten.append(postponed([row], token, wait, "snoozed"))
-            elif person:
-                zone = zones[person["_id"]].time_zone if person["_id"] in zones else "UTC"
-                left.append(row | {"person": person | {"time_zone": zone}, "order": order_of(row, orders)})
-            else:
+            elif person is None:
                 left.append(row)
+            elif (heard := mail_at(wished, row, now, is_due=True)) > now:
+                self._unwritten.append(postponed([row], token, heard, "quiet_hours"))
+            else:
+                told = {"person": person | {"time_zone": wished.time_zone}, "order": order_of(row, orders)}
+                left.append(row | told)
         return left
 
     def _begin(self, rows: list[Document], token: str) -> list[Document]:

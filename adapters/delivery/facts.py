@@ -12,7 +12,8 @@ from pymongo.database import Database
 
 from adapters.delivery.sender import Trouble
 from adapters.mongo import Document, document_id, translated
-from domain.notice import LADDER, Valid, objection
+from domain.errors import Rejected
+from domain.notice import Valid, objection
 from domain.preferences import Preferences
 
 ORDER = "work_order:"
@@ -24,6 +25,7 @@ _REASONS = {
     "order_gone": "the work order does not exist any more",
     "due_date_moved": "the due date has moved since",
     "acknowledged": "somebody has acknowledged it",
+    "snoozed": "somebody has snoozed it, and is told anew at the end of that",
     "assignee_changed": "the order is somebody else's now",
     "user_inactive": "the person does not work here any more",
 }
@@ -84,10 +86,15 @@ def reason(code: str) -> Trouble:
     return Trouble(code, _REASONS.get(code, f"the work order is {code.removeprefix('order_')}"))
 
 
-def snoozed_until(row: Document, orders: dict[str, Document]) -> datetime | None:
-    """Until when a reminder is to wait; may be past."""
-    order = order_of(row, orders)
-    return _ladder(order).get("snoozed_until") if order and row["kind"] in LADDER else None
+def mail_at(preferences: Preferences, notice: Document, now: datetime, *, is_due: bool = False) -> datetime:
+    """When a mail about this notice is to go. `is_due`: it is a row whose time has come, maybe late and into
+    quiet hours, or they are new."""
+    try:
+        return preferences.mail_at(now, critical=notice["critical"], is_due=is_due)
+    except Rejected as error:
+        # A time zone that the tables of this machine no longer know: better at once than never.
+        logger.warning("quiet hours are not heeded", of=preferences.id, reason=error.message)
+        return now
 
 
 def _objection(row: Document, order: Document) -> str | None:
@@ -98,6 +105,8 @@ def _objection(row: Document, order: Document) -> str | None:
         due_at=order.get("due_at"),
         acknowledged_at=_ladder(order).get("acknowledged_at"),
         assignee_ids=order.get("assignee_ids", ()),
+        made_at=row["created_at"],
+        snoozed_at=_ladder(order).get("snoozed_at"),
     )
 
 

@@ -132,10 +132,18 @@ class Connection:
         self._monotonic = monotonic
         self._wire: _Deadline | None = None
 
-    def deliver(self, sender: str, recipient: str, message: bytes, options: tuple[str, ...] = ()) -> Outcome:
-        """Hands in one message (CRLF line ends)."""
+    def deliver(
+        self,
+        sender: str,
+        recipient: str,
+        message: bytes,
+        options: tuple[str, ...] = (),
+        *,
+        until: float | None = None,
+    ) -> Outcome:
+        """Hands in one message (CRLF line ends), by `until` on the monotonic clock at the latest."""
         is_reused, cut = self._wire is not None, None
-        until = self._monotonic() + MESSAGE_WITHIN.total_seconds()
+        until = until or self._monotonic() + MESSAGE_WITHIN.total_seconds()
         try:
             wire = self._wire or self._open(until)
             wire.until = until
@@ -153,9 +161,11 @@ class Connection:
             refused, cut = (421, b""), error
         if refused is None:
             return self._finish(wire)
-        if refused[0] == 421 and is_reused:  # the server had grown tired of the old connection
+        if refused[0] == 421 and is_reused and self._monotonic() < until:
+            # The server had grown tired of the old connection. There is no more time for it than there was: a
+            # claim that ends meanwhile is taken for that of a dead worker.
             self.close()
-            return self.deliver(sender, recipient, message, options)
+            return self.deliver(sender, recipient, message, options, until=until)
         if cut is not None:
             self.close()
             return Again(_trouble("mail_cut", cut))

@@ -11,14 +11,13 @@ from loguru import logger
 from pymongo import UpdateOne
 from pymongo.database import Database
 
-from adapters.delivery.facts import Facts, obsolete, reason
+from adapters.delivery.facts import Facts, mail_at, obsolete, reason
 from adapters.delivery.ledger import State, insert, row
 from adapters.delivery.mail import NOT_CONFIGURED
 from adapters.delivery.marks import from_now
 from adapters.delivery.sender import Trouble
 from adapters.mongo import MAJORITY, Document, document_id, translated
 from adapters.telemetry import Metrics
-from domain.errors import Rejected
 from domain.preferences import Personal, Preferences
 
 AT_ONCE = 100
@@ -116,7 +115,7 @@ class Spreader:
             if channel not in notice["channels"] or channel not in preferences.channels:
                 continue
             state, why = self._begins(channel, error)
-            due_at = now if channel == "in_app" or error else _mail_at(preferences, notice, now)
+            due_at = now if channel == "in_app" or error else mail_at(preferences, notice, now)
             yield row(
                 tenant_id=notice["tenant_id"],
                 about=notice["about"],
@@ -179,12 +178,3 @@ def _audience(
         if roles.intersection(person["roles"]):
             found[person["id"]] = Listener(person, as_assignee=False)
     return list(found.values())
-
-
-def _mail_at(preferences: Preferences, notice: Document, now: datetime) -> datetime:
-    try:
-        return preferences.mail_at(now, critical=notice["critical"])
-    except Rejected as error:
-        # A time zone that the tables of this machine no longer know: better at once than never.
-        logger.warning("quiet hours are not heeded", of=preferences.id, reason=error.message)
-        return now

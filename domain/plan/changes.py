@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import islice
 
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from domain.errors import Rejected
 from domain.local_time import format_local, parse_local, to_instant, to_local
@@ -20,6 +20,9 @@ from domain.working_calendar import Calendar
 MOST_OVERRIDES = 400
 MOST_PAST = 20_000
 """Occurrences between a trigger's start and today: a plan that begins further back says so by its start."""
+
+FEWEST_AHEAD = 100
+"""Occurrences of each of many lanes among which one is looked for that a person names."""
 
 _MOMENT = timedelta(seconds=1)
 
@@ -39,28 +42,30 @@ def _to_come(plan: Plan, calendar: Calendar | None, now: datetime) -> Plan:
     return after
 
 
-def starting(rules: Rules, at: datetime) -> tuple[Progress, ...]:
-    """Every lane just before its first occurrence at or after that instant; numbering begins at the start."""
+def starting(rules: Rules, at: datetime, *, behind: datetime | None = None) -> tuple[Progress, ...]:
+    """Every lane just before its first occurrence at or after that instant, and later than the nominal local
+    time `behind`; numbering begins at the start."""
     trigger = rules.timing
     if trigger is None:
         return tuple(Progress(lane=lane) for lane in rules.lanes)
     until = to_local(at, trigger.time_zone)
-    cursor: str | None = None
-    index = 0
+    reached, index = behind, 0
     for nominal in islice(occurrences(trigger), MOST_PAST + 1):
-        if nominal.local >= until:
+        if nominal.local >= until and (behind is None or nominal.local > behind):
             break
-        cursor, index = format_local(nominal.local), nominal.index
+        reached, index = max(nominal.local, behind or nominal.local), nominal.index
     else:
         if index > MOST_PAST:
             raise Rejected("starts_too_early", "its start is too far in the past", path="start_local")
+    cursor = format_local(reached) if reached else None
     return tuple(Progress(lane=lane, cursor=cursor, index=index) for lane in rules.lanes)
 
 
 def revised(
     plan: Plan, rules: Rules, calendar: Calendar | None, *, effective_from: str | None, now: datetime
 ) -> Plan:
-    """By other rules, at once or from a local time on. Orders that were issued stay as they are.
+    """By other rules, at once or from a local time on. Orders that were issued stay as they are, and so does
+    what was revised for a day to come.
 
     Numbering goes on, unless the trigger is another one. Raises: Rejected.
     """
@@ -88,25 +93,51 @@ def revised(
     )
     if rules.metering != plan.rules.metering:
         after = replace(after, meter=meters.begun(rules.metering, plan.meter))
-    return _to_come(after, calendar, now)
+    return _to_come(replace(after, upcoming=_still_to_come(plan, after)), calendar, now)
+
+
+def _still_to_come(before: Plan, after: Plan) -> Upcoming | None:
+    """What was revised for a day to come still is, but for what has just been revised at once; also where
+    that day is over and nothing has come since. Raises: Rejected."""
+    if before.upcoming is None:
+        return None
+    names = (field.name for field in fields(Rules))
+    said = {name: getattr(after.rules, name) for name in names}
+    changed = {name: value for name, value in said.items() if value != getattr(before.rules, name)}
+    rules = replace(before.upcoming.rules, **changed)
+    if rules == after.rules:
+        return None
+    check_rules(rules)
+    return _upcoming(after, rules, before.upcoming.effective_from)
 
 
 def _kept(plan: Plan, rules: Rules, now: datetime) -> tuple[Progress, ...]:
     known = {one.lane: one for one in plan.lanes}
+    if known.keys() >= set(rules.lanes):  # however long ago it began: nobody is to count from there
+        return tuple(known[lane] for lane in rules.lanes)
     fresh = {one.lane: one for one in starting(rules, now)}
     return tuple(known.get(lane, fresh[lane]) for lane in rules.lanes)
 
 
 def _anew(plan: Plan, rules: Rules, now: datetime) -> tuple[Progress, ...]:
-    """By another trigger, behind what was issued ahead by the old one; a lane that waits for an order still
-    does, and one that counts from a completion counts from that."""
+    """By another trigger, behind what was issued ahead by the old one, in time and by name: in another zone,
+    or after a person has brought it forward, what was issued would come once more under the name it had.
+
+    A lane that waits for an order still does, and one that counts from a completion counts from that.
+    """
     known = {one.lane: one for one in plan.lanes}
-    fresh = starting(rules, _behind_issued(plan, now))
+    fresh = starting(rules, _behind_issued(plan, now), behind=_last_name(plan))
     return tuple(replace(known.get(one.lane, one), cursor=one.cursor, index=one.index) for one in fresh)
 
 
 def _behind_issued(plan: Plan, at: datetime) -> datetime:
     return max([at, *(one.last_due_at + _MOMENT for one in plan.lanes if one.last_due_at is not None)])
+
+
+def _last_name(plan: Plan) -> datetime | None:
+    """The nominal local time of what was issued last; None: nothing was, or the meter made it due."""
+    last = plan.last_generated
+    return parse_local(last.occurrence) if last and not meters.is_named(last.occurrence) else None
 
 
 def _upcoming(plan: Plan, rules: Rules, effective_from: str) -> Upcoming:
@@ -179,20 +210,32 @@ def overridden(plan: Plan, override: Override, calendar: Calendar | None, *, now
 def _neighbours(
     plan: Plan, calendar: Calendar | None, occurrence: str
 ) -> tuple[datetime | None, Occurrence | None]:
+    wanted = parse_local(occurrence)
+    most = max(LOOK_AHEAD // len(plan.rules.lanes), FEWEST_AHEAD)
     for name in plan.rules.lanes:
         progress = plan.lane(name)
         before = progress.last_due_at
         ahead = unfold(plan, calendar, progress)
-        for found in islice(ahead, LOOK_AHEAD):
+        for found in islice(ahead, most):
             if found.occurrence == occurrence:
                 return before, next(ahead, None)
+            if parse_local(found.occurrence) > wanted:
+                break
             before = found.due_at
     raise Rejected("no_such_occurrence", f"{occurrence} is not to come", path="occurrence")
 
 
 def refreshed(plan: Plan, calendar: Calendar | None, *, now: datetime) -> Plan:
-    """Its next occurrences worked out anew: by the calendar of now, or after what became of an order."""
-    return scheduled(plan, calendar, now=now) if plan.state == "active" else plan
+    """Its next occurrences worked out anew: by the calendar of now, or after what became of an order.
+
+    What became of an order is kept also where no next one can be worked out: then the plan is quarantined.
+    """
+    if plan.state != "active":
+        return plan
+    try:
+        return scheduled(plan, calendar, now=now)
+    except Rejected as refusal:
+        return quarantined(plan, code=refusal.code, message=refusal.message, at=now)
 
 
 def _must_live(plan: Plan) -> None:

@@ -18,7 +18,7 @@ from domain.plan import by_meter
 from domain.plan.identity import order_id
 from domain.plan.model import KEPT, Generated, OpenOrder, Plan, Progress, Skipped
 from domain.plan.rules import Rules
-from domain.plan.schedule import LOOK_AHEAD, scheduled
+from domain.plan.schedule import LOOK_AHEAD, near, scheduled
 from domain.plan.unfold import Ahead, Occurrence, Skip, passed, unfold
 from domain.working_calendar import Calendar
 
@@ -207,7 +207,7 @@ def _due(coming: Iterator[Occurrence], now: datetime) -> Iterator[tuple[Occurren
     """
     left_out: list[Occurrence] = []
     kept: Occurrence | None = None
-    for found in islice(coming, LOOK_AHEAD):
+    for found in near(coming):
         if found.skipped is not None:
             left_out.append(found)
             continue

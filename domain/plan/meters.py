@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from domain.fields import decimal
 from domain.recurrence.trigger import ByMeter
 
+_BY_METER = "meter@"
+
 
 class MeterProgress(msgspec.Struct, frozen=True, kw_only=True):
     """`next_at` is the total it is due at; None until the meter has been heard of. `fired_at`: the threshold
@@ -94,5 +96,10 @@ def restarted(progress: MeterProgress, trigger: ByMeter) -> MeterProgress:
 
 def named(progress: MeterProgress, total: Decimal) -> str:
     """The identity of the occurrence at that total: `meter@1500`, of a later round `meter@1500#2`."""
-    name = f"meter@{total.normalize() + Decimal(0):f}"
+    name = f"{_BY_METER}{total.normalize() + Decimal(0):f}"
     return name if progress.round == 1 else f"{name}#{progress.round}"
+
+
+def is_named(occurrence: str) -> bool:
+    """Whether a meter, and no local time, is what this occurrence is called by."""
+    return occurrence.startswith(_BY_METER)

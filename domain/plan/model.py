@@ -28,7 +28,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     index: int = 0
     last_due_at: datetime | None = None
     landed: tuple[datetime, ...] = ()
-    """Where the latest ones came to lie, if holidays move them: no two of a lane are due at once."""
+    """Where the latest ones came to lie, if holidays or a change of clocks moved them: no two of a lane are
+    due at once."""
     base_at: datetime | None = None
     base_order: str | None = None
     waiting_for: str | None = None

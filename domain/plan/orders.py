@@ -18,7 +18,8 @@ def order_ended(
 ) -> Plan:
     """An order of it was completed or cancelled at that time: a floating lane counts from there.
 
-    A second completion after a reopening counts as long as nothing was issued on the first.
+    A second completion after a reopening counts as long as nothing was issued on the first; so does another
+    time of the same, from which the meter, which has begun anew, does not begin once more.
     """
     left = tuple(one for one in plan.open_orders if one.work_order_id != order.work_order_id)
     after = replace(plan, open_orders=left)
@@ -28,7 +29,8 @@ def order_ended(
     if progress is None or (progress.waiting_for or order.work_order_id) != order.work_order_id:
         return after
     going_on = replace(progress, waiting_for=None, base_at=at, base_order=order.work_order_id)
-    return refreshed(by_meter.restarted(with_lane(after, going_on)), calendar, now=now)
+    after = with_lane(after if progress.waiting_for is None else by_meter.restarted(after), going_on)
+    return refreshed(after, calendar, now=now)
 
 
 def order_reopened(plan: Plan, order: OpenOrder, calendar: Calendar | None, *, now: datetime) -> Plan:

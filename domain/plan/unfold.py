@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from domain.durations import duration
-from domain.local_time import format_local, parse_local, to_instant, to_local
+from domain.local_time import format_local, in_gap, parse_local, to_instant, to_local
 from domain.plan.model import Override, Plan, Progress
 from domain.plan.rules import Rules
 from domain.recurrence.times import Nominal, following, occurrences
@@ -66,14 +66,24 @@ def unfold(plan: Plan, calendar: Calendar | None, progress: Progress) -> Iterato
 
 def passed(progress: Progress, found: Occurrence, rules: Rules) -> Progress:
     """Behind this one; it remembers where that came to lie, for those to come."""
-    landed: tuple[datetime, ...] = ()
-    if rules.on_holiday in ("before", "after"):
-        all_of_them = (*progress.landed, found.due_at)
-        # Only the last day of work can be landed on again.
-        landed = tuple(at for at in all_of_them if at > max(all_of_them) - _DAY)
     return msgspec.structs.replace(
-        progress, cursor=found.occurrence, index=found.index, last_due_at=found.due_at, landed=landed
+        progress,
+        cursor=found.occurrence,
+        index=found.index,
+        last_due_at=found.due_at,
+        landed=_landed(progress, found, rules),
     )
+
+
+def _landed(progress: Progress, found: Occurrence, rules: Rules) -> tuple[datetime, ...]:
+    """Where one to come may yet fall, by a holiday or because clocks go forward over several times."""
+    all_of_them = (*progress.landed, found.due_at)
+    if rules.on_holiday in ("before", "after"):
+        # Only the last day of work can be landed on again.
+        return tuple(at for at in all_of_them if at > max(all_of_them) - _DAY)
+    if in_gap(parse_local(found.occurrence), found.time_zone):
+        return all_of_them
+    return tuple(at for at in progress.landed if at > found.due_at)
 
 
 def _across(plan: Plan, progress: Progress) -> Iterator[tuple[Rules, int, Nominal]]:

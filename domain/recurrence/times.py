@@ -13,6 +13,9 @@ from domain.recurrence.checks import check_rule
 from domain.recurrence.rule import month_later, parts_of, rule_times
 from domain.recurrence.trigger import Interval, Rrule, Timed
 
+LAST_DAY = date(9998, 12, 31)
+"""Of all that recurs: behind it a local time may mean an instant that no datetime can hold."""
+
 _MONTHS = {"month": 1, "year": 12}
 _DAYS = {"day": 1, "week": 7}
 
@@ -42,7 +45,7 @@ def occurrences(trigger: Timed, *, after: datetime | None = None, index: int = 0
 
     Ends where `count` or `ends_on` says, both inclusive.
     """
-    last = date.fromisoformat(trigger.ends_on) if trigger.ends_on else date.max
+    last = date.fromisoformat(trigger.ends_on) if trigger.ends_on else LAST_DAY
     for number, local in enumerate(_times(trigger, after), start=index + 1):
         if local.date() > last or (trigger.count is not None and number > trigger.count):
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Context, Decimal
 
 from msgspec.structs import replace
@@ -26,6 +27,15 @@ def unbooked(order: WorkOrder, entry: Line) -> WorkOrder:
     """The order with the row no longer counted. Raises: Rejected: locked_period, already_returned."""
     step(order.number, order.status, entry.action)
     return _count(order, entry, -1)
+
+
+def planned(parts: Iterable[tuple[str, Decimal]]) -> tuple[PartLine, ...]:
+    """A new order's lines, one for each part, however often it is named."""
+    lines: dict[str, PartLine] = {}
+    for part_id, quantity in parts:
+        line = lines.get(part_id, PartLine(part_id=part_id))
+        lines[part_id] = replace(line, planned=line.planned + quantity)
+    return tuple(lines.values())
 
 
 def part_line(order: WorkOrder, part_id: str) -> PartLine:

@@ -27,5 +27,5 @@ def snooze(cmd: Snooze, work: Work) -> None:
     until = instant(cmd.until)
     if until <= work.now:
         raise Rejected("until_is_past", f"{cmd.until} is over", path="until")
-    after = with_ladder(order, policies(work), partial(snoozed, until=until))
+    after = with_ladder(order, policies(work), partial(snoozed, until=until, at=work.now))
     settle(work, order, after, "work_order.reminder_snoozed", until=cmd.until, due_at=order.due_at)

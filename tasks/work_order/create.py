@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from itertools import chain
 from typing import Annotated
 
@@ -15,7 +16,8 @@ from domain.errors import Missing, Rejected
 from domain.fields import Description, Instant, Quantity, Title, decimal, instant
 from domain.ids import Id
 from domain.part import Part
-from domain.work_order.model import PartLine, Priority, Type, WorkOrder, initial_status, named
+from domain.work_order.books import planned
+from domain.work_order.model import Priority, Type, WorkOrder, initial_status, named
 from tasks.assets import asset_read, check_asset
 from tasks.clocks import POLICIES, born
 from tasks.command import Payload, handles
@@ -68,7 +70,7 @@ def create(cmd: Create, work: Work) -> None:
         assignee_ids=people,
         team_id=cmd.team_id,
         checklist=written(cmd.checklist, new_id=work.new_id),
-        parts=_planned(cmd, work),
+        parts=planned(_parts(cmd, work)),
         created_by=work.actor.user_id,
         created_at=work.occurred_at,
     )
@@ -76,12 +78,8 @@ def create(cmd: Create, work: Work) -> None:
     work.emit("work_order.created", **as_opened(order))
 
 
-def _planned(cmd: Create, work: Work) -> tuple[PartLine, ...]:
-    lines: dict[str, PartLine] = {}
+def _parts(cmd: Create, work: Work) -> Iterator[tuple[str, Decimal]]:
     for part in cmd.parts:
         if work.peek(Part, part.part_id) is None:
             raise Missing("part", part.part_id, path="parts")
-        before = lines.get(part.part_id, PartLine(part_id=part.part_id))
-        planned = before.planned + decimal(part.quantity)
-        lines[part.part_id] = msgspec.structs.replace(before, planned=planned)
-    return tuple(lines.values())
+        yield part.part_id, decimal(part.quantity)

@@ -106,6 +106,7 @@ class Desk:
             "tenant_id": TENANT,
             "id": id,
             "version": 1,
+            "created_at": to_milliseconds(self.now()),
             "about": about,
             "step": step,
             "template": "overdue",

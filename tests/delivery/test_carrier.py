@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.acts import Act
+from adapters.clock import to_milliseconds
 from adapters.delivery.acts import resend
 from adapters.delivery.sender import Again, Down, Failed, Outcome, Sent, Trouble, Uncertain
 from tests.delivery.desk import TENANT, Desk, Document, Scripted, address, ident
@@ -220,21 +221,43 @@ def test_nobody_who_has_left_is_written_to(desk: Desk) -> None:
     assert [row["error"]["code"] for row in desk.rows()] == ["user_inactive"]
 
 
-def test_a_snooze_puts_a_reminder_off_and_an_sla_does_not_heed_it(desk: Desk) -> None:
+@pytest.mark.parametrize("is_spread", [True, False])
+def test_what_a_snooze_finds_on_its_way_is_told_by_its_end_alone_and_an_sla_does_not_heed_it(
+    desk: Desk, *, is_spread: bool
+) -> None:
     desk.person(1)
-    until = desk.now() + timedelta(hours=3)
     about = desk.order(1)
     desk.notice(about, ident(1))
     desk.notice(about, ident(1), step="sla", template="sla_resolve")
+    if is_spread:
+        desk.spread()
+    desk.change(about, watch={"ladder": {"snoozed_at": to_milliseconds(desk.now())}})
+    desk.notice(about, ident(1), step="overdue:P1D~", created_at=desk.now() + timedelta(hours=3))
     desk.spread()
-    desk.change(about, watch={"ladder": {"snoozed_until": until}})
     sender = Scripted()
 
-    desk.carrier(sender).tick()
+    desk.carry(sender)
 
-    assert [rows[0]["step"] for rows in sender.given] == ["sla"]
-    (waiting,) = desk.rows(state="pending")
-    assert waiting["due_at"] == until
+    assert sorted(rows[0]["step"] for rows in sender.given) == ["overdue:P1D~", "sla"]
+    (silenced,) = desk.rows(state="cancelled")
+    assert (silenced["step"], silenced["error"]["code"]) == ("overdue:P1D", "snoozed")
+
+
+def test_what_comes_late_into_quiet_hours_waits_for_their_end_unless_it_is_critical(desk: Desk) -> None:
+    desk.person(1)
+    desk.told(2, to=1)
+    desk.notice(desk.order(1), ident(1), critical=True)
+    desk.spread()
+    now = desk.now()
+    began, ends = now - timedelta(hours=1), now.replace(second=0, microsecond=0) + timedelta(hours=2)
+    desk.prefers(1, time_zone="UTC", quiet_hours={"from": f"{began:%H:%M}", "to": f"{ends:%H:%M}"})
+    sender = Scripted()
+
+    desk.carry(sender)
+
+    assert [[row["critical"] for row in rows] for rows in sender.given] == [[True]]
+    waiting = desk.rows(state="pending")
+    assert [(row["due_at"], row["attempts"]) for row in waiting] == [(ends, 0)] * 2
 
 
 def test_a_row_left_under_way_is_in_doubt_unless_receivers_know_it_again(desk: Desk) -> None:

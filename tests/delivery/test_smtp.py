@@ -17,7 +17,7 @@ import pytest
 
 from adapters.clock import SystemClock
 from adapters.delivery.sender import Again, Down, Failed, Outcome, Sent, Uncertain
-from adapters.delivery.smtp import Connection, MailServer
+from adapters.delivery.smtp import MESSAGE_WITHIN, Connection, MailServer
 from tests.delivery.mailserver import Served, mail_server
 
 FROM = "millwright@example.test"
@@ -134,6 +134,21 @@ def _await_end(line: Connection) -> None:
     assert wire.sock is not None
     wire.sock.settimeout(5)
     wire.sock.recv(1, socket.MSG_PEEK)
+
+
+def test_a_connection_that_is_opened_anew_gives_a_message_no_more_time_than_it_had(served: Served) -> None:
+    began = SystemClock().monotonic()
+    times = [began]
+    line = connected(served.port)
+    line._monotonic = lambda: times.pop(0) if len(times) > 1 else times[0]
+    first = line.deliver(FROM, "prompt@example.test", BODY)
+
+    times[:] = [began, began + MESSAGE_WITHIN.total_seconds()]
+    slow = line.deliver(FROM, "slow@example.test", BODY)
+    line.quit()
+
+    assert (first, code(slow)) == (Sent(), "mail_cut")
+    assert served.mail.to("slow@example.test") == []
 
 
 def test_a_server_that_does_not_offer_tls_gets_nothing(served: Served) -> None:

@@ -48,7 +48,14 @@ def test_what_must_still_be_so(
     why: str | None,
 ) -> None:
     found = objection(
-        valid, kind, status=status, due_at=due_at, acknowledged_at=acknowledged, assignee_ids=[MINE]
+        valid,
+        kind,
+        status=status,
+        due_at=due_at,
+        acknowledged_at=acknowledged,
+        assignee_ids=[MINE],
+        made_at=DUE,
+        snoozed_at=None,
     )
 
     assert found == why

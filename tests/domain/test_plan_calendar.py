@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from domain.errors import Rejected
+from domain.plan import changes, schedule
 from domain.plan.changes import overridden, refreshed
 from domain.plan.model import Override
+from domain.plan.unfold import Occurrence, unfold
 from tests.domain.planning import Life, by_rule, every, holidays, utc
 
 NEW_YEARS_DAY = "2027-01-01"
+MANY = [{"asset_id": f"01900000-0000-7000-8000-{number:012d}"} for number in range(200)]
 
 
 def test_a_season_over_new_year_holds_on_both_sides_of_it_and_on_both_its_ends() -> None:
@@ -147,6 +152,58 @@ def test_one_occurrence_is_left_out_and_one_moved_and_those_behind_stay_where_th
     assert life.days == ["2026-03-06", "2026-03-20", "2026-03-27"]
     assert life.left_out == [("2026-03-13", "override")]
     assert life.plan.overrides == ()
+
+
+def test_what_never_comes_is_looked_for_up_to_the_end_of_time_and_no_further() -> None:
+    new_york = {"time_zone": "America/New_York"}
+    life = Life(by_rule("FREQ=YEARLY", "2026-12-31T20:00", **new_york), at="2026-03-01")
+    never = Override(occurrence="2027-01-01T20:00", action="skip", reason="x")
+
+    with pytest.raises(Rejected) as refused:
+        overridden(life.plan, never, None, now=utc("2026-03-01"))
+
+    assert refused.value.code == "no_such_occurrence"
+
+
+def test_of_many_lanes_one_short_search_tells_that_none_of_them_ever_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = watched(monkeypatch, schedule)
+    yearly = every(1, "year", "2026-03-15T08:00", basis="floating")
+
+    with pytest.raises(Rejected) as refused:
+        Life(yearly, at="2026-03-01", seasons=[{"from": "06-01", "to": "08-31"}], targets=MANY)
+
+    assert refused.value.code == "nothing_to_come"
+    assert 28 <= len(seen) <= 50, "years, and those of one lane"
+
+
+def test_an_occurrence_that_is_named_by_mistake_is_looked_for_as_far_as_its_name_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    life = Life(every(1, "day", "2026-03-02T08:00", basis="floating"), at="2026-03-01", targets=MANY)
+    seen = watched(monkeypatch, changes)
+
+    for mistaken in ("2026-03-03T09:00", "2126-03-03T09:00"):
+        never = Override(occurrence=mistaken, action="skip", reason="x")
+        with pytest.raises(Rejected) as refused:
+            overridden(life.plan, never, None, now=utc("2026-03-01"))
+        assert refused.value.code == "no_such_occurrence"
+
+    assert len(seen) == len(MANY) * (3 + changes.FEWEST_AHEAD)
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, where: ModuleType) -> list[Occurrence]:
+    """What is unfolded there from now on."""
+    seen: list[Occurrence] = []
+
+    def told(*given: Any) -> Iterator[Occurrence]:
+        for one in unfold(*given):
+            seen.append(one)
+            yield one
+
+    monkeypatch.setattr(where, "unfold", told)
+    return seen
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,16 @@ def test_an_hour_that_comes_twice_is_served_once_and_one_that_is_left_out_is_not
     assert [(one.occurrence, one.code) for one in spring.skipped] == [("2026-03-29T03:00", "coincides")]
 
 
+def test_where_clocks_go_forward_over_several_times_none_is_due_twice() -> None:
+    half_hourly = "FREQ=DAILY;BYHOUR=1,2,3,4;BYMINUTE=0,30"
+    life = Life(by_rule(half_hourly, "2026-03-29T01:00", time_zone=BERLIN), at="2026-03-28")
+
+    life.until("2026-03-29T03:00")
+
+    assert life.dues == [f"2026-03-29T{at}" for at in ("00:00", "00:30", "01:00", "01:30", "02:00", "02:30")]
+    assert life.left_out == [("2026-03-29", "coincides")] * 2
+
+
 def test_an_asset_out_of_service_has_no_orders_and_the_others_go_on() -> None:
     life = Life(
         every(1, "day", "2026-03-06T08:00"),

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from domain.errors import Rejected
-from domain.plan.changes import ended, paused, quarantined, resumed
+from domain.plan.changes import ended, overridden, paused, quarantined, resumed
+from domain.plan.model import Override
 from tests.domain.planning import FAN, PUMP, Life, by_rule, every, utc
 
 WEEKLY = every(1, "week", "2026-03-06T08:00")
@@ -35,6 +36,31 @@ def test_a_revision_with_a_longer_lead_opens_ahead_of_the_day_it_takes_effect() 
     assert life.days == ["2026-03-06", "2026-03-13", "2026-03-20"]
 
 
+@pytest.mark.parametrize("now", ["2026-03-14", "2026-03-17"])
+def test_what_is_revised_for_a_day_to_come_is_not_undone_by_what_is_revised_at_once(now: str) -> None:
+    life = Life(WEEKLY, at="2026-03-05")
+    life.until("2026-03-14")
+    life.revise("2026-03-14", "2026-03-16T00:00", trigger=every(1, "week", "2026-03-18T10:00"))
+
+    life.revise(now, name="Rounds")
+    life.until("2026-03-31")
+
+    assert life.days == ["2026-03-06", "2026-03-13", "2026-03-18", "2026-03-25"]
+    assert (life.plan.rules.name, life.plan.upcoming) == ("Rounds", None)
+
+
+def test_what_is_revised_at_once_is_revised_also_for_what_is_to_come() -> None:
+    life = Life(WEEKLY, at="2026-03-05")
+    later = {"trigger": every(1, "week", "2026-03-18T10:00"), "template": {"title": "Look twice"}}
+    life.revise("2026-03-05", "2026-03-16T00:00", **later)
+
+    life.revise("2026-03-05", trigger=every(2, "week", "2026-03-06T08:00"))
+    life.until("2026-04-04")
+
+    assert life.days == ["2026-03-06", "2026-03-20", "2026-04-03"]
+    assert life.plan.rules.template.title == "Look twice"
+
+
 def test_a_second_revision_to_come_replaces_the_first() -> None:
     life = Life(WEEKLY, at="2026-03-05")
 
@@ -57,6 +83,40 @@ def test_what_was_issued_ahead_is_not_issued_again_after_a_revision(effective_fr
 
     assert life.days == issued
     assert issued[-1] == "2026-04-03"
+
+
+def test_a_plan_that_has_run_for_ever_so_long_is_revised_like_any_other() -> None:
+    life = Life(by_rule("FREQ=HOURLY", "2026-03-06T00:00"), at="2026-03-05")
+    life.look("2026-03-08")
+    next_due_at = life.plan.next_due_at
+
+    life.revise("2028-08-01", name="Rounds")
+
+    assert (life.plan.rules.name, life.plan.next_due_at) == ("Rounds", next_due_at)
+
+
+def test_an_occurrence_that_was_issued_does_not_come_again_under_its_name_in_another_zone() -> None:
+    daily = every(1, "day", "2026-03-06T08:00")
+    life = Life(daily, at="2026-03-05")
+    life.until("2026-03-06T07:00")
+
+    life.revise("2026-03-06T08:00", trigger=daily | {"time_zone": "America/New_York"})
+    life.until("2026-03-07T13:00")
+
+    assert life.dues == ["2026-03-06T07:00", "2026-03-07T13:00"]
+    assert life.days == ["2026-03-06", "2026-03-07"], "a name is an order's for ever"
+
+
+def test_an_occurrence_that_was_brought_forward_and_issued_does_not_come_again_at_its_own_time() -> None:
+    life = Life(WEEKLY, at="2026-03-05", lead_time="P4D")
+    sooner = Override(occurrence="2026-03-06T08:00", action="move", to_local="2026-03-05T16:00", reason="x")
+    life.plan = overridden(life.plan, sooner, None, now=utc("2026-03-05"))
+    life.until("2026-03-05")
+
+    life.revise("2026-03-05T16:00", trigger=WEEKLY | {"ends_on": "2026-03-31"})
+    life.until("2026-03-10")
+
+    assert life.days == ["2026-03-06", "2026-03-13"]
 
 
 @pytest.mark.parametrize("effective_from", [None, "2026-03-27T00:00"])

@@ -35,7 +35,9 @@ def acknowledge(life: Life, when: datetime) -> None:
 
 
 def snooze(life: Life, when: datetime, until: datetime) -> None:
-    life.happens(lambda order: with_ladder(order, life.policies, partial(snoozed, until=until)), when)
+    life.happens(
+        lambda order: with_ladder(order, life.policies, partial(snoozed, until=until, at=when)), when
+    )
 
 
 def test_the_ladder_goes_up_as_time_goes_by() -> None:

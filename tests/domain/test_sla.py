@@ -42,6 +42,17 @@ def test_a_breach_is_told_once_however_often_one_looks() -> None:
     assert life.order.look_at is None
 
 
+def test_a_breach_that_was_told_stands_where_the_clock_is_set_back_behind_it() -> None:
+    life = Life(promise("PT2H"), opened=MONDAY)
+    deadline = MONDAY + 2 * HOUR
+    life.look(deadline + MOMENT)
+
+    life.changes(deadline - HOUR / 60, priority="low")
+
+    assert life.said == ["sla_breached response"]
+    assert life.order.look_at is None, "that instant is used up"
+
+
 def test_a_late_start_does_not_hide_that_it_is_resolved_late_too() -> None:
     life = Life(promise("PT1H", "PT2H"), opened=MONDAY)
 

@@ -244,3 +244,22 @@ def test_new_reminders_reach_orders_on_watch_and_promises_keep_their_terms(world
     assert order(world).look_at == NOON + 6 * 24 * HOUR
     done = do(world, "work_order.rewatch", SYSTEM, work_order_id=ORDER, policies_version=3)
     assert done.events == []
+
+
+@pytest.mark.parametrize("verb", ["start", "complete"])
+def test_a_breach_of_which_the_office_told_too_late_is_taken_back_when_a_device_knows_better(
+    world: World, verb: str
+) -> None:
+    promised(world, resolve="PT4H")
+    opened(world)
+    office, spec = acting(5, "supervisor"), catalogue()[f"work_order.{verb}"]
+    if verb == "complete":
+        do(world, "work_order.start", TECHNICIAN, work_order_id=ORDER)
+    world.now = NOON + 5 * HOUR
+    told = do(world, spec.type, office, work_order_id=ORDER)
+
+    said = msgspec.convert({"work_order_id": ORDER}, spec.payload)
+    known = world.run(spec.handler, said, actor=TECHNICIAN, occurred_at=NOON + HOUR, is_measured=True)
+
+    assert "sla_breached" in names(told)
+    assert names(known) == ["time_corrected", "sla_breach_withdrawn"]

@@ -78,6 +78,17 @@ def test_the_planned_parts_come_onto_the_order(world: World) -> None:
     assert [(part.part_id, str(part.planned)) for part in order.parts] == [(PART, "0.5")]
 
 
+def test_a_part_and_a_person_that_a_template_names_twice_are_one_line_and_one_person(world: World) -> None:
+    world.put(Part(id=PART, name="Seal", unit="pc", created_at=NOON))
+    seals = [{"part_id": PART, "quantity": quantity} for quantity in ("0.5", 2)]
+    planned(world, template={"title": "Look", "parts": seals, "assignee_ids": [ident(7), ident(7)]})
+    look(world, NOON + HOUR)
+
+    [order] = orders(world)
+    assert [(part.part_id, str(part.planned)) for part in order.parts] == [(PART, "2.5")]
+    assert order.assignee_ids == (ident(7),)
+
+
 def test_a_plan_id_is_taken_once_and_a_plan_with_nothing_to_come_is_none(world: World) -> None:
     planned(world)
 

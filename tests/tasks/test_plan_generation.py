@@ -14,6 +14,7 @@ from domain.part import Part
 from domain.plan.model import Plan
 from domain.work_order.model import WorkOrder
 from domain.working_calendar import Calendar
+from tasks.work_order.complete import Complete, complete
 from tests.tasks.fake_work import NOON, World, ident
 from tests.tasks.planning import (
     BOSS,
@@ -219,6 +220,24 @@ def test_a_floating_plan_waits_for_its_order_and_counts_from_its_end(
     assert plan(world).next_occurrence == "2026-03-13T14:00"
 
 
+def test_a_floating_plan_counts_from_when_a_device_knows_that_it_was_done_and_not_from_what_was_told(
+    world: World,
+) -> None:
+    planned(world, trigger={**DAILY, "every": 7, "basis": "floating"})
+    look(world, NOON + HOUR)
+    [order] = orders(world)
+    ask(world, "work_order.start", BOSS, work_order_id=order.id)
+    world.now = NOON + 4 * DAY
+    end(world, world.get(WorkOrder, order.id))
+    told_only = plan(world).next_occurrence
+
+    noted = Complete(work_order_id=order.id)
+    world.run(complete, noted, actor=BOSS, occurred_at=NOON + 2 * DAY, is_measured=True)
+    settle(world)
+
+    assert (told_only, plan(world).next_occurrence) == ("2026-03-13T14:00", "2026-03-11T14:00")
+
+
 def test_an_order_done_again_after_a_reopening_has_one_successor(world: World) -> None:
     planned(world, trigger={**DAILY, "basis": "floating"})
     look(world, NOON + HOUR)
@@ -270,6 +289,28 @@ def test_a_plan_that_cannot_be_unfolded_is_put_aside_until_it_is_resumed(world: 
     assert stuck.quarantine.code == "no_working_day"
     assert (plan(world).state, plan(world).quarantine) == ("active", None)
     assert plan(world).generate_at == NOON + HOUR
+
+
+def test_that_an_order_was_done_is_not_lost_on_a_plan_that_cannot_be_unfolded(world: World) -> None:
+    world.put(Calendar(id=CALENDAR, name="Never", time_zone="Europe/Berlin"))
+    floating = {**DAILY, "basis": "floating"}
+    planned(world, trigger=floating, calendar_id=CALENDAR, on_holiday="after")
+    look(world, NOON + HOUR)
+    holidays = tuple(f"{NOON + n * DAY:%Y-%m-%d}" for n in range(500))
+    world.put(replace(world.get(Calendar, CALENDAR), holidays=holidays))
+
+    end(world, orders(world)[0])
+    aside = plan(world)
+    world.put(replace(world.get(Calendar, CALENDAR), holidays=()))
+    ask(world, "plan.resume", plan_id=PLAN)
+
+    assert (aside.state, aside.open_orders) == ("quarantined", ())
+    assert [name for name, _ in world.events][-3:] == [
+        "plan.order_ended",
+        "plan.quarantined",
+        "plan.resumed",
+    ]
+    assert plan(world).next_occurrence == "2026-03-03T14:00"
 
 
 def test_orders_of_one_look_follow_the_rules_that_held_for_each(world: World) -> None:
