@@ -62,6 +62,7 @@ def resend(db: Database[Any], id: str, act: Act) -> Document:
         "state": "pending",
         "due_at": act.at,
         "attempts": 0,
+        "resent_at": act.at,
         "resent": {"$ne": [{"$type": "$message_id"}, "missing"]},
     }
     return _decide(db, id, act, "resend", again, gone=("ended_at", "sent_at"))

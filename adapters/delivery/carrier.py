@@ -115,7 +115,7 @@ class Carrier:
                 rows = self._begin(rows, token)
             if not rows:
                 continue
-            outcome = given_up(self._send(rows), rows)
+            outcome = given_up(self._send(rows), rows, self._now())
             self._end(rows, outcome, token)
             if isinstance(outcome, Down):
                 self._let_go(messages[at + 1 :], token, outcome.error)

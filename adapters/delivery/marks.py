@@ -16,6 +16,10 @@ from adapters.delivery.sender import Again, Down, Failed, Later, Outcome, Sent, 
 from adapters.mongo import Document
 
 MOST_ATTEMPTS = {"in_app": 1, "email": 8, "webhook": 12}
+WAITED_FOR = timedelta(days=3)
+"""From when the row was written, or a person sent it again. Then it fails, and is seen: an event that arrives
+weeks late does more harm."""
+
 HISTORY = 20
 
 _UNCOUNTED: Document = {"attempts": {"$subtract": ["$attempts", 1]}}
@@ -80,14 +84,20 @@ def postponed(rows: Sequence[Document], token: str, until: datetime, code: str) 
     return UpdateMany(mine, [{"$set": moved("pending", {"due_at": until}, code)}, UNCLAIMED])
 
 
-def given_up(outcome: Outcome, rows: Sequence[Document]) -> Outcome:
-    """The outcome, or `Failed` after the last of MOST_ATTEMPTS."""
-    if (
-        isinstance(outcome, Again)
-        and max(row["attempts"] for row in rows) >= MOST_ATTEMPTS[rows[0]["channel"]]
-    ):
-        return Failed(outcome.error)
+def given_up(outcome: Outcome, rows: Sequence[Document], now: datetime) -> Outcome:
+    """The outcome, or `Failed` after the last of MOST_ATTEMPTS, or when it was WAITED_FOR in vain."""
+    match outcome:
+        case Again(error) if max(row["attempts"] for row in rows) >= MOST_ATTEMPTS[rows[0]["channel"]]:
+            return Failed(error)
+        case Later(error) if now - max(map(_begun, rows)) >= WAITED_FOR:
+            return Failed(error)
     return outcome
+
+
+def _begun(row: Document) -> datetime:
+    """Since when it is tried."""
+    at: datetime = row.get("resent_at") or row["created_at"]
+    return at
 
 
 def _final(state: State, error: Trouble | None, more: Document) -> list[Document]:

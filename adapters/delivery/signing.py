@@ -6,7 +6,7 @@
 
 The key of a secret `whsec_<base64>` is what that encodes, of any other its characters. A receiver refuses
 what is older than REPLAY_WINDOW, so that a request that somebody has overheard cannot be played to it later.
-It remembers ids for longer than we try (hours), and does nothing about one that it knows.
+It remembers ids for longer than we try (days), and does nothing about one that it knows.
 """
 
 from __future__ import annotations

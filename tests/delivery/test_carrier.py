@@ -10,7 +10,7 @@ import pytest
 from adapters.acts import Act
 from adapters.clock import to_milliseconds
 from adapters.delivery.acts import resend
-from adapters.delivery.sender import Again, Down, Failed, Outcome, Sent, Trouble, Uncertain
+from adapters.delivery.sender import Again, Down, Failed, Later, Outcome, Sent, Trouble, Uncertain
 from tests.delivery.desk import TENANT, Desk, Document, Scripted, address, ident
 from tests.delivery.mailserver import Served, mail_server
 
@@ -79,6 +79,27 @@ def test_after_eight_attempts_it_is_given_up(desk: Desk) -> None:
 
     (row,) = desk.rows()
     assert (row["state"], row["attempts"], row["error"]["code"]) == ("failed", 8, "oops")
+
+
+def test_what_waits_for_a_receiver_that_is_left_alone_fails_after_three_days(desk: Desk) -> None:
+    desk.person(1)
+    desk.told(1, to=1)
+    carrier = desk.carrier(Scripted(*[Later(OOPS, timedelta())] * 3))
+    (row,) = desk.rows()
+
+    def days_old(days: int) -> None:
+        made = {"created_at": desk.now() - timedelta(days=days)}
+        desk.db.deliveries.update_one({"_id": row["_id"]}, {"$set": made})
+        carrier.tick()
+
+    days_old(2)
+    assert desk.states() == ["pending"]
+    days_old(3)
+    assert desk.states() == ["failed"]
+    act = Act(id=ident(2), tenant_id=TENANT, user_id=None, via="cli", reason="it is back", at=desk.now())
+    resend(desk.db, row["id"], act)
+    carrier.tick()
+    assert desk.states() == ["pending"], "three days from then on"
 
 
 def test_a_sender_s_own_fault_leaves_the_row_in_doubt(desk: Desk) -> None:
