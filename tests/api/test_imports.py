@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from litestar.datastructures import UploadFile
 from pymongo.database import Database
 
 from adapters.clock import SystemClock
+from adapters.ids import Ids
 from adapters.telemetry import Metrics
 from api.imports import LONGEST_MAPPING, PIECE
 from tasks.catalogue import catalogue
@@ -82,6 +84,27 @@ async def test_a_file_is_stored_and_each_refused_row_is_told_with_its_reason(
     }  # fmt: skip
     rest = await web.get(f"/api/imports/{id}/rows?cursor={first['cursor']}", headers=planner.auth)
     assert [row["line"] for row in rest.json()["items"]] == [4]
+
+
+async def test_uploads_at_once_take_their_ids_from_the_event_loop_alone(
+    web: httpx.AsyncClient, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: set[int] = set()
+    fresh = Ids.__call__
+
+    def noted(self: Ids) -> str:
+        asked.add(threading.get_ident())
+        return fresh(self)
+
+    monkeypatch.setattr(Ids, "__call__", noted)
+    planner = people.add("planner")
+
+    answers = await asyncio.gather(
+        *(web.post(URL, params=question(), content=FILE, headers=csv(planner)) for _ in range(3))
+    )
+
+    assert len({answer.json()["import_id"] for answer in answers}) == 3
+    assert asked == {threading.get_ident()}
 
 
 async def test_a_multipart_body_may_hold_the_file_and_its_mapping(
