@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from adapters.hints import Line
@@ -38,6 +39,13 @@ def bear(cmd: Bear, work: Work) -> None:
 def bear_badly(cmd: Bear, work: Work) -> None:
     for child in cmd.children:
         work.create(Part(id=child, name="", unit="piece", created_at=work.now), "part.born", n=NOT_IN_BSON)
+
+
+@handles("part.bear", permission=None)
+def bear_what_no_store_takes(cmd: Bear, work: Work) -> None:
+    work.save(msgspec.structs.replace(work.load(Part), name="changed"))
+    for child in cmd.children:
+        work.create(Part(id=child, name=object(), unit="piece", created_at=work.now), "part.born")  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -116,6 +124,19 @@ def test_a_refusal_creates_nothing_and_what_cannot_be_written_is_its_own_command
 
     assert (seed.state(bad), seed.state(good)) == ("retrying", "applied")
     assert not seed.db.parts.find_one({"_id": f"{seed.tenant_id}/{child}"})
+
+
+def test_a_command_whose_creation_cannot_be_stored_leaves_its_target_alone(
+    seed: Seeds, drains: Drains
+) -> None:
+    bad = bearing(seed, new_id())
+    part_id = bad["payload"]["part_id"]
+    before = seed.entity(part_id)
+
+    drains.executor(bear_what_no_store_takes).drain([line_of(bad)])
+
+    assert seed.state(bad) == "retrying"
+    assert seed.entity(part_id) == before
 
 
 def test_a_batch_takes_no_more_than_one_commit_may_create(seed: Seeds, drains: Drains) -> None:
