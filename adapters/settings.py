@@ -115,6 +115,11 @@ class Settings:
         return self.broker_url or self.redis_url
 
     @property
+    def own_url(self) -> str:
+        """Where the web process is found, for want of a FRONTEND_URL."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    @property
     def database(self) -> str:
         """The database that MONGO_URI names, `millwright` if it names none."""
         return parse_uri(self.mongo_uri)["database"] or DATABASE

@@ -126,6 +126,11 @@ def test_the_longest_of_every_duration_that_passes_can_be_used(tmp_path: Path) -
     MongoClient("mongodb://nowhere", connect=False, **settings.mongo_options).close()
 
 
+@pytest.mark.parametrize(("host", "named"), [("0.0.0.0", "0.0.0.0"), ("::1", "[::1]"), ("cmms", "cmms")])
+def test_the_address_that_people_are_told_can_be_followed(tmp_path: Path, host: str, named: str) -> None:
+    assert load({"HOST": host, "PORT": "81"}, tmp_path).own_url == f"http://{named}:81"
+
+
 def test_no_more_connections_are_kept_open_than_there_may_be(tmp_path: Path) -> None:
     assert load({"MONGO_MIN_POOL_SIZE": "20"}, tmp_path).mongo_min_pool_size == 20
     assert "MONGO_MIN_POOL_SIZE: must be at most MONGO_MAX_POOL_SIZE, which is 20" in faults(
