@@ -91,7 +91,7 @@ class Imports:
             try:
                 made = await anyio.to_thread.run_sync(store)
             except BadFile as bad:
-                status = 413 if bad.code == "too_large" else 422
+                status = 413 if bad.code in ("too_large", "too_many_lines") else 422
                 raise Problem(
                     status, bad.code, bad.message, faults=[Fault("/file", bad.code, bad.message)]
                 ) from None

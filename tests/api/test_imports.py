@@ -18,6 +18,7 @@ from adapters.clock import SystemClock
 from adapters.ids import Ids
 from adapters.telemetry import Metrics
 from api.imports import LONGEST_MAPPING, PIECE
+from domain.importing.table import MAX_LINES
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person, new_id
 from tests.api.test_socket import serving
@@ -196,6 +197,7 @@ async def test_a_cursor_that_is_no_line_is_refused(
         ({}, "", 422, "/file"),
         ({}, "Text,When\na,b\n", 422, "/file"),
         ({}, FILE.encode() + b"\xff", 422, "/file"),
+        ({}, FILE + "\n" * MAX_LINES, 413, "/file"),
     ],
 )
 async def test_what_cannot_be_imported_at_all_is_refused_with_the_field_named(
