@@ -18,6 +18,9 @@ MAX_LINES = 500_000
 """What is remembered of each row while its file is read takes 100 bytes: as many as the file itself, of lines
 of that length."""
 
+SPLIT = "split it, keep equal rows together, and keep the name"
+"""Without a key column equal rows are told apart by counting them within a file: in two they are one."""
+
 
 class BadFile(Exception):
     """Nothing of the file can be imported. `code` is a word, the message says what to do."""
@@ -113,7 +116,7 @@ class Inspection:
         """Raises: BadFile: too_large, too_many_lines, not_utf8, missing_columns, ambiguous_columns."""
         self.size += len(chunk)
         if self.size > self._most:
-            raise BadFile("too_large", f"a file has at most {self._most} bytes: split it, and keep the name")
+            raise BadFile("too_large", f"a file has at most {self._most} bytes: {SPLIT}")
         self._hash.update(chunk)
         self._read(chunk, final=False)
 
@@ -141,9 +144,7 @@ class Inspection:
         self._lines += text.count("\n") + text.count("\r") - both
         self._in_return = text.endswith("\r") if text else self._in_return
         if self._lines > self._most_lines + 1:
-            raise BadFile(
-                "too_many_lines", f"a file has at most {self._most_lines} lines: split it, and keep the name"
-            )
+            raise BadFile("too_many_lines", f"a file has at most {self._most_lines} lines: {SPLIT}")
 
     def _look_at_header(self, head: str, *, final: bool) -> None:
         first, is_whole, _ = head.partition("\n")

@@ -136,6 +136,16 @@ def test_a_file_of_more_lines_than_a_worker_remembers_is_refused_however_they_en
     assert "at most 9 lines" in refused.value.message
 
 
+def test_who_must_split_a_file_is_told_to_keep_equal_rows_together_which_are_one_in_two_files() -> None:
+    line, keys = "a,2004-07-01,1\n", set[str]()
+    for lines in (line * 2, line):
+        keys |= {row.key for row in read(f"Text,Day,Cost\n{lines}") if isinstance(row, Row)}
+    assert len(keys) == 2
+
+    with pytest.raises(BadFile, match="keep equal rows together"):
+        _feed(Inspection(MAPPING.wanted, most_lines=1), f"Text,Day,Cost\n{line}".encode(), 7)
+
+
 def test_every_fault_of_a_row_is_told_and_the_next_row_is_read() -> None:
     bad, good = read(f"Text,Day,Cost\n{'x' * 201},1.7.2004,lots\nb,2004-07-01,1\n")
 
