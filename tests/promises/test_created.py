@@ -13,7 +13,7 @@ from domain.ledger import Comment
 from domain.part import Part
 from tasks.command import handles
 from tasks.work import Work
-from tests.support.drains import Drains
+from tests.support.drains import Drains, SleptTime
 from tests.support.patience import InThread
 from tests.support.seeds import Seeds, new_id
 from tests.support.trial import NOT_IN_BSON, OnPart, spec_of
@@ -77,7 +77,7 @@ def test_it_is_there_with_its_rows_and_what_is_told_of_it_when_its_command_is_ap
     child = new_id()
     command = bearing(seed, child)
 
-    drained = drains.drain(line_of(command))
+    drained = drains.executor(time=SleptTime()).drain([line_of(command)])
 
     entity = seed.entity(child)
     assert (entity["version"], entity["name"], entity["tenant_id"]) == (1, "1", seed.tenant_id)
