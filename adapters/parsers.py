@@ -18,6 +18,9 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 DURATION = re.compile(r"(\d{1,12})(ms|[smhdw])")
+LONGEST = timedelta(days=36_500)
+"""Of every duration: added to a date of ours it must be one still."""
+
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -52,33 +55,31 @@ def duration(value: str) -> timedelta:
     found = DURATION.fullmatch(value)
     if not found or int(found[1]) == 0:
         raise ValueError("must be a number and a unit above zero, such as 30s, 15m, 8h or 7d")
-    return _span(float(found[1]) * UNITS[found[2]])
+    seconds = float(found[1]) * UNITS[found[2]]
+    if seconds > LONGEST.total_seconds():
+        raise ValueError(f"must be at most {LONGEST.days}d")
+    return timedelta(seconds=seconds)
 
 
-def milliseconds(low: int = 1, *, why: str = "") -> Callable[[str], timedelta]:
+def milliseconds(low: int = 1, *, why: str = "", most: timedelta = LONGEST) -> Callable[[str], timedelta]:
     """A whole number of milliseconds, not below `low`; `why` is told to who sets less."""
-    reason = f" ({why})" if why else ""
+    reason, high = f" ({why})" if why else "", most // timedelta(milliseconds=1)
 
     def parse(value: str) -> timedelta:
         if not re.fullmatch(r"[0-9]{1,15}", value) or int(value) < low:
             raise ValueError(f"must be a whole number of milliseconds, at least {low}{reason}")
-        return _span(int(value) / 1000)
+        if int(value) > high:
+            raise ValueError(f"must be at most {high} milliseconds")
+        return timedelta(milliseconds=int(value))
 
     return parse
 
 
 def days(low: int) -> Callable[[str], timedelta]:
     def parse(value: str) -> timedelta:
-        return timedelta(days=whole(low, 36_500)(value))
+        return timedelta(days=whole(low, LONGEST.days)(value))
 
     return parse
-
-
-def _span(seconds: float) -> timedelta:
-    try:
-        return timedelta(seconds=seconds)
-    except OverflowError:
-        raise ValueError("is longer than a time can be") from None
 
 
 def one_of(*words: str) -> Callable[[str], str]:

@@ -26,7 +26,8 @@ EMBEDDED_FILE = "embedded.json"
 JWT_FILE = "jwt-secret"
 KEYS_KEPT_MS = KEYS_KEPT // MILLISECOND
 KEYS_KEPT_WHY = f"{KEYS_KEPT.days} days: a device may repeat what it sent that late, and it would count twice"
-YEAR_S = 365 * 24 * 3600
+DRIVER_LONGEST = timedelta(milliseconds=999_999_999)
+"""The driver of MongoDB takes no longer waits."""
 
 
 class SettingsError(Exception):
@@ -55,10 +56,10 @@ class Settings:
     mongo_uri: str = setting("MONGO_URI", EMBEDDED, parsers.embedded_or(parsers.mongodb), "replica set; its path names the database (`millwright` if none); `embedded` is the server of `make up`", group="Stores", secret=True)
     mongo_max_pool_size: int = setting("MONGO_MAX_POOL_SIZE", "20", whole(1, 10_000), "most connections of one process to one server" )
     mongo_min_pool_size: int = setting("MONGO_MIN_POOL_SIZE", "0", whole(0, 10_000), "connections kept open")
-    mongo_server_selection_timeout: timedelta = setting("MONGO_SERVER_SELECTION_TIMEOUT_MS", "10000", milliseconds(), "how long to look for a primary" )
-    mongo_socket_timeout: timedelta = setting("MONGO_SOCKET_TIMEOUT_MS", "45000", milliseconds(), "how long one answer may take; the web waits 4 s at most for what people ask" )
-    mongo_connect_timeout: timedelta = setting("MONGO_CONNECT_TIMEOUT_MS", "10000", milliseconds(), "how long connecting may take" )
-    mongo_max_idle_time: timedelta = setting("MONGO_MAX_IDLE_TIME_MS", "300000", milliseconds(), "idle connections are closed after this" )
+    mongo_server_selection_timeout: timedelta = setting("MONGO_SERVER_SELECTION_TIMEOUT_MS", "10000", milliseconds(most=DRIVER_LONGEST), "how long to look for a primary" )
+    mongo_socket_timeout: timedelta = setting("MONGO_SOCKET_TIMEOUT_MS", "45000", milliseconds(most=DRIVER_LONGEST), "how long one answer may take; the web waits 4 s at most for what people ask" )
+    mongo_connect_timeout: timedelta = setting("MONGO_CONNECT_TIMEOUT_MS", "10000", milliseconds(most=DRIVER_LONGEST), "how long connecting may take" )
+    mongo_max_idle_time: timedelta = setting("MONGO_MAX_IDLE_TIME_MS", "300000", milliseconds(most=DRIVER_LONGEST), "idle connections are closed after this" )
     redis_url: str = setting("REDIS_URL", EMBEDDED, parsers.embedded_or(url("redis", "rediss", "unix")), "Valkey or Redis for hints; `embedded` is the server of `make up`", secret=True)
     broker_url: str = setting("BROKER_URL", "", url("redis", "rediss", "unix"), "message broker, where it is not REDIS_URL", secret=True)
 
@@ -91,6 +92,7 @@ class Settings:
 
     rate_limit_window: timedelta = setting("RATE_LIMIT_WINDOW_MS", "900000", milliseconds(), "window of the rate limit", group="Limits" )
     rate_limit_max: int = setting("RATE_LIMIT_MAX", "100", whole(1, 100_000_000), "requests per window and caller" )
+    forwarded_allow_ips: parsers.Networks = setting("FORWARDED_ALLOW_IPS", "127.0.0.1", parsers.networks, "addresses or networks of the proxies in front, separated by commas: what these, and these alone, say in X-Forwarded-For is taken for the caller's address")
     idempotency_ttl: timedelta = setting("IDEMPOTENCY_TTL_MS", str(KEYS_KEPT_MS), milliseconds(KEYS_KEPT_MS, why=KEYS_KEPT_WHY), "how long an idempotency key is remembered after its command ended; an offline device may be that late")
     job_lock_ttl: timedelta = setting("JOB_LOCK_TTL_MS", "600000", milliseconds(1000), "lease of a job")
     pm_scheduler_lock_ttl: timedelta = setting("PM_SCHEDULER_LOCK_TTL_MS", "600000", milliseconds(1000), "lease of the preventive maintenance schedule")
@@ -112,6 +114,11 @@ class Settings:
     @property
     def broker(self) -> str:
         return self.broker_url or self.redis_url
+
+    @property
+    def own_url(self) -> str:
+        """Where the web process is found, for want of a FRONTEND_URL."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @property
     def database(self) -> str:
@@ -152,9 +159,11 @@ class Settings:
         if servers_needed and not is_production:
             _embed(values)
         settings = cls(**values)
-        faults = guard.production_faults(settings) if is_production else []
-        if servers_needed and not is_production:
-            faults = list(_missing_servers(settings))
+        faults = list(_contradictions(settings))
+        if is_production:
+            faults += guard.production_faults(settings)
+        elif servers_needed:
+            faults += _missing_servers(settings)
         if faults:
             raise SettingsError(faults)
         return settings
@@ -193,6 +202,12 @@ def _embed(values: dict[str, Any]) -> None:
     secret_file = data_dir / JWT_FILE
     if not values["jwt_secret"] and secret_file.is_file():
         values["jwt_secret"] = secret_file.read_text().strip()
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    most = settings.mongo_max_pool_size
+    if settings.mongo_min_pool_size > most:
+        yield f"MONGO_MIN_POOL_SIZE: must be at most MONGO_MAX_POOL_SIZE, which is {most}"
 
 
 def _missing_servers(settings: Settings) -> Iterator[str]:

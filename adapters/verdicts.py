@@ -58,10 +58,12 @@ class Written(msgspec.Struct, kw_only=True):
 
 
 class Created(msgspec.Struct, frozen=True, kw_only=True):
-    """A new entity beside a command's target, rows of its ledger, and the event that tells of it."""
+    """A new entity beside a command's target, rows of its ledger, and the event that tells of it. `size`: of
+    the document, in bytes."""
 
     document: Document
     rows: list[Document]
+    size: int
     event_id: str
 
 

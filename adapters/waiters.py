@@ -27,6 +27,11 @@ from tasks.catalogue import Catalogue, catalogue
 STATEMENTS = 1_000
 """Updates sent in one server command."""
 
+Lane = tuple[str, str, str]
+"""Tenant, target and outbox."""
+
+LANE_FIELDS = ("tenant_id", "target", "origin.outbox", "origin.lane_seq")
+
 
 def await_ending(db: Database[Any], session: ClientSession, predecessor: Document, waiter: str) -> None:
     """Mark that this command waits for that one. Raises: Contention: it has just ended."""
@@ -95,28 +100,50 @@ def resolve(
 def _in_lane_order(db: Database[Any], session: ClientSession, woken: list[Document]) -> list[Line]:
     """Commands of a device go on in the order in which it sent them: those behind one that comes back come
     back behind it. Returns the lines that have something due."""
-    lanes: dict[tuple[str, str, str], int] = {}
+    first: dict[Lane, int] = {}
     for command in woken:
         origin = command["origin"]
         if "lane_seq" in origin and "outbox" in origin:
-            lane = (command["tenant_id"], command["target"], origin["outbox"])
-            lanes[lane] = min(origin["lane_seq"], lanes.get(lane, origin["lane_seq"]))
+            lane = _lane_of(command)
+            first[lane] = min(origin["lane_seq"], first.get(lane, origin["lane_seq"]))
     # As whoever takes a batch in does: what came into a lane unseen by us has a place in the line by now,
     # before what comes back. So one of us two must begin again.
-    ids = [lane_id(tenant_id, outbox, target) for tenant_id, target, outbox in lanes]
+    ids = [lane_id(tenant_id, outbox, target) for tenant_id, target, outbox in first]
     _update(db, session, [{"q": {"_id": id}, "u": {"$inc": {"releases": 1}}} for id in ids], "lanes")
-    for (tenant_id, target, outbox), first in lanes.items():
-        query = {
-            "tenant_id": tenant_id,
-            "target": target,
-            "active": True,
-            "state": {"$in": RUNNABLE},
-            "origin.outbox": outbox,
-            "origin.lane_seq": {"$gte": first},
-        }
-        ids = [row["_id"] for row in db.commands.find(query, [], session=session).sort("origin.lane_seq", 1)]
-        _update(db, session, [{"q": {"_id": id}, "u": {"$currentDate": LAST}} for id in ids])
+    back = _from(db, session, first)
+    _update(db, session, [{"q": {"_id": id}, "u": {"$currentDate": LAST}} for id in back])
     return [(command["tenant_id"], command["target"]) for command in woken]
+
+
+def _from(db: Database[Any], session: ClientSession, first: dict[Lane, int]) -> list[str]:
+    """The commands of these lanes that may run, from that number of each on, in its order.
+
+    A create may be awaited by thousands of lanes: a question for each would not fit into the time of its
+    transaction, however often it is tried.
+    """
+    behind: list[tuple[int, str]] = []
+    targets: dict[str, dict[str, None]] = {}
+    for tenant_id, target, _ in first:
+        targets.setdefault(tenant_id, {})[target] = None
+    for tenant_id, mine in targets.items():
+        for start in range(0, len(mine), STATEMENTS):
+            query = {
+                "tenant_id": tenant_id,
+                "target": {"$in": list(mine)[start : start + STATEMENTS]},
+                "active": True,
+                "state": {"$in": RUNNABLE},
+                "origin.outbox": {"$exists": True},
+                "origin.lane_seq": {"$exists": True},
+            }
+            for found in db.commands.find(query, LANE_FIELDS, session=session):
+                seq = found["origin"]["lane_seq"]
+                if seq >= first.get(_lane_of(found), seq + 1):
+                    behind.append((seq, found["_id"]))
+    return [id for _, id in sorted(behind)]
+
+
+def _lane_of(command: Document) -> Lane:
+    return command["tenant_id"], command["target"], command["origin"]["outbox"]
 
 
 def strand(db: Database[Any], session: ClientSession, dead: Iterable[Document], now: datetime) -> list[Line]:

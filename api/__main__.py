@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import uvicorn
 from litestar import Litestar
@@ -40,15 +41,23 @@ def serve(app: Litestar, settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        lifespan="on",
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=30,
+        **as_served(settings),
     )
+
+
+def as_served(settings: Settings) -> dict[str, Any]:
+    """How requests are read, and who is believed to say from whom they come."""
+    return {
+        "http": "httptools",
+        "forwarded_allow_ips": [str(network) for network in settings.forwarded_allow_ips],
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "date_header": False,
+        "lifespan": "on",
+    }
 
 
 if __name__ == "__main__":

@@ -47,11 +47,16 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     lane_seq: Annotated[int, Meta(ge=1, le=2**53)]
 
 
-class Action(Header, frozen=True, kw_only=True):
-    """One thing that a device did. Members that this server does not know are passed over."""
+class Kind(Header, frozen=True, kw_only=True):
+    """What says whether this server knows how to read the rest."""
 
     v: Annotated[int, Meta(ge=1, le=1_000_000)]
-    type: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[a-z_.]+$(?!\n)")]
+    type: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[a-z0-9_.]+$(?!\n)")]
+
+
+class Action(Kind, frozen=True, kw_only=True):
+    """One thing that a device did. Members that this server does not know are passed over."""
+
     payload: dict[str, Any] = {}
     base_version: Annotated[int, Meta(ge=0, le=10**15)] | None = None
     occurred_at: Instant
@@ -72,6 +77,7 @@ class _Verb(msgspec.Struct, frozen=True):
 
 
 _header = msgspec.json.Decoder(Header)
+_kind = msgspec.json.Decoder(Kind)
 _action = msgspec.json.Decoder(Action)
 _plain = msgspec.json.Decoder()
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -110,6 +116,10 @@ class Doorkeeper:
         if len(raw) > MAX_BYTES:
             raise _Refused(_invalid(Fault("", "too_large", f"an action has at most {MAX_BYTES} bytes")))
         try:
+            kind = _kind.decode(raw)
+            # Before the rest is read: its form is for a server that knows it to judge.
+            if later := self._later(kind):
+                return later
             action = _action.decode(raw)
         except _UNREADABLE as error:
             raise _Refused(_invalid(_fault(error))) from None
@@ -118,6 +128,15 @@ class Doorkeeper:
         if action.type == DISCARD or action.type in CHOICES:
             return self._said(action)
         return self._asked(action)
+
+    def _later(self, kind: Kind) -> Entry | None:
+        """What a newer server is to judge; None: this one can."""
+        spec = self._catalogue.get(kind.type)
+        if kind.type == DISCARD or kind.type in CHOICES or (spec and kind.v <= spec.schema_version):
+            return None
+        what = f"{kind.type} version {kind.v}" if spec else kind.type
+        code = "unknown_version" if spec else "unknown_type"
+        return _entry(kind, None, fault={"code": code, "message": f"{what} is not known here yet"})
 
     def _said(self, action: Action) -> Entry:
         """What a device says besides commands: settled here."""
@@ -130,9 +149,7 @@ class Doorkeeper:
 
     def _asked(self, action: Action) -> Entry:
         """A command, in the same terms as online."""
-        spec = self._catalogue.get(action.type)
-        if spec is None or action.v > spec.schema_version:
-            return _later(action, is_known=spec is not None)
+        spec = self._catalogue[action.type]
         if spec.internal:
             raise _Refused(
                 {"code": "unknown_command", "message": f"there is no command {action.type}"}, action
@@ -216,12 +233,6 @@ def _entry(
         resolves=resolves,
         fault=fault,
     )
-
-
-def _later(action: Action, *, is_known: bool) -> Entry:
-    what = f"{action.type} version {action.v}" if is_known else action.type
-    code = "unknown_version" if is_known else "unknown_type"
-    return _entry(action, None, fault={"code": code, "message": f"{what} is not known here yet"})
 
 
 class _Refused(Exception):

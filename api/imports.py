@@ -71,13 +71,14 @@ class Imports:
             dry_run = _typed(given.get("dry_run", False), bool, "dry_run")
             file_name = str(given.get("file_name") or f"{name}.csv")[:200]
             file.seek(0)
+            id = self._acting.new_id()  # here, on the event loop: in threads two could be told the same
 
             def store() -> Document:
                 with pymongo.timeout(STORED_WITHIN.total_seconds()):
                     return imports.submit(
                         self._db,
                         file,
-                        id=self._acting.new_id(),
+                        id=id,
                         tenant_id=actor.tenant_id,
                         user_id=actor.user_id or "",
                         name=name,
@@ -90,7 +91,7 @@ class Imports:
             try:
                 made = await anyio.to_thread.run_sync(store)
             except BadFile as bad:
-                status = 413 if bad.code == "too_large" else 422
+                status = 413 if bad.code in ("too_large", "too_many_lines") else 422
                 raise Problem(
                     status, bad.code, bad.message, faults=[Fault("/file", bad.code, bad.message)]
                 ) from None

@@ -34,11 +34,14 @@ E = TypeVar("E", bound=Entity)
 
 
 class _Beside(msgspec.Struct, frozen=True):
-    """A new entity beside the target, with rows of its ledger and what is told of it."""
+    """A new entity beside the target, with rows of its ledger and what is told of it, in the store's terms:
+    what has none is found out before anything of the command is in the snapshot."""
 
     ref: Ref
     entity: Entity
-    rows: tuple[Entry, ...]
+    draft: Draft
+    rows: list[Document]
+    size: int
     event: str
     data: Document
 
@@ -153,7 +156,10 @@ class Overlay:
         ref: Ref = (entity.collection, document_id(self._tenant, entity.id))
         if ref == self._ref:
             raise TypeError(f"{self._spec.type} saves its own target")
-        self._beside.append(_Beside(ref, entity, tuple(rows), event, plain(data)))
+        draft, target = drafts.new(entity, self._tenant, at=self.now), f"{entity.kind}:{entity.id}"
+        ledger = [drafts.row(row, self._tenant, target) for row in rows]
+        size = len(msgspec.json.encode(draft.document))
+        self._beside.append(_Beside(ref, entity, draft, ledger, size, event, plain(data)))
 
     def emit(self, event: str, **data: Any) -> None:
         self._emitted.append((event, plain(data)))
@@ -237,21 +243,18 @@ class Overlay:
 
     def _put(self, beside: _Beside, serial: int) -> Document | None:
         """Put it into the snapshot. Returns what is told of it; None: it is there already."""
-        target = f"{beside.entity.kind}:{beside.entity.id}"
-        draft = drafts.new(beside.entity, self._tenant, at=self.now)
-        version = draft.document["version"]
+        draft, version = beside.draft, beside.draft.document["version"]
         told = event(
             self._command,
             serial,
             beside.event,
-            target=target,
+            target=f"{beside.entity.kind}:{beside.entity.id}",
             at=self.now,
             version=version,
             paths=draft.paths,
             data=beside.data,
         )
-        rows = [drafts.row(row, self._tenant, target) for row in beside.rows]
-        created = Created(document=draft.document, rows=rows, event_id=told["_id"])
+        created = Created(document=draft.document, rows=beside.rows, size=beside.size, event_id=told["_id"])
         entity = msgspec.structs.replace(beside.entity, version=version)
         return told if self._snapshot.create(beside.ref, created, entity) else None
 

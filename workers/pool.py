@@ -150,6 +150,24 @@ class Pool:
                 for ticket in tickets:
                     ticket.lines.discard(line)
             self._add(queue, drained.again, None)
+        if not self._can_lead():
+            self._withdraw(executor)
+
+    def _withdraw(self, executor: Executor) -> None:
+        """Nothing that waits may be taken now, so the slot is idle until that changes. The lock is released
+        meanwhile, and the slot is out of reach."""
+        self._free.remove(executor)
+        self._started[executor] = self._monotonic()
+        self._changed.release()
+        try:
+            executor.rest()
+        except Exception as error:  # noqa: BLE001 - the commands stand, the thread must too
+            _tell(error, 0)
+        finally:
+            self._changed.acquire()
+            del self._started[executor]
+            self._free.append(executor)
+            self._changed.notify_all()
 
     def _run(self, executor: Executor, queue: str, lines: list[Line]) -> Drained:
         began = self._monotonic()
@@ -159,11 +177,6 @@ class Pool:
         seconds = self._monotonic() - began
         self._learn(len(drained.verdicts), seconds)
         self._report(queue, drained, seconds)
-        if not drained.again and not any(self._waiting.values()):
-            try:
-                executor.rest()
-            except Exception as error:  # noqa: BLE001 - the commands stand, the thread must too
-                _tell(error, 0)
         return drained
 
     def _learn(self, commands: int, seconds: float) -> None:

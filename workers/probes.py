@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -34,7 +35,7 @@ class Probes:
         host: str = "127.0.0.1",
         clock: Clock | None = None,
     ) -> None:
-        """Port 0 picks a free one. Raises: OSError: the port is taken."""
+        """Port 0 picks a free one. Raises: OSError: the port is taken, or the host not ours."""
         self._live = live
         self._ready = ready
         self._exposition = exposition
@@ -76,6 +77,8 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], answer: Callable[[str], Answer]) -> None:
         self.answer = answer
+        # By itself it knows only version 4: a worker whose HOST was of version 6 did not start.
+        self.address_family = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0][0]
         super().__init__(address, _Handler)
 
 

@@ -37,7 +37,7 @@ def mail(told: Settings, clock: Clock) -> Sender:
     )
     return MailSender(
         server,
-        app_url=told.frontend_url or f"http://{told.host}:{told.port}",
+        app_url=told.frontend_url or told.own_url,
         mail_from=told.mail_from,
         now=clock.now,
         monotonic=clock.monotonic,

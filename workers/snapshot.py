@@ -151,7 +151,7 @@ class Snapshot:
         if ref in self.changes.created or (known and known.document):
             return False
         self.changes.created[ref] = created
-        self.changes.created_bytes += len(msgspec.json.encode(created.document))
+        self.changes.created_bytes += created.size
         if known:
             self._slots[ref] = Slot(created.document, entity)
         return True

@@ -120,7 +120,7 @@ def _environment(metrics_port: int | None) -> dict[str, str]:
 
 async def _greet(settings: Settings, supervisor: Supervisor, out: Console) -> None:
     """Says where to go once the web process can serve."""
-    address = f"http://{settings.host}:{settings.port}"
+    address = settings.own_url
     deadline = supervisor.clock.monotonic() + PATIENCE_S
     while not await asyncio.to_thread(_is_ready, f"{address}/api/health/ready"):
         if supervisor.clock.monotonic() > deadline:

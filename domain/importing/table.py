@@ -14,6 +14,12 @@ DELIMITERS = ",;\t|"
 LONGEST_CELL = 131_072
 LONGEST_HEADER = 65_536
 MAX_BYTES = 50 * 1024 * 1024
+MAX_LINES = 500_000
+"""What is remembered of each row while its file is read takes 100 bytes: as many as the file itself, of lines
+of that length."""
+
+SPLIT = "split it, keep equal rows together, and keep the name"
+"""Without a key column equal rows are told apart by counting them within a file: in two they are one."""
 
 
 class BadFile(Exception):
@@ -89,13 +95,17 @@ def _cells(header: str, delimiter: str) -> list[str]:
 class Inspection:
     """Looks at a file while it is being stored: size, hash, encoding, header. Feed it all, then `finish`."""
 
-    def __init__(self, wanted: Iterable[str], *, most_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, wanted: Iterable[str], *, most_bytes: int = MAX_BYTES, most_lines: int = MAX_LINES
+    ) -> None:
         self.size = 0
         self._wanted = list(wanted)
         self._most = most_bytes
+        self._most_lines = most_lines
         self._hash = hashlib.sha256()
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._lines = 1
+        self._in_return = False
         self._head: str | None = ""
 
     @property
@@ -103,10 +113,10 @@ class Inspection:
         return self._hash.hexdigest()
 
     def feed(self, chunk: bytes) -> None:
-        """Raises: BadFile: too_large, not_utf8, missing_columns, ambiguous_columns."""
+        """Raises: BadFile: too_large, too_many_lines, not_utf8, missing_columns, ambiguous_columns."""
         self.size += len(chunk)
         if self.size > self._most:
-            raise BadFile("too_large", f"a file has at most {self._most} bytes: split it, and keep the name")
+            raise BadFile("too_large", f"a file has at most {self._most} bytes: {SPLIT}")
         self._hash.update(chunk)
         self._read(chunk, final=False)
 
@@ -124,9 +134,17 @@ class Inspection:
             raise BadFile(
                 "not_utf8", f"line {line} is not UTF-8: save the file as UTF-8 (in Excel: CSV UTF-8)"
             ) from None
-        self._lines += text.count("\n")
+        self._count(text)
         if self._head is not None:
             self._look_at_header(self._head + text, final=final)
+
+    def _count(self, text: str) -> None:
+        """A line ends with a line feed, a carriage return, or both, as for who reads the rows."""
+        both = text.count("\r\n") + (self._in_return and text.startswith("\n"))
+        self._lines += text.count("\n") + text.count("\r") - both
+        self._in_return = text.endswith("\r") if text else self._in_return
+        if self._lines > self._most_lines + 1:
+            raise BadFile("too_many_lines", f"a file has at most {self._most_lines} lines: {SPLIT}")
 
     def _look_at_header(self, head: str, *, final: bool) -> None:
         first, is_whole, _ = head.partition("\n")

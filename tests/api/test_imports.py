@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,10 @@ from litestar.datastructures import UploadFile
 from pymongo.database import Database
 
 from adapters.clock import SystemClock
+from adapters.ids import Ids
 from adapters.telemetry import Metrics
 from api.imports import LONGEST_MAPPING, PIECE
+from domain.importing.table import MAX_LINES
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person, new_id
 from tests.api.test_socket import serving
@@ -82,6 +85,27 @@ async def test_a_file_is_stored_and_each_refused_row_is_told_with_its_reason(
     }  # fmt: skip
     rest = await web.get(f"/api/imports/{id}/rows?cursor={first['cursor']}", headers=planner.auth)
     assert [row["line"] for row in rest.json()["items"]] == [4]
+
+
+async def test_uploads_at_once_take_their_ids_from_the_event_loop_alone(
+    web: httpx.AsyncClient, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: set[int] = set()
+    fresh = Ids.__call__
+
+    def noted(self: Ids) -> str:
+        asked.add(threading.get_ident())
+        return fresh(self)
+
+    monkeypatch.setattr(Ids, "__call__", noted)
+    planner = people.add("planner")
+
+    answers = await asyncio.gather(
+        *(web.post(URL, params=question(), content=FILE, headers=csv(planner)) for _ in range(3))
+    )
+
+    assert len({answer.json()["import_id"] for answer in answers}) == 3
+    assert asked == {threading.get_ident()}
 
 
 async def test_a_multipart_body_may_hold_the_file_and_its_mapping(
@@ -173,6 +197,7 @@ async def test_a_cursor_that_is_no_line_is_refused(
         ({}, "", 422, "/file"),
         ({}, "Text,When\na,b\n", 422, "/file"),
         ({}, FILE.encode() + b"\xff", 422, "/file"),
+        ({}, FILE + "\n" * MAX_LINES, 413, "/file"),
     ],
 )
 async def test_what_cannot_be_imported_at_all_is_refused_with_the_field_named(

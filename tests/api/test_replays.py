@@ -183,6 +183,27 @@ async def test_what_has_no_legible_place_in_a_lane_is_refused_and_stops_nobody(p
     assert [row["id"] for row in results[:2]] == [None, "x"]
 
 
+@pytest.mark.parametrize(
+    "newer",
+    [
+        {"type": "work_order.sign2"},
+        {"type": "work_order.teleport", "payload": ["to", "site"]},
+        {"v": 2, "payload": "start"},
+        {"v": 2, "payload": {"amount": 2**80}},
+        {"v": 2, "occurred_at": {"from": 1, "to": 2}},
+    ],
+)
+async def test_what_only_a_newer_server_can_read_is_left_to_it_whatever_its_form(
+    phone: Phone, newer: Json
+) -> None:
+    order = new_id()
+    await phone.hears(phone.creates(order))
+
+    results = await phone.hears(phone.on(order, "work_order.start") | newer)
+
+    assert statuses(results) == ["retry_later"]
+
+
 async def test_a_version_that_this_server_does_not_know_is_left_for_later_and_not_used_up(
     phone: Phone,
 ) -> None:

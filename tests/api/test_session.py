@@ -14,6 +14,7 @@ import jwt
 import pytest
 from pymongo.database import Database
 
+from adapters.parsers import networks
 from adapters.settings import Settings
 from adapters.tokens import AUDIENCE, ISSUER, BadToken, Tokens
 from api import session
@@ -22,6 +23,7 @@ from api.problem import Problem
 from api.session import MOST_ADDRESSES, Failures
 from tests.api.asking import running
 from tests.api.people import PASSWORD, People
+from tests.api.test_socket import serving
 
 SECRET = "s" * 40
 LONG_SECRET = "s" * 64
@@ -86,6 +88,26 @@ async def test_many_failed_logins_from_one_address_are_refused_for_a_while(setti
 
     assert [answer.status_code for answer in answers] == [401, 401, 429]
     assert int(answers[2].headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("proxies", "statuses"), [("127.0.0.1", [401, 401, 429]), ("10.0.0.0/8", [401, 429, 429])]
+)
+async def test_failed_logins_count_for_the_address_that_a_proxy_of_ours_names_and_nobody_else(
+    settings: Settings, proxies: str, statuses: list[int]
+) -> None:
+    told = replace(settings, rate_limit_max=1, forwarded_allow_ips=networks(proxies))
+    async with serving(create_app(told)) as port, httpx.AsyncClient() as web:
+        answers = [
+            await web.post(
+                f"http://127.0.0.1:{port}/api/auth/login",
+                json={"email": "nobody@example.test", "password": "wrong"},
+                headers={"X-Forwarded-For": f"203.0.113.1, {address}"},
+            )
+            for address in ("198.51.100.7", "198.51.100.8", "198.51.100.7")
+        ]
+
+    assert [answer.status_code for answer in answers] == statuses
 
 
 async def test_failed_logins_at_the_same_time_cannot_pass_the_brake_together(settings: Settings) -> None:

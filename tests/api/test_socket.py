@@ -14,6 +14,7 @@ import uvicorn
 from litestar import Litestar
 from pymongo.database import Database
 
+from api.__main__ import as_served
 from tests.api.people import People, Person
 from tests.support.patience import eventually
 
@@ -23,9 +24,9 @@ ORDER = json.dumps({"title": "Replace the bearing", "type": "corrective", "prior
 
 @asynccontextmanager
 async def serving(app: Litestar) -> AsyncIterator[int]:
-    """A uvicorn with httptools in this loop, as `python -m api` runs it; yields its port."""
+    """A uvicorn in this loop, as `python -m api` runs it; yields its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, http="httptools", log_config=None, access_log=False, lifespan="on")
+        config = uvicorn.Config(app, **as_served(app.state.house.settings))
         server = uvicorn.Server(config)
         task = asyncio.create_task(server._serve(sockets=[listener]))
         await asyncio.to_thread(lambda: eventually(lambda: server.started, within_s=10))

@@ -2,15 +2,20 @@
 
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pymongo import MongoClient
 
 from adapters import guard
+from adapters.clock import SystemClock
 from adapters.commands import KEYS_KEPT
+from adapters.declared import Row
 from adapters.parsers import _ESCAPED
 from adapters.settings import KEYS_KEPT_WHY, ROOT, Settings, SettingsError, inherited, table
+from adapters.tokens import Tokens
 from cli.commands.settings import env_sample, markdown
 
 STRONG = "k" * 20 + "0123456789abcdef"
@@ -100,10 +105,54 @@ def test_no_odd_number_passes_for_a_port(tmp_path: Path, value: str) -> None:
     assert faults({"PORT": value}, tmp_path) == ["PORT: must be a whole number from 0 to 65535"]
 
 
-def test_a_duration_longer_than_a_time_can_be_is_a_fault(tmp_path: Path) -> None:
-    assert faults({"JWT_REFRESH_EXPIRES_IN": "999999999999w"}, tmp_path) == [
-        "JWT_REFRESH_EXPIRES_IN: is longer than a time can be"
+@pytest.mark.parametrize("value", ["999999999999w", "36501d"])
+def test_a_duration_longer_than_a_century_is_a_fault(tmp_path: Path, value: str) -> None:
+    assert faults({"JWT_REFRESH_EXPIRES_IN": value}, tmp_path) == [
+        "JWT_REFRESH_EXPIRES_IN: must be at most 36500d"
     ]
+
+
+def test_the_longest_of_every_duration_that_passes_can_be_used(tmp_path: Path) -> None:
+    durations = [row for row in table() if isinstance(row.parse(row.default), timedelta)]
+    longest = {row.name: _longest(row) for row in durations}
+
+    settings = load(longest, tmp_path)
+
+    now, most = SystemClock().now(), max(getattr(settings, row.attribute) for row in durations)
+    assert now - most < now < now + 2 * most
+    assert most.total_seconds() < threading.TIMEOUT_MAX
+    tokens = Tokens(STRONG, lives=settings.jwt_access_expires_in, now=lambda: now)
+    assert tokens.issue(tenant_id="t", user_id="u", token_version=1, id="one")
+    MongoClient("mongodb://nowhere", connect=False, **settings.mongo_options).close()
+
+
+@pytest.mark.parametrize(("host", "named"), [("0.0.0.0", "0.0.0.0"), ("::1", "[::1]"), ("cmms", "cmms")])
+def test_the_address_that_people_are_told_can_be_followed(tmp_path: Path, host: str, named: str) -> None:
+    assert load({"HOST": host, "PORT": "81"}, tmp_path).own_url == f"http://{named}:81"
+
+
+def test_no_more_connections_are_kept_open_than_there_may_be(tmp_path: Path) -> None:
+    assert load({"MONGO_MIN_POOL_SIZE": "20"}, tmp_path).mongo_min_pool_size == 20
+    assert "MONGO_MIN_POOL_SIZE: must be at most MONGO_MAX_POOL_SIZE, which is 20" in faults(
+        {"MONGO_MIN_POOL_SIZE": "21"}, tmp_path
+    )
+
+
+def _longest(row: Row) -> str:
+    unit = "" if row.name.endswith(("_MS", "_DAYS")) else "ms"
+    passes, fails = 1, 10**14
+    while fails - passes > 1:
+        middle = (passes + fails) // 2
+        try:
+            row.parse(f"{middle}{unit}")
+        except ValueError as error:
+            if "at least" in str(error):
+                passes = middle
+            else:
+                fails = middle
+        else:
+            passes = middle
+    return f"{passes}{unit}"
 
 
 def test_the_environment_wins_over_the_file_and_the_file_over_the_default(tmp_path: Path) -> None:

@@ -121,6 +121,31 @@ def test_a_file_over_the_bound_is_refused_while_it_arrives() -> None:
     assert refused.value.code == "too_large"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_a_file_of_more_lines_than_a_worker_remembers_is_refused_however_they_end(
+    end: str, size: int
+) -> None:
+    whole = ("Text,Day,Cost" + end + ("a,2004-07-01,1" + end) * 9).encode()
+    _feed(Inspection(MAPPING.wanted, most_lines=10), whole, size)
+
+    with pytest.raises(BadFile) as refused:
+        _feed(Inspection(MAPPING.wanted, most_lines=9), whole, size)
+
+    assert refused.value.code == "too_many_lines"
+    assert "at most 9 lines" in refused.value.message
+
+
+def test_who_must_split_a_file_is_told_to_keep_equal_rows_together_which_are_one_in_two_files() -> None:
+    line, keys = "a,2004-07-01,1\n", set[str]()
+    for lines in (line * 2, line):
+        keys |= {row.key for row in read(f"Text,Day,Cost\n{lines}") if isinstance(row, Row)}
+    assert len(keys) == 2
+
+    with pytest.raises(BadFile, match="keep equal rows together"):
+        _feed(Inspection(MAPPING.wanted, most_lines=1), f"Text,Day,Cost\n{line}".encode(), 7)
+
+
 def test_every_fault_of_a_row_is_told_and_the_next_row_is_read() -> None:
     bad, good = read(f"Text,Day,Cost\n{'x' * 201},1.7.2004,lots\nb,2004-07-01,1\n")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from adapters.hints import Line
@@ -12,7 +13,7 @@ from domain.ledger import Comment
 from domain.part import Part
 from tasks.command import handles
 from tasks.work import Work
-from tests.support.drains import Drains
+from tests.support.drains import Drains, SleptTime
 from tests.support.patience import InThread
 from tests.support.seeds import Seeds, new_id
 from tests.support.trial import NOT_IN_BSON, OnPart, spec_of
@@ -38,6 +39,13 @@ def bear(cmd: Bear, work: Work) -> None:
 def bear_badly(cmd: Bear, work: Work) -> None:
     for child in cmd.children:
         work.create(Part(id=child, name="", unit="piece", created_at=work.now), "part.born", n=NOT_IN_BSON)
+
+
+@handles("part.bear", permission=None)
+def bear_what_no_store_takes(cmd: Bear, work: Work) -> None:
+    work.save(msgspec.structs.replace(work.load(Part), name="changed"))
+    for child in cmd.children:
+        work.create(Part(id=child, name=object(), unit="piece", created_at=work.now), "part.born")  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -69,7 +77,7 @@ def test_it_is_there_with_its_rows_and_what_is_told_of_it_when_its_command_is_ap
     child = new_id()
     command = bearing(seed, child)
 
-    drained = drains.drain(line_of(command))
+    drained = drains.executor(time=SleptTime()).drain([line_of(command)])
 
     entity = seed.entity(child)
     assert (entity["version"], entity["name"], entity["tenant_id"]) == (1, "1", seed.tenant_id)
@@ -116,6 +124,19 @@ def test_a_refusal_creates_nothing_and_what_cannot_be_written_is_its_own_command
 
     assert (seed.state(bad), seed.state(good)) == ("retrying", "applied")
     assert not seed.db.parts.find_one({"_id": f"{seed.tenant_id}/{child}"})
+
+
+def test_a_command_whose_creation_cannot_be_stored_leaves_its_target_alone(
+    seed: Seeds, drains: Drains
+) -> None:
+    bad = bearing(seed, new_id())
+    part_id = bad["payload"]["part_id"]
+    before = seed.entity(part_id)
+
+    drains.executor(bear_what_no_store_takes).drain([line_of(bad)])
+
+    assert seed.state(bad) == "retrying"
+    assert seed.entity(part_id) == before
 
 
 def test_a_batch_takes_no_more_than_one_commit_may_create(seed: Seeds, drains: Drains) -> None:

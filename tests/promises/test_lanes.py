@@ -9,13 +9,15 @@ import pytest
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters import dead_letters, replays, resolutions
+from adapters import dead_letters, mongo, replays, resolutions
 from adapters.acts import Act, in_transaction
 from adapters.clock import SystemClock
 from adapters.commands import AT_ONCE, KEYS_KEPT
 from adapters.device_batch import Batch, Entry, lane_id
 from adapters.hints import Line
 from adapters.mongo import Document
+from tests.promises.test_drain import Wire
+from tests.servers import Servers
 from tests.support import seeds
 from tests.support.drains import Drains
 from tests.support.outbox import Device
@@ -424,3 +426,34 @@ def test_what_comes_in_while_its_lane_is_released_stays_behind_what_was_parked(f
 
     assert field.states(start, conflict, hold, resume) == ["applied", "conflict", "applied", "applied"]
     assert field.order["status"] == "in_progress"
+
+
+def test_what_is_awaited_by_many_lanes_ends_with_as_few_questions_as_what_is_awaited_by_few(
+    seed: Seeds, drains: Drains, servers: Servers
+) -> None:
+    asked: list[int] = []
+    for many in (2, 40):
+        device, asset, later = Device(seed), new_id(), drains.clock.now() + timedelta(hours=1)
+        create = seed.accept("asset.create", id=asset, name="Pump", criticality="low")
+        seed.db.commands.update_one({"_id": create["_id"]}, {"$set": {"next_at": later}})
+        days = {order: _day(device, order, asset) for order in (new_id() for _ in range(many))}
+        lines = [(seed.tenant_id, f"work_order:{order}") for order in days]
+        drains.drain(*lines)
+        assert all(seed.found(day[0])["after"] == [create["_id"]] for day in days.values())
+        seed.db.commands.update_one({"_id": create["_id"]}, {"$set": {"next_at": AT_ONCE}})
+        wire = Wire()
+
+        with mongo.client(servers.mongo_uri, event_listeners=[wire]) as watched:
+            Drains(watched, seed.db.name, drains.catalogue).drain((seed.tenant_id, f"asset:{asset}"))
+
+        asked.append(sum(collection in ("commands", "lanes") for _, collection, _ in wire.sent))
+        drains.until_dry(lines)
+        assert all(seed.state(command) == "applied" for day in days.values() for command in day)
+    few, as_many = asked
+    assert as_many == few
+
+
+def _day(device: Device, order: str, asset: str) -> list[Document]:
+    said: dict[str, Any] = {"title": "Leak", "type": "corrective", "priority": "low", "asset_id": asset}
+    made = device.sends("work_order.create", id=order, **said)
+    return [made, device.sends("work_order.start", work_order_id=order, base=1)]

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from adapters.hints import Line
-from tests.support.patience import InThread
+from tests.support.patience import InThread, eventually
 from workers.executor import Drained, Executor
 from workers.pool import LINES_BESIDE, ONLINE, Pool
 
@@ -22,6 +22,7 @@ class Slot:
         self.batches: list[list[Line]] = []
         self.times: list[tuple[float, float]] = []
         self.looked: list[bool] = []
+        self.rests = 0
         self.begun = threading.Event()
         self.held = threading.Event()
         self.held.set()
@@ -37,7 +38,7 @@ class Slot:
         return Drained()
 
     def rest(self) -> None:
-        return
+        self.rests += 1
 
 
 def pool_of(*slots: Slot, now: Callable[[], float]) -> Pool:
@@ -111,3 +112,22 @@ def test_a_backlog_rests_as_long_as_it_worked_while_somebody_is_online() -> None
 def test_an_idle_pool_has_no_batch_however_fast_time_goes() -> None:
     # Who stops signs off only then: a remainder of the clock made every worker that ended one that died.
     assert pool_of(Slot(Time()), now=count().__next__).oldest_batch_age() == 0
+
+
+def test_a_slot_withdraws_what_it_ran_though_somebody_waits_whom_it_may_not_take() -> None:
+    time = Time()
+    idle, busy = Slot(time), Slot(time)
+    pool = pool_of(idle, busy, now=time)
+    busy.held.clear()
+    first = InThread(lambda: pool.drain("interactive", lines(1, "hot")))
+    assert busy.begun.wait(20)
+    second = InThread(lambda: pool.drain("interactive", lines(1, "hot")))
+    eventually(pool.left, within_s=20)
+
+    pool.drain("interactive", lines(1, "other"))
+
+    assert (len(idle.batches), idle.rests) == (1, 1)
+    busy.held.set()
+    first.result()
+    second.result()
+    assert idle.rests + busy.rests == 2
