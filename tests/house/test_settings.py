@@ -209,6 +209,12 @@ def test_production_refuses_what_is_missing_or_weak(
     assert fault in faults(PRODUCTION | change, tmp_path)
 
 
+def test_one_weak_secret_is_told_once_though_it_signs_both_kinds_of_token(tmp_path: Path) -> None:
+    told = faults(PRODUCTION | {"JWT_SECRET": "short"}, tmp_path)
+
+    assert told == ["JWT_SECRET: is shorter than 32 bytes"]
+
+
 def test_production_refuses_the_demos_secret(tmp_path: Path) -> None:
     (tmp_path / ".data").mkdir()
     (tmp_path / ".data" / "jwt-secret").write_text(STRONG)
