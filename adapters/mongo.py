@@ -6,7 +6,7 @@ a local read can show a state that a failover undoes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal, DecimalException
@@ -62,11 +62,13 @@ class Unavailable(Exception):
 
 
 class Unwritable(Exception):
-    """The server or the encoder refuses this very data: repeating it is no use."""
+    """The server or the encoder refuses this very data: repeating it is no use. `taken`: the fields of the
+    unique index that has such a value already, as far as they are the data's own."""
 
-    def __init__(self, message: str, *, code: int | None = None) -> None:
+    def __init__(self, message: str, *, code: int | None = None, taken: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.code = code
+        self.taken = tuple(name for name in taken if name not in ("_id", "tenant_id"))
 
     @property
     def is_duplicate(self) -> bool:

@@ -90,8 +90,8 @@ class Settings:
 
     webhook_allowed_networks: parsers.Networks = setting("WEBHOOK_ALLOWED_NETWORKS", "", parsers.networks, "networks such as 10.1.0.0/16, separated by commas, to which webhooks may go though they are private, and without https; none if empty", group="Webhooks")
 
-    rate_limit_window: timedelta = setting("RATE_LIMIT_WINDOW_MS", "900000", milliseconds(), "window of the rate limit", group="Limits" )
-    rate_limit_max: int = setting("RATE_LIMIT_MAX", "100", whole(1, 100_000_000), "requests per window and caller" )
+    rate_limit_window: timedelta = setting("RATE_LIMIT_WINDOW_MS", "900000", milliseconds(), "how long a failed login counts against its address", group="Limits" )
+    rate_limit_max: int = setting("RATE_LIMIT_MAX", "100", whole(1, 100_000_000), "failed logins of one address within the window, in each web process; nothing else is limited so far" )
     forwarded_allow_ips: parsers.Networks = setting("FORWARDED_ALLOW_IPS", "127.0.0.1", parsers.networks, "addresses or networks of the proxies in front, separated by commas: what these, and these alone, say in X-Forwarded-For is taken for the caller's address")
     idempotency_ttl: timedelta = setting("IDEMPOTENCY_TTL_MS", str(KEYS_KEPT_MS), milliseconds(KEYS_KEPT_MS, why=KEYS_KEPT_WHY), "how long an idempotency key is remembered after its command ended; an offline device may be that late")
     job_lock_ttl: timedelta = setting("JOB_LOCK_TTL_MS", "600000", milliseconds(1000), "lease of a job")

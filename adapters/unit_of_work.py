@@ -278,6 +278,7 @@ class UnitOfWork:
     def _run(self, command: Document, *, expected: int | None) -> None:
         reply = self.db.command(command, codec_options=CODEC, session=self._session)
         for refusal in reply.get("writeErrors", ()):
-            raise Unwritable(refusal["errmsg"], code=refusal["code"])
+            taken = list(refusal.get("keyPattern", ()))
+            raise Unwritable(refusal["errmsg"], code=refusal["code"], taken=taken)
         if expected is not None and reply["n"] != expected:
             raise Contention(f"{expected - reply['n']} documents have changed since they were read")

@@ -33,7 +33,9 @@ MAX_BYTES = 16 * 1024
 
 _YEARS_MS = 100 * 365 * 86_400_000
 
-ActionId = Annotated[str, Meta(min_length=16, max_length=255, pattern=r"^[!-~]+$(?!\n)")]
+ActionId = Annotated[
+    str, Meta(min_length=16, max_length=255, pattern=r"^[!-~]+$(?!\n)", description="visible ASCII")
+]
 Lane = Annotated[
     str, Meta(pattern=r"^[a-z_]{1,40}:[A-Za-z0-9_-]{1,64}$(?!\n)", description="the target: work_order:<id>")
 ]
@@ -51,7 +53,15 @@ class Kind(Header, frozen=True, kw_only=True):
     """What says whether this server knows how to read the rest."""
 
     v: Annotated[int, Meta(ge=1, le=1_000_000)]
-    type: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[a-z0-9_.]+$(?!\n)")]
+    type: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=100,
+            pattern=r"^[a-z0-9_.]+$(?!\n)",
+            description="a command, such as work_order.start",
+        ),
+    ]
 
 
 class Action(Kind, frozen=True, kw_only=True):

@@ -27,6 +27,8 @@ from api.body import Gone, fault_of, pieces
 from api.encoding import encode
 from api.openapi import BEARER, PROBLEM, TEXT, Json, answering, operation, page_of, parameter, schema_of
 from api.problem import Fault, Problem, invalid, not_found
+from api.reads.paging import take_limit
+from api.reads.query import conditions, parse
 from domain.actor import Actor
 from domain.importing.mapping import ImportName, Mapping
 from domain.importing.table import MAX_BYTES, BadFile
@@ -47,6 +49,9 @@ MOST_LINE = 2**31
 LONGEST_MAPPING = 256 * 1024
 """In characters: it stands in the import's document, and in every answer about it."""
 
+ABOUT = ("name", "mapping", "dry_run")
+"""What is said of a file, in the query or beside it in a multipart body."""
+
 T = TypeVar("T")
 
 
@@ -65,10 +70,16 @@ class Imports:
         """Store the file and the import; 202. Refused as a whole: 413, 415, 422 naming what is wrong."""
         actor = await self._acting.actor(request, PERMISSION)
         with SpooledTemporaryFile(max_size=IN_MEMORY) as file:
-            given = dict(request.query_params) | await _receive(request, file)
-            name = _typed(given.get("name"), ImportName, "name")
-            mapping = _mapping(given.get("mapping"))
-            dry_run = _typed(given.get("dry_run", False), bool, "dry_run")
+            asked = parse(request.scope["query_string"])
+            given = {name: asked.pop(name) for name in ABOUT if name in asked}
+            # A misspelled dry_run would be an import.
+            conditions(asked, {})
+            said = await _receive(request, file)
+            given |= said
+            place = {name: f"/{name}" if name in said else f"/query/{name}" for name in ABOUT}
+            name = _typed(given.get("name"), ImportName, place["name"])
+            mapping = _mapping(given.get("mapping"), place["mapping"])
+            dry_run = _typed(given.get("dry_run", False), bool, place["dry_run"])
             file_name = str(given.get("file_name") or f"{name}.csv")[:200]
             file.seek(0)
             id = self._acting.new_id()  # here, on the event loop: in threads two could be told the same
@@ -106,10 +117,11 @@ class Imports:
     async def rows(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         actor = await self._acting.actor(request, PERMISSION)
         await self._find(actor, id)
-        given = request.query_params
-        outcome = _typed(given.get("outcome"), Outcome | None, "outcome")
-        after = _typed(given.get("cursor", 0), Annotated[int, Meta(ge=0, le=MOST_LINE)], "cursor")
-        limit = min(max(_typed(given.get("limit", MOST_ROWS), int, "limit"), 1), MOST_ROWS)
+        given = {"limit": str(MOST_ROWS)} | parse(request.scope["query_string"])
+        limit = take_limit(given)
+        outcome = _typed(given.pop("outcome", None), Outcome | None, "/query/outcome")
+        after = _typed(given.pop("cursor", 0), Annotated[int, Meta(ge=0, le=MOST_LINE)], "/query/cursor")
+        conditions(given, {})
 
         def read() -> list[Document]:
             return import_report.rows(
@@ -166,7 +178,10 @@ async def _receive_parts(request: Request[Any, Any, Any], file: IO[bytes]) -> di
         raise invalid(Fault("/file", "missing_field", "the part `file` holds the CSV file"))
     while piece := await part.read(PIECE):
         file.write(piece)
-    said = {name: form[name] for name in ("name", "mapping", "dry_run") if isinstance(form.get(name), str)}
+    for name in form:
+        if name != "file" and name not in ABOUT:
+            raise invalid(Fault(f"/{name[:100]}", "unknown_field", f"{name[:100]} is no part of an import"))
+    said = {name: form[name] for name in ABOUT if isinstance(form.get(name), str)}
     return said | {"file_name": part.filename}
 
 
@@ -174,22 +189,22 @@ def _typed(value: Any, type: Any, path: str) -> Any:
     try:
         return msgspec.convert(value, type, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid(Fault(f"/{path}", "malformed", f"{path}: {error}")) from None
+        raise invalid(Fault(path, "malformed", f"{path.rpartition('/')[2]}: {error}")) from None
 
 
-def _mapping(text: Any) -> Mapping:
+def _mapping(text: Any, path: str) -> Mapping:
     """Raises: Problem 422."""
     if not isinstance(text, str) or not text:
-        raise invalid(Fault("/mapping", "missing_field", "mapping says, as JSON, which column holds what"))
+        raise invalid(Fault(path, "missing_field", "mapping says, as JSON, which column holds what"))
     if len(text) > LONGEST_MAPPING:
-        raise invalid(Fault("/mapping", "too_large", f"mapping has at most {LONGEST_MAPPING} characters"))
+        raise invalid(Fault(path, "too_large", f"mapping has at most {LONGEST_MAPPING} characters"))
     try:
         return msgspec.json.decode(text, type=Mapping)
     except msgspec.ValidationError as error:
         fault = fault_of(str(error), Mapping)
-        raise invalid(Fault(f"/mapping{fault.path}", fault.code, fault.message)) from None
+        raise invalid(Fault(f"{path}{fault.path}", fault.code, fault.message)) from None
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise invalid(Fault("/mapping", "malformed_json", f"mapping is not JSON: {error}")) from None
+        raise invalid(Fault(path, "malformed_json", f"mapping is not JSON: {error}")) from None
 
 
 _FILE: Json = {"type": "string", "format": "binary"}

@@ -16,7 +16,7 @@ from adapters.hints import Line
 from adapters.intake import Intake
 from adapters.masking import masked
 from adapters.mongo import Document
-from adapters.resolutions import CONFLICT, REVIEW, Choice, NothingToDecide
+from adapters.resolutions import CONFLICT, REVIEW, WAYS, Choice, NothingToDecide
 from api import body
 from api.acting import Means, visible
 from api.decision import Decision, nothing_to_decide
@@ -102,6 +102,11 @@ class Inbox:
         if not is_own and not wanted.reason:
             fault = Fault("/reason", "missing_field", "deciding on somebody else's work needs a reason")
             raise invalid(fault)
+        ways = [choice for choice, way in WAYS.items() if way.of == command.get("inbox")]
+        if ways and wanted.choice not in ways:
+            # Not `nothing_to_decide`: that would tell a client that somebody else has decided.
+            told = f"this is a {command['inbox']}: it takes one of {', '.join(ways)}"
+            raise invalid(Fault("/choice", "unknown_value", told))
 
 
 _BY = ("user_id", "device_id", "occurred_at", "effective_at")

@@ -87,14 +87,11 @@ def not_found(what: str, id: str) -> Problem:
     return Problem(404, "not_found", f"there is no {what} {id}")
 
 
-def unavailable() -> Problem:
+def unavailable(
+    then: str = "the outcome is unknown: repeat the same body with the same key",
+) -> Problem:
     """503: the store cannot take a majority write now; whether it took this one is unknown."""
-    return Problem(
-        503,
-        "store_unavailable",
-        "the store does not answer now; the outcome is unknown: repeat the same body with the same key",
-        retry_soon=True,
-    )
+    return Problem(503, "store_unavailable", f"the store does not answer now; {then}", retry_soon=True)
 
 
 def overloaded(detail: str = "more commands wait for the store than we hold") -> Problem:
@@ -159,6 +156,8 @@ def answer(problem: Problem, request_id: str) -> ASGIResponse:
 def handle(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """Litestar's handler for every exception."""
     problem = as_problem(error)
+    if problem.code == "store_unavailable" and request.method in ("GET", "HEAD"):
+        problem = unavailable("nothing was to be done: ask again")
     request_id = request_id_of(request.scope)
     if problem.status == 500:
         place = f"{request.method} {request.url.path}"

@@ -20,7 +20,11 @@ from domain.ids import Id
 MOST_ACTIONS = 50
 
 DeviceId = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$(?!\n)", description="made once by the device, and kept")
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9._:-]{1,64}$(?!\n)",
+        description="1 to 64 of A-Z a-z 0-9 . _ : - which the device made once, and keeps",
+    ),
 ]
 
 

@@ -111,8 +111,10 @@ class Schedules:
     async def act(self, request: Request[Any, Any, Any], name: str, what: str) -> ASGIResponse:
         act = await self._act(request)
         schedule = self._table.get(name)
-        if schedule is None or what not in ACTS:
-            raise not_found("schedule" if schedule is None else "act", name[:100])
+        if schedule is None:
+            raise not_found("schedule", name[:100])
+        if what not in ACTS:
+            raise not_found("act", what[:100])
         state = await _threaded(lambda: ACTS[what](self._db, name, act))
         return ASGIResponse(body=encode(told(schedule, state, act.at)))
 
@@ -208,4 +210,11 @@ def routes(known: Schedules) -> list[HTTPRouteHandler]:
         """Let the next one in; whoever held it changes nothing more."""
         return await known.release(request, name)
 
-    return [listed, act, locks, release]
+    # The lock of an import is `import:<tenant>/<name>`; a slash comes decoded, however it was written.
+    @post(f"{root}/locks/{{first:str}}/{{rest:str}}/release", status_code=200, include_in_schema=False)
+    async def release_in_two(
+        request: Request[Any, Any, Any], first: FromPath[str], rest: FromPath[str]
+    ) -> ASGIResponse:
+        return await known.release(request, f"{first}/{rest}")
+
+    return [listed, act, locks, release, release_in_two]

@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.text import Text
 
 from adapters.guard import DemoInProduction
+from adapters.mongo import Contention, Unavailable, UnknownOutcome
 from adapters.settings import SettingsError
 from cli import commands
-from cli.stop import Stop
+from cli.stop import Stop, first_words
 
 HELP = "Millwright: work orders, preventive maintenance and offline field work."
 
@@ -44,16 +45,11 @@ def run() -> int:
         return _complain(*(f"setting {fault}" for fault in error.faults))
     except (Stop, DemoInProduction) as error:
         return _complain(str(error))
-    except PyMongoError as error:
-        return _complain(f"MongoDB does not answer as it should: {_short(error)}")
+    except (PyMongoError, Unavailable, UnknownOutcome, Contention) as error:
+        return _complain(f"MongoDB does not answer as it should: {first_words(error)}")
     except RedisError as error:
-        return _complain(f"Valkey does not answer as it should: {_short(error)}")
+        return _complain(f"Valkey does not answer as it should: {first_words(error)}")
     return 0
-
-
-def _short(error: Exception) -> str:
-    """The driver's first sentence, without its description of the whole topology."""
-    return str(error).split(", full error:")[0].split(", Timeout:")[0]
 
 
 def _complain(*lines: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import secrets
 from collections.abc import Callable
 from datetime import datetime
@@ -13,7 +14,7 @@ import typer
 from adapters.acts import Act
 from adapters.clock import SystemClock
 from adapters.mongo import Contention, Unavailable, UnknownOutcome
-from cli.stop import Stop
+from cli.stop import Stop, first_words
 from domain.ids import uuid7
 
 T = TypeVar("T")
@@ -38,8 +39,16 @@ def by_hand(tenant_id: str, reason: str, *, user_id: str | None = None) -> Act:
         via="cli",
         reason=reason.strip(),
         at=now,
-        name=getpass.getuser(),
+        name=_whoever(),
     )
+
+
+def _whoever() -> str:
+    """The login of this process; in a container its user may have a number only."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def done(act: Callable[[], T]) -> T:
@@ -48,5 +57,5 @@ def done(act: Callable[[], T]) -> T:
         return act()
     except (Unavailable, UnknownOutcome, Contention) as error:
         raise Stop(
-            f"MongoDB did not answer as it should; look whether it was done, and repeat: {error}"
+            f"MongoDB did not answer as it should; look whether it was done, and repeat: {first_words(error)}"
         ) from None

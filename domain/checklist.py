@@ -10,12 +10,12 @@ import msgspec
 from msgspec import Meta
 
 from domain.errors import Rejected
-from domain.fields import Number, Title, Word
+from domain.fields import Note, Number, Title, Word
 from domain.ids import Id
 
 Kind = Literal["check", "text", "number", "pass_fail", "meter"]
 Value = bool | int | float | str
-Answer = bool | Number | Annotated[str, Meta(max_length=2_000, pattern=r"^[^\x00]*$(?!\n)")]
+Answer = bool | Number | Note
 
 
 class NewItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,9 +16,10 @@ _LINE = r"^(?=\s*\S)[^\x00-\x1f\x7f]*" + _END
 _FILLED = r"^(?=\s*\S)[^\x00]*" + _END
 _FREE = r"^[^\x00]*" + _END
 
+# A description is told of whatever breaks its pattern, so it is the rule: the same wherever the pattern is.
 Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE, description="one line, not blank")]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE, description="one line, not blank")]
-Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=_LINE, description="a code, tag or unit")]
+Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=_LINE, description="one line, not blank")]
 _NO_NUL = "without NUL characters"
 Reason = Annotated[
     str, Meta(min_length=1, max_length=500, pattern=_FILLED, description=f"not blank, {_NO_NUL}")

@@ -94,7 +94,7 @@ def _fault(parts: SplitResult, host: str, port: int | None) -> str | None:
 
 
 def _invalid(fault: str) -> Rejected:
-    return Rejected("invalid_url", f"the URL {fault}", path="/url")
+    return Rejected("invalid_url", f"the URL {fault}", path="url")
 
 
 def changed(
@@ -114,7 +114,7 @@ def changed(
     endpoint(url)
     known = secret or (old.secret if old else None)
     if known is None:
-        raise Rejected("secret_required", "a new webhook needs a secret to sign with", path="/secret")
+        raise Rejected("secret_required", "a new webhook needs a secret to sign with", path="secret")
     listened = old is not None and old.active
     since = old.active_since if old and listened else now
     return Webhook(

@@ -62,8 +62,10 @@ def fate_of(error: Exception, *, attempts: int, chance: random.Random) -> Fate:
             return Fate(state="conflict", error=describe(error) | {"diff": error.diff})
         case Rejected():
             return Fate(state="rejected", error=describe(error))
-        case Unwritable(is_duplicate=True):
-            taken = Rejected("duplicate", "another entity holds this unique value")
+        case Unwritable(is_duplicate=True, taken=names):
+            value = " and ".join(names) or "unique value"
+            path = names[0] if len(names) == 1 else None
+            taken = Rejected("duplicate", f"another entity holds this {value}", path=path)
             return Fate(state="rejected", error=describe(taken))
         case Transient():
             return _again(error, attempts, TRANSIENT_ATTEMPTS, _backoff(attempts), chance)

@@ -63,7 +63,7 @@ def conditions(given: Mapping[str, str], parameters: Mapping[str, Parameter]) ->
     for name, value in given.items():
         parameter = parameters.get(name)
         if parameter is None:
-            raise bad(name, "unknown_parameter", f"{name[:100]} is not a parameter of this list")
+            raise bad(name, "unknown_parameter", f"{name[:100]} is not a parameter here")
         try:
             found.append(parameter.condition(value))
         except ValueError as error:

@@ -28,6 +28,7 @@ from adapters.settings import Settings, from_environment
 from adapters.storable import Unstorable
 from cli.acting import Reason, by_hand, done, new_id
 from cli.database import opened
+from cli.page import up_to
 from cli.stop import Stop
 from domain.permissions import allows, granted
 from tasks.catalogue import catalogue
@@ -44,7 +45,7 @@ Tenant = Annotated[str | None, typer.Option(help="only of this tenant")]
 def listed(tenant: Tenant = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 50) -> None:
     """Dead commands, newest first."""
     with opened(from_environment()) as db:
-        found = dead_letters.listed(db, tenant, limit=limit)
+        found = up_to(limit, dead_letters.listed(db, tenant, limit=limit + 1))
     # The id is what one copies: it is never cut.
     shown = Table(Column("command", no_wrap=True), "tenant", "type", "code", "died at (UTC)", box=None)
     for command in found:

@@ -15,6 +15,7 @@ from adapters.mongo import Document
 from adapters.settings import from_environment
 from cli.acting import Reason, by_hand, done
 from cli.database import opened
+from cli.page import up_to
 from cli.stop import Stop
 
 app = typer.Typer(no_args_is_help=True)
@@ -32,7 +33,7 @@ def listed(
     if state is not None and state not in STATES:
         raise Stop(f"There is no state {state}: it is one of {', '.join(STATES)}.")
     with opened(from_environment()) as db:
-        found = acts.listed(db, tenant, state=state, limit=limit)
+        found = up_to(limit, acts.listed(db, tenant, state=state, limit=limit + 1))
         to = acts.addresses(db, found)
     # The id is what one copies: it is never cut; what was told goes on in the next line.
     columns = (

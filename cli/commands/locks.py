@@ -21,7 +21,7 @@ app = typer.Typer(no_args_is_help=True)
 def listed() -> None:
     """Every lock there ever was; its token rises with each holder."""
     with opened(from_environment()) as db:
-        found = done(lambda: schedules.locks(db))
+        found = schedules.locks(db)
     shown = Table(Column("lock", no_wrap=True), "held", "owner", "token", "until (UTC)", box=None)
     for lock in found:
         until = f"{lock.expires_at:%Y-%m-%d %H:%M:%S}"

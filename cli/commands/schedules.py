@@ -16,6 +16,7 @@ from adapters.settings import from_environment
 from cli.acting import Reason, by_hand, done
 from cli.database import opened
 from cli.demo import PLATFORM
+from cli.page import up_to
 from cli.stop import Stop
 from schedules.table import table
 
@@ -28,8 +29,8 @@ Name = Annotated[str, typer.Argument(help="name of the schedule")]
 def listed() -> None:
     """Every schedule: its rule, what it did last and does next."""
     with opened(from_environment()) as db:
-        states = done(lambda: schedules.states(db, list(table())))
-        now = done(lambda: schedules.server_time(db))
+        states = schedules.states(db, list(table()))
+        now = schedules.server_time(db)
     columns = [
         Column(name, no_wrap=True) for name in ("schedule", "rule", "last slot (UTC)", "next", "held by")
     ]
@@ -53,7 +54,7 @@ def fires(name: Name, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20)
     """Fires that asked for something, newest first."""
     _known(name)
     with opened(from_environment()) as db:
-        found = done(lambda: schedules.fires(db, name, limit=limit))
+        found = up_to(limit, schedules.fires(db, name, limit=limit + 1))
     columns = [
         Column(name, no_wrap=True) for name in ("slot (UTC)", "by", "state", "began", "ended", "commands")
     ]

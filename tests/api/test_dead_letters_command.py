@@ -57,6 +57,22 @@ def test_a_dead_letter_is_listed_shown_and_replayed_with_a_reason(
     assert (act["act"], act["reason"], act["actor"]["via"]) == ("dead_letter.replay", "fixed", "cli")
 
 
+def test_a_list_that_ends_at_its_limit_says_that_there_is_more(
+    millwright: CliRunner, people: People, store: Database[Any]
+) -> None:
+    planner = people.add("planner")
+    ids = [dead(store, planner) for _ in range(2)]
+    asked = ["list", "--tenant", planner.tenant_id, "--limit"]
+
+    cut = millwright.invoke(dead_letters.app, [*asked, "1"])
+    whole = millwright.invoke(dead_letters.app, [*asked, "2"])
+
+    assert [id in cut.stdout for id in ids] == [False, True]
+    assert "more than these 1" in cut.stderr
+    assert all(id in whole.stdout for id in ids)
+    assert whole.stderr == ""
+
+
 def test_a_discard_twice_is_refused_with_a_line(
     millwright: CliRunner, people: People, store: Database[Any]
 ) -> None:

@@ -181,19 +181,20 @@ async def test_a_cursor_that_is_no_line_is_refused(
 
     answer = await web.get(f"/api/imports/{id}/rows?cursor={cursor}", headers=admin.auth)
 
-    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "/cursor")
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "/query/cursor")
 
 
 @pytest.mark.parametrize(
     ("asked", "body", "status", "path"),
     [
-        ({"name": "a b"}, FILE, 422, "/name"),
-        ({"name": ""}, FILE, 422, "/name"),
-        ({"mapping": "{"}, FILE, 422, "/mapping"),
-        ({"mapping": "{}"}, FILE, 422, "/mapping/columns"),
-        ({"mapping": json.dumps(MAPPING | {"status": "gone"})}, FILE, 422, "/mapping/status"),
-        ({"mapping": json.dumps({"columns": {"title": "Text"}})}, FILE, 422, "/mapping"),
-        ({"dry_run": "perhaps"}, FILE, 422, "/dry_run"),
+        ({"name": "a b"}, FILE, 422, "/query/name"),
+        ({"name": ""}, FILE, 422, "/query/name"),
+        ({"mapping": "{"}, FILE, 422, "/query/mapping"),
+        ({"mapping": "{}"}, FILE, 422, "/query/mapping/columns"),
+        ({"mapping": json.dumps(MAPPING | {"status": "gone"})}, FILE, 422, "/query/mapping/status"),
+        ({"mapping": json.dumps({"columns": {"title": "Text"}})}, FILE, 422, "/query/mapping"),
+        ({"dry_run": "perhaps"}, FILE, 422, "/query/dry_run"),
+        ({"dryrun": "true"}, FILE, 422, "/query/dryrun"),
         ({}, "", 422, "/file"),
         ({}, "Text,When\na,b\n", 422, "/file"),
         ({}, FILE.encode() + b"\xff", 422, "/file"),
@@ -216,6 +217,31 @@ async def test_what_cannot_be_imported_at_all_is_refused_with_the_field_named(
     assert answer.status_code == status, answer.text
     assert path in [error["path"] for error in answer.json()["errors"]]
     assert store.imports.count_documents({"tenant_id": admin.tenant_id}) == 0
+
+
+async def test_a_part_that_is_not_known_is_refused_lest_a_trial_be_an_import(
+    web: httpx.AsyncClient, people: People, store: Database[Any]
+) -> None:
+    admin = people.add("admin")
+    said = {"name": "history", "mapping": json.dumps(MAPPING), "dry-run": "true"}
+
+    answer = await web.post(URL, data=said, files={"file": ("old.csv", FILE, "text/csv")}, headers=admin.auth)
+
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "/dry-run")
+    assert store.imports.count_documents({"tenant_id": admin.tenant_id}) == 0
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "outcome=gone", "outcom=refused"])
+async def test_rows_are_asked_for_in_the_terms_of_every_list(
+    web: httpx.AsyncClient, people: People, query: str
+) -> None:
+    admin = people.add("admin")
+    id = (await web.post(URL, params=question(), content=FILE, headers=csv(admin))).json()["import_id"]
+
+    answer = await web.get(f"/api/imports/{id}/rows?{query}", headers=admin.auth)
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["path"] == f"/query/{query.partition('=')[0]}"
 
 
 async def test_only_who_may_import_may_and_other_tenants_see_nothing(

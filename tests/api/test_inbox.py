@@ -120,6 +120,17 @@ async def test_taking_the_servers_side_lets_the_lane_go_on(scene: Scene) -> None
     assert [item["command_id"] for item in await scene.inbox(scene.planner)] == [complete["command_id"]]
 
 
+async def test_a_choice_that_does_not_fit_is_refused_as_such_and_leaves_it_open(scene: Scene) -> None:
+    start, _ = await scene.conflict()
+
+    answer = await scene.decides(scene.planner, start["command_id"], "reject", reason="he was late")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_payload")
+    assert answer.json()["errors"][0]["path"] == "/choice"
+    assert "take_server, reapply, send_to_planner" in answer.json()["detail"]
+    assert [item["command_id"] for item in await scene.inbox(scene.planner)] == [start["command_id"]]
+
+
 async def test_a_device_takes_the_servers_side_by_an_action_of_its_lane(scene: Scene) -> None:
     await scene.conflict()
     conflict = scene.store.commands.find_one(

@@ -119,6 +119,30 @@ async def test_a_released_lock_lets_the_next_one_in_and_its_holder_changes_nothi
     leases.release(next_one)
 
 
+@pytest.mark.parametrize("written", ["import:t1/history", "import:t1%2Fhistory"])
+async def test_every_lock_that_is_listed_can_be_released_also_one_with_a_slash_in_its_name(
+    web: httpx.AsyncClient, store: Database[Any], platform: Person, written: str
+) -> None:
+    leases = Leases(store["leases"], monotonic=SystemClock().monotonic, new_owner=new_id)
+    held = leases.acquire("import:t1/history", ttl=timedelta(minutes=1))
+
+    released = await web.post(
+        f"{ROOT}/locks/{written}/release", headers=platform.auth, json={"reason": "its pod is gone"}
+    )
+
+    assert held is not None
+    assert (released.status_code, released.json()["held"]) == (200, False)
+    assert leases.extend(held) is None
+
+
+async def test_an_act_that_there_is_none_of_is_named(web: httpx.AsyncClient, platform: Person) -> None:
+    answer = await web.post(
+        f"{ROOT}/schedules/plans/stop", headers=platform.auth, json={"reason": "stocktaking"}
+    )
+
+    assert (answer.status_code, answer.json()["detail"]) == (404, "there is no act stop")
+
+
 async def test_no_role_of_a_tenant_sees_or_touches_schedules_and_locks(
     web: httpx.AsyncClient, people: People
 ) -> None:

@@ -110,7 +110,7 @@ async def test_a_first_one_needs_a_secret_of_some_length(desk: Desk) -> None:
 
     assert short["errors"][0]["path"] == "/secret"
     assert "too-short" not in str(short)
-    assert receipt["error"]["code"] == "secret_required"
+    assert (receipt["error"]["code"], receipt["error"]["path"]) == ("secret_required", "secret")
 
 
 async def test_without_https_there_is_a_warning(desk: Desk) -> None:

@@ -65,7 +65,7 @@ def test_a_url_that_could_be_read_in_two_ways_is_refused(url: str) -> None:
     with pytest.raises(Rejected) as refused:
         made(url=url)
 
-    assert (refused.value.code, refused.value.path) == ("invalid_url", "/url")
+    assert (refused.value.code, refused.value.path) == ("invalid_url", "url")
 
 
 def test_a_new_webhook_needs_a_secret_and_keeps_it_unless_it_gets_another() -> None:

@@ -1,5 +1,6 @@
 """Settings: one table, every fault at once, nothing weak in production."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -98,6 +99,25 @@ def test_no_process_starts_that_would_forget_keys_too_soon(module: str) -> None:
     (line,) = ended.stderr.splitlines()
     assert "IDEMPOTENCY_TTL_MS: must be" in line
     assert "at least 7776000000 (90 days: a device may repeat" in line
+
+
+def test_a_web_process_whose_port_is_taken_says_so_and_ends_with_the_code_that_is_documented() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = {"MONGO_URI": "mongodb://127.0.0.1:1/", "REDIS_URL": "redis://127.0.0.1:1/0"}
+        environment = inherited() | nobody | {"JWT_SECRET": STRONG, "PORT": str(taken.getsockname()[1])}
+
+        ended = subprocess.run(
+            [sys.executable, "-m", "api"],
+            env=environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    assert ended.returncode == 3
+    assert "address already in use" in (ended.stdout + ended.stderr).lower()
 
 
 @pytest.mark.parametrize("value", ["²", "9" * 40, "-1", "65536", "1e3", "0x10"])
@@ -256,6 +276,12 @@ def test_production_refuses_what_is_missing_or_weak(
     tmp_path: Path, change: dict[str, str], fault: str
 ) -> None:
     assert fault in faults(PRODUCTION | change, tmp_path)
+
+
+def test_one_weak_secret_is_told_once_though_it_signs_both_kinds_of_token(tmp_path: Path) -> None:
+    told = faults(PRODUCTION | {"JWT_SECRET": "short"}, tmp_path)
+
+    assert told == ["JWT_SECRET: is shorter than 32 bytes"]
 
 
 def test_production_refuses_the_demos_secret(tmp_path: Path) -> None:

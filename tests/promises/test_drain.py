@@ -334,7 +334,9 @@ def test_a_value_no_decimal_of_the_store_can_hold_is_a_bug_of_one_command(
     assert [seed.state(command) for command in (bad, beside)] == ["retrying", "applied"]
 
 
-def test_a_unique_value_that_is_taken_is_a_refusal_of_that_command_alone(seed: Seeds, drains: Drains) -> None:
+def test_a_unique_value_that_is_taken_is_a_refusal_of_that_command_alone_and_says_which(
+    seed: Seeds, drains: Drains
+) -> None:
     commands = [
         seed.accept("asset.create", name=name, tag=tag, criticality="low")
         for name, tag in [("a", "T1"), ("b", "T1"), ("c", "T2")]
@@ -346,7 +348,11 @@ def test_a_unique_value_that_is_taken_is_a_refusal_of_that_command_alone(seed: S
     assert sorted(states) == ["applied", "applied", "rejected"]
     assert states[2] == "applied"
     [refused] = [seed.found(command) for command in commands if seed.state(command) == "rejected"]
-    assert refused["error"]["code"] == "duplicate"
+    assert refused["error"] == {
+        "code": "duplicate",
+        "message": "another entity holds this tag",
+        "path": "tag",
+    }
 
 
 def test_contention_is_read_again_and_counts_no_attempt(seed: Seeds, drains: Drains) -> None:
