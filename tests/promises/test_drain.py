@@ -533,7 +533,9 @@ def test_the_loser_of_a_line_drops_its_hint_and_the_winner_hints_again(seed: See
     assert seed.name(part_id) == "12"
 
 
-def test_a_winner_who_does_not_hint_again_has_made_no_loser_drop_its_hint(seed: Seeds, drains: Drains) -> None:
+def test_a_winner_who_does_not_hint_again_has_made_no_loser_drop_its_hint(
+    seed: Seeds, drains: Drains
+) -> None:
     part_id = seed.part()
     seed.accept("part.append", part_id=part_id, text="1")
     slow = Dwelling(drains.mongo, drains.database, worker=new_id(), slot=0)
