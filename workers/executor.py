@@ -135,10 +135,14 @@ class Executor:
         return done
 
     def rest(self) -> None:
-        """Nothing more to do now: withdraw the announcement, lest an idle death be blamed on old commands."""
-        if self._announced:
+        """Nothing runs now: withdraw the announcement, lest a death be blamed on old commands."""
+        if not self._announced:
+            return
+        try:
             self._uow.announce([], self._now())
             self._announced = False
+        except Exception as error:  # noqa: BLE001 - what is committed stands, and must be told
+            logger.warning("an announcement was not withdrawn", reason=str(error))
 
     def _since(self, began: float) -> timedelta:
         return timedelta(seconds=self._monotonic() - began)
@@ -202,7 +206,7 @@ class Executor:
         now, began = self._now(), self._monotonic()
         self._tried = []
         most = at_most or self._at_most
-        # Left last: a suspect that is about to commit is announced still, and would be blamed for the next.
+        # Left last: a suspect that is announced still, be it to be tried again, would be blamed for the next.
         with ExitStack() as alone, self._uow.transaction():
             heads = self._uow.heads(lines)
             choice = choose(heads.lines, catalogue=self._catalogue, now=now)
@@ -215,6 +219,7 @@ class Executor:
             self._tried = [command["_id"] for command in commands]
             if "suspect" in commands[0]:
                 alone.enter_context(self._solo)
+                alone.callback(self.rest)
             self._uow.announce(self._tried, now)
             self._announced = True
             self._reserve(commands, numbers)

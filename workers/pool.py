@@ -160,10 +160,7 @@ class Pool:
         self._learn(len(drained.verdicts), seconds)
         self._report(queue, drained, seconds)
         if not drained.again and not any(self._waiting.values()):
-            try:
-                executor.rest()
-            except Exception as error:  # noqa: BLE001 - the commands stand, the thread must too
-                _tell(error, 0)
+            executor.rest()
         return drained
 
     def _learn(self, commands: int, seconds: float) -> None:
