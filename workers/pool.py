@@ -159,9 +159,15 @@ class Pool:
         seconds = self._monotonic() - began
         self._learn(len(drained.verdicts), seconds)
         self._report(queue, drained, seconds)
-        if not drained.again and not any(self._waiting.values()):
+        if not drained.again and not self._has_more(lines):
             executor.rest()
         return drained
+
+    def _has_more(self, own: list[Line]) -> bool:
+        """Whether anything waits but for another slot to be done with its line."""
+        with self._changed:
+            elsewhere = self._running.difference(own)
+            return any(line not in elsewhere for rows in self._waiting.values() for line in rows)
 
     def _learn(self, commands: int, seconds: float) -> None:
         if not commands:

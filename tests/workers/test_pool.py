@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from adapters.hints import Line
-from tests.support.patience import InThread
+from tests.support.patience import InThread, eventually
 from workers.executor import Drained, Executor
 from workers.pool import LINES_BESIDE, ONLINE, Pool
 
@@ -25,6 +25,7 @@ class Slot:
         self.begun = threading.Event()
         self.held = threading.Event()
         self.held.set()
+        self.rested = threading.Event()
         self._now = now
 
     def drain(self, lines: list[Line], *, looking: bool) -> Drained:
@@ -37,7 +38,7 @@ class Slot:
         return Drained()
 
     def rest(self) -> None:
-        return
+        self.rested.set()
 
 
 def pool_of(*slots: Slot, now: Callable[[], float]) -> Pool:
@@ -111,3 +112,26 @@ def test_a_backlog_rests_as_long_as_it_worked_while_somebody_is_online() -> None
 def test_an_idle_pool_has_no_batch_however_fast_time_goes() -> None:
     # Who stops signs off only then: a remainder of the clock made every worker that ended one that died.
     assert pool_of(Slot(Time()), now=count().__next__).oldest_batch_age() == 0
+
+
+def test_a_slot_withdraws_its_announcement_though_a_line_waits_for_another_slot() -> None:
+    time = Time()
+    slots = [Slot(time), Slot(time)]
+    pool = pool_of(*slots, now=time)
+    last, first = slots
+    first.held.clear()
+    hot = InThread(lambda: pool.drain("interactive", lines(1, "hot")))
+    assert first.begun.wait(20)
+    last.held.clear()
+    other = InThread(lambda: pool.drain("interactive", lines(1, "other")))
+    assert last.begun.wait(20)
+    again = InThread(lambda: pool.drain("interactive", lines(1, "hot")))
+    eventually(pool.left, within_s=20)
+
+    last.held.set()
+    other.result()
+
+    assert last.rested.is_set()
+    first.held.set()
+    for one in (hot, again):
+        one.result()
