@@ -32,7 +32,7 @@ from workers.looks import Looks
 from workers.snapshot import Numbers, Snapshot
 
 PATIENCE = 4
-"""Contentions in a row before a batch is parted, and before what was hinted alone is left to its winner."""
+"""Contentions in a row before a batch is parted."""
 
 DRAIN_LIMIT = timedelta(seconds=5)
 """A drain begins no more batches after this: its lines go back to the pool, far from the watchdog's limit."""
@@ -41,7 +41,8 @@ JITTER = timedelta(milliseconds=20)
 """At least half of it after a first contention, then doubled each time."""
 
 LOSERS_PATIENCE = JITTER / 2 * (2**PATIENCE - 1)
-"""A loser drops its hint no sooner: a shorter batch has made nobody do so."""
+"""Between the contentions for which a loser drops its hint. If one batch has brought both, it took longer and
+is hinted again; if two have, the second began after ours was hinted, and has seen what it was for."""
 
 
 class Drained(msgspec.Struct):
@@ -61,8 +62,8 @@ class Drained(msgspec.Struct):
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """Lines of one batch. `contended`: half of one that was patient, and by itself one try more.
-    `alone_since`: when it met somebody as a single line, in seconds; such lines are tried in turn."""
+    """Lines of one batch. `contended`: it has met somebody before, and is tried once.
+    `alone_since`: when it first did so as a single line, in seconds; such lines are tried in turn."""
 
     lines: list[Line]
     contended: bool = False
@@ -134,10 +135,14 @@ class Executor:
         return done
 
     def rest(self) -> None:
-        """Nothing more to do now: withdraw the announcement, lest an idle death be blamed on old commands."""
-        if self._announced:
+        """Nothing runs now: withdraw the announcement, lest a death be blamed on old commands."""
+        if not self._announced:
+            return
+        try:
             self._uow.announce([], self._now())
             self._announced = False
+        except Exception as error:  # noqa: BLE001 - what is committed stands, and must be told
+            logger.warning("an announcement was not withdrawn", reason=str(error))
 
     def _since(self, began: float) -> timedelta:
         return timedelta(seconds=self._monotonic() - began)
@@ -146,11 +151,13 @@ class Executor:
         """One batch, repeated under contention. Returns the lines still to drain, in batches."""
         numbers: Numbers = {}
         lines, began = part.lines, self._monotonic()
+        met: list[float] = []
         for contentions in range(1 if part.contended else PATIENCE):
             try:
                 return [Part(lines=rest) for rest in self._once(lines, done, numbers)]
             except (Contention, UnknownOutcome) as error:
                 logger.debug("contended", lines=len(lines), reason=str(error))
+                met.append(self._monotonic())
                 if self._since(began) > DRAIN_LIMIT:  # commits that time out: no majority, and no use
                     raise Unavailable(str(error)) from error
                 self._sleep((1 + self._chance.random()) / 2 * JITTER.total_seconds() * 2**contentions)
@@ -160,17 +167,7 @@ class Executor:
                 raise
             except Exception as error:  # noqa: BLE001 - a fault of ours outside the fold has a culprit too
                 return [Part(lines=rest) for rest in self._isolate(lines, error, done, numbers)]
-        return self._parted(part)
-
-    def _parted(self, part: Part) -> list[Part]:
-        """What becomes of contended lines: halves, and single ones in turn while there is patience."""
-        if len(part.lines) > 1:
-            return [Part(lines=half, contended=True) for half in halves(part.lines)]
-        if part.contended and part.alone_since is None:
-            return [Part(lines=part.lines, contended=True, alone_since=self._monotonic())]
-        if part.alone_since is not None and self._since(part.alone_since) < LOSERS_PATIENCE:
-            return [part]
-        return []  # left to the winner, who hints again if it is not empty
+        return parted(part, met)
 
     def _isolate(
         self, lines: list[Line], error: Exception, done: Drained, numbers: Numbers
@@ -209,7 +206,7 @@ class Executor:
         now, began = self._now(), self._monotonic()
         self._tried = []
         most = at_most or self._at_most
-        # Left last: a suspect that is about to commit is announced still, and would be blamed for the next.
+        # Left last: a suspect that is announced still, be it to be tried again, would be blamed for the next.
         with ExitStack() as alone, self._uow.transaction():
             heads = self._uow.heads(lines)
             choice = choose(heads.lines, catalogue=self._catalogue, now=now)
@@ -222,6 +219,7 @@ class Executor:
             self._tried = [command["_id"] for command in commands]
             if "suspect" in commands[0]:
                 alone.enter_context(self._solo)
+                alone.callback(self.rest)
             self._uow.announce(self._tried, now)
             self._announced = True
             self._reserve(commands, numbers)
@@ -296,6 +294,17 @@ def _speakers(commands: list[Document]) -> set[tuple[str, str]]:
 def halves(lines: list[Line]) -> list[list[Line]]:
     middle = len(lines) // 2
     return [lines[:middle], lines[middle:]]
+
+
+def parted(part: Part, met: list[float]) -> list[Part]:
+    """What becomes of contended lines: halves, and single ones in turn while there is patience. `met`: when
+    they met somebody."""
+    if len(part.lines) > 1:
+        return [Part(lines=half, contended=True) for half in halves(part.lines)]
+    since = met[0] if part.alone_since is None else part.alone_since
+    if timedelta(seconds=met[-1] - since) >= LOSERS_PATIENCE:
+        return []  # left to the winner, who hints again if it is not empty
+    return [Part(lines=part.lines, contended=True, alone_since=since)]
 
 
 def split(heads: Heads, alone: list[Line]) -> list[list[Line]]:

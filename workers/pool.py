@@ -161,8 +161,6 @@ class Pool:
         self._changed.release()
         try:
             executor.rest()
-        except Exception as error:  # noqa: BLE001 - the commands stand, the thread must too
-            _tell(error, 0)
         finally:
             self._changed.acquire()
             del self._started[executor]

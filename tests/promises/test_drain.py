@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -536,3 +537,31 @@ def test_the_loser_of_a_line_drops_its_hint_and_the_winner_hints_again(seed: See
     assert seed.line(part_id) in won.again, "the winner's snapshot was older than the late one"
     drains.until_dry(won.again)
     assert seed.name(part_id) == "12"
+
+
+def test_a_winner_who_does_not_hint_again_has_made_no_loser_drop_its_hint(
+    seed: Seeds, drains: Drains
+) -> None:
+    part_id = seed.part()
+    seed.accept("part.append", part_id=part_id, text="1")
+    slow = Dwelling(drains.mongo, drains.database, worker=new_id(), slot=0)
+    slow.wrote, slow.may_commit = threading.Event(), threading.Event()
+    time = SleptTime()
+    winner = InThread(lambda: drains.executor(uow=slow, time=time).drain([seed.line(part_id)]))
+    assert slow.wrote.wait(SOON_S)
+    late = seed.accept("part.append", part_id=part_id, text="2")
+    sleep, contentions = time.sleep, count(1)
+
+    def commits_in_the_last_sleep(seconds: float) -> None:
+        if next(contentions) == PATIENCE:
+            slow.may_commit.set()
+            winner.result()
+        sleep(seconds)
+
+    setattr(time, "sleep", commits_in_the_last_sleep)  # noqa: B010 - mypy forbids the plain assignment
+
+    loser = drains.executor(time=time).drain([seed.line(part_id)])
+    won = winner.result()
+
+    assert isinstance(won, Drained)
+    assert seed.state(late) == "applied" or seed.line(part_id) in won.again + loser.again

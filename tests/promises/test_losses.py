@@ -15,6 +15,7 @@ from adapters import hints, indexes, mongo
 from adapters.clock import SystemClock
 from adapters.hints import HintBroker
 from adapters.telemetry import Metrics
+from adapters.unit_of_work import UnitOfWork
 from tests.support import seeds
 from tests.support.drains import Drains
 from tests.support.patience import eventually
@@ -155,6 +156,24 @@ def test_poison_dies_alone_and_63_innocents_are_applied(
     assert own.found(poison)["error"]["code"] == "worker_lost"
     assert {own.name(command["target"].removeprefix("part:")) for command in innocents} == {"x"}
     assert not [command for command in innocents if own.found(command).get("losses")]
+
+
+def test_a_suspect_that_is_to_be_tried_again_is_not_blamed_for_the_next_ones_death(
+    own: Seeds, judge: Reaper, client: MongoClient[Any]
+) -> None:
+    part_id = own.part()
+    suspect = own.accept("part.fail", part_id=part_id, how="bug")
+    own.db.commands.update_one({"_id": suspect["_id"]}, {"$set": {"suspect": True}})
+    drains = Drains(client, own.db.name, trial_catalogue())
+    uow = UnitOfWork(client, own.db.name, worker="doomed", slot=0)
+
+    drains.executor(uow=uow).drain([own.line(part_id)])
+    # Now another slot's suspect runs, and ends the process.
+    own.db.workers.insert_one({"_id": "doomed", "heartbeat_at": drains.clock.now() - 2 * GONE})
+
+    assert judge.tick() == ["doomed"]
+    assert own.state(suspect) == "retrying"
+    assert "losses" not in own.found(suspect)
 
 
 # -- 16: attempts, and batches that are stuck ---------------------------------------------------------------

@@ -26,6 +26,7 @@ class Slot:
         self.begun = threading.Event()
         self.held = threading.Event()
         self.held.set()
+        self.rested = threading.Event()
         self._now = now
 
     def drain(self, lines: list[Line], *, looking: bool) -> Drained:
