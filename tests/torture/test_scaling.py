@@ -20,6 +20,9 @@ from workers.app import SHUTDOWN
 
 MANY = 10
 TURNS = 3
+POSTED_OVER_S = 45.0
+"""A target's pauses come to twice that at most."""
+
 MANY_START_WITHIN_S = 180.0
 LEFT_WITHIN_S = SHUTDOWN.total_seconds() + 5
 
@@ -53,7 +56,7 @@ def test_ten_workers_that_become_one_and_ten_again_in_turns_lose_nothing(
     db: Database[Any], crew: Processes, mongo_uri: str, own_valkey: Embedded
 ) -> None:
     orders = Orders(db, 400)
-    poster = Poster(mongo_uri, own_valkey.redis_url, lasts_s=30 * TURNS, chance=random.Random(7))
+    poster = Poster(mongo_uri, own_valkey.redis_url, lasts_s=POSTED_OVER_S, chance=random.Random(7))
     crew.start(*SCHEDULER)
     workers = grown(crew, [], MANY)
     posting = InThread(lambda: poster.post(orders.posts))
