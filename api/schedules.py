@@ -44,7 +44,7 @@ class Paused(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Asked(msgspec.Struct, frozen=True):
+class RunRequest(msgspec.Struct, frozen=True):
     """A run that a person asked for and no scheduler has looked at yet."""
 
     id: str
@@ -79,7 +79,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     last_fired_at: datetime | None
     last_commands: int | None
     passed_over: int
-    requests: list[Asked]
+    requests: list[RunRequest]
     lease: Lock | None
     fires: list[Fired]
 
@@ -146,7 +146,7 @@ def told(schedule: Schedule, state: Document, now: datetime) -> Shown:
         last_fired_at=state.get("last_fired_at"),
         last_commands=state.get("last_commands"),
         passed_over=state.get("passed_over", 0),
-        requests=msgspec.convert(state.get("requests", []), list[Asked]),
+        requests=msgspec.convert(state.get("requests", []), list[RunRequest]),
         lease=state.get("lease"),
         fires=[msgspec.convert(fire | {"id": fire["_id"]}, Fired) for fire in state.get("fires", [])],
     )
