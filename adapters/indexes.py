@@ -1,4 +1,4 @@
-"""Every index there is.
+"""Every index of today's release: what the newest migration leaves, and what tests create at once.
 
 All that are hot or unique hold the tenant, so that sharding by it stays open. They are few on purpose, above
 all on `commands`, `work_orders` and `plans`: an update inside a transaction costs MongoDB 6.0 some 10 to 20
@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Any
 
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
 
 from domain.work_order.transitions import OPEN
 
@@ -32,9 +31,6 @@ WORK_OF: list[tuple[str, int | str]] = [
     ("_id", 1),
     ("team_id", 1),
 ]
-
-INDEX_NOT_FOUND = 27
-NAMESPACE_NOT_FOUND = 26
 
 INDEXES: list[Index] = [
     # Acceptance: the key decides races, in the same insert that is the outbox.
@@ -246,18 +242,3 @@ def create(db: Database[Any]) -> None:
     """Create what is missing. Safe to repeat; an index that differs from its namesake is an error."""
     for collection, keys, options in INDEXES:
         db[collection].create_index(keys, **options)
-
-
-def discard(db: Database[Any], collection: str, name: str) -> None:
-    """Drop one that may be gone already, or never was there."""
-    try:
-        db[collection].drop_index(name)
-    except OperationFailure as error:
-        if error.code not in (INDEX_NOT_FOUND, NAMESPACE_NOT_FOUND):
-            raise
-
-
-def drop(db: Database[Any]) -> None:
-    """Drop them all but the `_id` ones."""
-    for collection in {name for name, _, _ in INDEXES}:
-        db[collection].drop_indexes()

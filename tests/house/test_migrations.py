@@ -1,8 +1,10 @@
 """Migrations: numbered, recorded, reversible, and never quietly different from what was applied."""
 
 import io
+import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from pymongo.database import Database
 from rich.console import Console
 
 import migrations
+from adapters import indexes
 from adapters.clock import SystemClock
 from adapters.indexes import INDEXES
 from cli.commands.migrate import LEASE, migrate
@@ -160,6 +163,44 @@ def test_two_do_not_migrate_one_database_at_once(database: Database[Document]) -
     leases.release(lease)
     migrate(database, clock, Console(file=io.StringIO()))
     assert 1 in runner.recorded(database)
+
+
+def test_every_step_gives_the_indexes_that_its_release_had(database: Database[Document]) -> None:
+    states = json.loads((Path(__file__).parent / "index_states.json").read_text(encoding="utf-8"))
+    steps = discover(migrations)
+
+    for number in [*range(1, len(steps) + 1), *reversed(range(len(steps)))]:
+        go(database, steps, to=number)
+        assert _specifications(database) == states[str(number)], f"after --to {number}"
+
+
+def test_the_newest_step_gives_the_list_that_the_code_stands_on(database: Database[Document]) -> None:
+    go(database, discover(migrations))
+    migrated = _specifications(database)
+    for collection in migrated:
+        database[collection].drop()
+
+    indexes.create(database)
+
+    assert _specifications(database) == migrated
+
+
+def _specifications(db: Database[Document]) -> dict[str, list[Document]]:
+    """The indexes of each collection but `_id_`, sorted by name, without those of the runner."""
+    found = {
+        collection: sorted(
+            (
+                {key: value for key, value in index.items() if key not in ("v", "key")}
+                | {"key": [list(pair) for pair in index["key"].items()]}
+                for index in db[collection].list_indexes()
+                if index["name"] != "_id_"
+            ),
+            key=lambda index: str(index["name"]),
+        )
+        for collection in db.list_collection_names()
+        if collection != runner.COLLECTION
+    }
+    return {collection: rows for collection, rows in sorted(found.items()) if rows}
 
 
 def _indexes(db: Database[Document]) -> list[tuple[str, Any, str]]:
