@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pymongo
 
-from adapters import mongo
-from adapters.mongo import translated
+from adapters.mongo import client as mongo
+from adapters.mongo.client import translated
 
 if TYPE_CHECKING:
-    from adapters.settings import Settings
+    from adapters.settings.table import Settings
 
 SECRET_BYTES = 32
 ASK_WITHIN = timedelta(seconds=10)
@@ -74,7 +74,7 @@ def _secrets(settings: Settings) -> Iterator[str]:
 
 
 def _demo_secret(settings: Settings) -> str | None:
-    from adapters.settings import JWT_FILE
+    from adapters.settings.table import JWT_FILE
 
     file = settings.data_dir / JWT_FILE
     return file.read_text().strip() if file.is_file() else None

@@ -8,10 +8,11 @@ from typing import Any
 import uvicorn
 from litestar import Litestar
 
-from adapters import guard, logs
+from adapters import guard
 from adapters.guard import DemoInProduction
-from adapters.mongo import Unavailable
-from adapters.settings import Settings, SettingsError, from_environment
+from adapters.mongo.client import Unavailable
+from adapters.process import logs
+from adapters.settings.table import Settings, SettingsError, from_environment
 from api.app import create_app
 
 GRACE_S = 3

@@ -16,39 +16,35 @@ from pymongo import AsyncMongoClient, MongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from redis.exceptions import RedisError
 
-from adapters import hints, mongo
-from adapters import settings as configuration
-from adapters.blobs import Blobs
-from adapters.clock import Clock, SystemClock
-from adapters.ids import Ids
-from adapters.intake import Intake
-from adapters.settings import DATABASE, Settings
-from adapters.telemetry import Metrics
-from adapters.tokens import Tokens
-from api import (
-    blobs,
-    commands,
-    deliveries,
-    health,
-    imports,
-    inbox,
-    offline,
-    openapi,
-    operator,
-    problem,
-    schedules,
-    session,
-    tracking,
-)
-from api.accept import Door
-from api.acting import Acting, Means
-from api.envelope import Envelope
-from api.hinting import HintSender
-from api.identity import Identity
+from adapters.blobs.store import Blobs
+from adapters.broker import hints
+from adapters.commands.acceptance import Intake
+from adapters.identity.tokens import Tokens
+from adapters.mongo import client as mongo
+from adapters.process.clock import Clock, SystemClock
+from adapters.process.ids import Ids
+from adapters.process.metrics import Metrics
+from adapters.settings import table as configuration
+from adapters.settings.table import DATABASE, Settings
+from api import health
+from api.commands import routes as commands
+from api.commands import tracking
+from api.commands.acceptance import Door
+from api.commands.hint_sender import HintSender
+from api.commands.prefer_wait import Waits
+from api.http import openapi, problem
+from api.http.middleware import Envelope
+from api.identity import login as session
+from api.identity.acts import Acting, Means
+from api.identity.authentication import Identity
+from api.offline import inbox
+from api.offline import routes as offline
+from api.operators import dead_letters as operator
+from api.operators import deliveries, schedules
 from api.reads import ledgers, lists, more, plans
 from api.sync import route as sync
 from api.sync.answer import Sync
-from api.waiting import Waits
+from api.uploads import blobs, imports
 from schedules.table import table
 from tasks.catalogue import Catalogue
 from tasks.catalogue import catalogue as all_commands

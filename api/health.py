@@ -14,10 +14,10 @@ from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
-from adapters.supervision import Supervised
-from adapters.telemetry import CONTENT_TYPE, Metrics
-from api.encoding import encode
-from api.openapi import operation
+from adapters.process.background_task import Supervised
+from adapters.process.metrics import CONTENT_TYPE, Metrics
+from api.http.encoding import encode
+from api.http.openapi import operation
 
 PATIENCE = timedelta(seconds=2)
 

@@ -11,9 +11,9 @@ from functools import partial
 import msgspec
 from pymongo.database import Database
 
-from adapters.clock import SystemClock
-from adapters.mongo import Document
-from adapters.tokens import Tokens
+from adapters.identity.tokens import Tokens
+from adapters.mongo.client import Document
+from adapters.process.clock import SystemClock
 from bench import orders
 from bench.ground import SECRET, Ground
 from bench.load import Outcome

@@ -10,9 +10,9 @@ from functools import partial
 import msgspec
 from pymongo.database import Database
 
-from adapters import hints
-from adapters.hints import Line
-from adapters.mongo import Document
+from adapters.broker import hints
+from adapters.broker.hints import Line
+from adapters.mongo.client import Document
 from bench import orders, plain_actor, stock
 from bench.ground import CLOCK, LOOK_EVERY_S, PATIENCE_S, Ground, Process
 from bench.orders import PER_TARGET

@@ -11,9 +11,9 @@ from decimal import Decimal
 
 import msgspec
 
-from adapters.commands import KEYS_KEPT, event
-from adapters.mongo import Document
-from adapters.verdicts import Verdict, verdict_update
+from adapters.commands.document import KEYS_KEPT, event
+from adapters.commands.verdicts import Verdict, verdict_update
+from adapters.mongo.client import Document
 from bench.orders import new_id
 from domain.work_order.model import WorkOrder
 

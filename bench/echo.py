@@ -7,7 +7,7 @@ import threading
 
 import dramatiq
 
-from adapters import settings
+from adapters.settings import table as settings
 from bench import stock
 
 ACTOR = "echo"

@@ -17,12 +17,14 @@ import redis
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters import indexes, mongo
-from adapters.clock import SystemClock
-from adapters.mongo import Document
-from adapters.settings import ROOT, inherited, table
-from cli import embedded, ports
-from cli.processes import leashed
+from adapters import indexes
+from adapters.mongo import client as mongo
+from adapters.mongo.client import Document
+from adapters.process.clock import SystemClock
+from adapters.settings.table import ROOT, inherited, table
+from cli.embedded import ports
+from cli.embedded import servers as embedded
+from cli.processes.child import leashed
 from cli.stop import Stop
 
 CLOCK = SystemClock()

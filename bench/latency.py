@@ -13,7 +13,7 @@ from dramatiq.brokers.redis import RedisBroker
 from pymongo.database import Database
 from redis import Redis
 
-from adapters.mongo import TRANSACTION, Document
+from adapters.mongo.client import TRANSACTION, Document
 from bench import apply, by_hand, echo, load, orders, stock
 from bench.accept import token
 from bench.ground import CLOCK, Ground

@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 from pymongo.database import Database
 
-from adapters.mongo import Document
+from adapters.mongo.client import Document
 from bench import apply, latency
 from bench.accept import token
 from bench.ground import CLOCK, Ground, Process

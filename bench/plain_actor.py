@@ -12,9 +12,10 @@ import dramatiq
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters import mongo, settings
-from adapters.clock import SystemClock
-from adapters.mongo import TRANSACTION, Document
+from adapters.mongo import client as mongo
+from adapters.mongo.client import TRANSACTION, Document
+from adapters.process.clock import SystemClock
+from adapters.settings import table as settings
 from bench import by_hand, stock
 from bench.ground import database_of
 

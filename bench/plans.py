@@ -13,22 +13,22 @@ import msgspec
 from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
 
-from adapters import hints
-from adapters.mongo import MAJORITY, Document
-from adapters.settings import Settings
-from adapters.telemetry import Metrics
+from adapters.broker import hints
+from adapters.mongo.client import MAJORITY, Document
+from adapters.process.metrics import Metrics
+from adapters.settings.table import Settings
 from bench import apply
 from bench.ground import CLOCK, LOOK_EVERY_S, Ground
 from bench.orders import TENANT, new_id
 from bench.ratios import Sample
 from bench.sides import Side
 from bench.sizes import Sizes
-from domain.local_time import format_local, to_local
 from domain.plan.changes import begun
 from domain.plan.model import Plan, shard_of
 from domain.plan.rules import Rules
-from workers.pool import ONLINE
-from workers.schedules import LOOK_EVERY, Runner, runners
+from domain.time.local_time import format_local, to_local
+from workers.drain.pool import ONLINE
+from workers.schedules.runner import LOOK_EVERY, Runner, runners
 
 WRITTEN = ("commands", "work_orders", "events", "plans")
 PAGE = 1_000

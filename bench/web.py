@@ -12,15 +12,16 @@ import msgspec
 from litestar import Request, post
 from litestar.response.base import ASGIResponse
 
-from adapters import logs
-from adapters.intake import Accepted, Intake
-from adapters.mongo import Document
-from adapters.settings import from_environment
-from api import body, conditions
+from adapters.commands.acceptance import Accepted, Intake
+from adapters.mongo.client import Document
+from adapters.process import logs
+from adapters.settings.table import from_environment
 from api.__main__ import serve
-from api.accept import Door
 from api.app import House, create_app
-from api.identity import need
+from api.commands.acceptance import Door
+from api.http import body
+from api.http import headers as conditions
+from api.identity.authentication import need
 from tasks.catalogue import catalogue
 
 _SPEC = catalogue()["work_order.create"]

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from adapters.guard import DemoInProduction
-from adapters.mongo import Contention, Unavailable, UnknownOutcome
-from adapters.settings import SettingsError
+from adapters.mongo.client import Contention, Unavailable, UnknownOutcome
+from adapters.settings.table import SettingsError
 from cli import commands
 from cli.stop import Stop, first_words
 

@@ -11,9 +11,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from adapters.acts import Act
-from adapters.clock import SystemClock
-from adapters.mongo import Contention, Unavailable, UnknownOutcome
+from adapters.mongo.client import Contention, Unavailable, UnknownOutcome
+from adapters.operators.audit import Act
+from adapters.process.clock import SystemClock
 from cli.stop import Stop, first_words
 from domain.ids import uuid7
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from adapters import mongo
-from adapters.settings import DATABASE, Settings
+from adapters.mongo import client as mongo
+from adapters.settings.table import DATABASE, Settings
 
 FIND_WITHIN_MS = 5000
 

@@ -9,10 +9,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from adapters import import_report, imports
-from adapters.clock import Clock
-from adapters.commands import RUNNABLE
-from adapters.import_report import Shown
+from adapters.commands.document import RUNNABLE
+from adapters.imports import report as import_report
+from adapters.imports import store as imports
+from adapters.imports.report import Shown
+from adapters.process.clock import Clock
 
 Document = dict[str, Any]
 

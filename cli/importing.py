@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 from pymongo.database import Database
 
-from adapters import imports
-from adapters.clock import Clock
+from adapters.imports import store as imports
+from adapters.process.clock import Clock
 from cli.stop import Stop
+from domain.identity.permissions import allows, granted
 from domain.ids import uuid7
 from domain.importing.mapping import ImportName, Mapping
 from domain.importing.table import BadFile
-from domain.permissions import allows, granted
 
 Document = dict[str, Any]
 

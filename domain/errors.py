@@ -1,4 +1,4 @@
-"""How a command can fail, in the words of the business. `workers/fate.py` says what each means for it."""
+"""How a command can fail, in the words of the business; `workers/drain/fate.py` says how each ends."""
 
 from collections.abc import Sequence
 from typing import Any

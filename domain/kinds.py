@@ -4,21 +4,21 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from domain.asset import Asset
-from domain.downtime import Downtime
+from domain.assets.asset import Asset
+from domain.assets.downtime import Downtime
+from domain.assets.meter import Meter, Reading
+from domain.assets.part import Part, StockMovement
 from domain.entity import Entity, Entry
-from domain.ledger import LINES
-from domain.meter import Meter, Reading
-from domain.notice import Notice
-from domain.part import Part, StockMovement
+from domain.notices.notice import Notice
+from domain.notices.preferences import Preferences
+from domain.notices.webhook import Webhook
 from domain.plan.model import Plan
 from domain.policies import Policies
-from domain.preferences import Preferences
 from domain.read_ahead import read_ahead
 from domain.request import Request
-from domain.webhook import Webhook
+from domain.time.working_calendar import Calendar
+from domain.work_order.ledger import LINES
 from domain.work_order.model import WorkOrder
-from domain.working_calendar import Calendar
 
 _KINDS: tuple[type[Entity], ...] = (
     Asset,

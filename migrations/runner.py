@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
 
-from adapters.clock import Clock
+from adapters.process.clock import Clock
 from migrations.steps import Step
 
 Document = dict[str, Any]

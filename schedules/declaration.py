@@ -16,8 +16,8 @@ import msgspec
 
 from domain.due import Changed, DueOrder, DuePlan
 from domain.entity import Entity
-from domain.instants import told
-from domain.local_time import to_instant, to_local
+from domain.time.instants import told
+from domain.time.local_time import to_instant, to_local
 
 ON_TIME = timedelta(minutes=1)
 """Within it a slot is not missed: the scheduler looks every second."""
@@ -45,7 +45,7 @@ class Every(msgspec.Struct, frozen=True):
 
 
 class Daily(msgspec.Struct, frozen=True):
-    """Once a day at a local time; where the clocks change, by the rule of `domain/local_time.py`."""
+    """Once a day at a local time; where the clocks change, by the rule of `domain/time/local_time.py`."""
 
     hour: int
     minute: int
@@ -127,7 +127,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """A command for each entity whose time, kept in `field`, has come. That never takes a value twice, so the
     same again is the same command.
 
-    It is made where it is applied, by a worker that is hinted (`workers/looks.py`).
+    It is made where it is applied, by a worker that is hinted (`workers/drain/due_checks.py`).
     """
 
     command: str

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from domain.actor import Actor
 from domain.entity import Entity, Entry
+from domain.identity.actor import Actor
 
 E = TypeVar("E", bound=Entity)
 

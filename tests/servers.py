@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli import embedded
+from cli.embedded import servers as embedded
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,19 @@ from typing import Any
 
 from loguru import logger
 
-from adapters import guard, logs, mongo, settings
-from adapters.clock import SystemClock
+from adapters import guard
 from adapters.guard import DemoInProduction
-from adapters.mongo import TRANSACTION_LIFETIME, Unavailable
-from adapters.settings import MILLISECOND, Settings
-from adapters.telemetry import Metrics
-from workers.app import WorkerProcess, run
-from workers.presence import ServerClock
-from workers.probes import Probes
-from workers.senders import senders
+from adapters.mongo import client as mongo
+from adapters.mongo.client import TRANSACTION_LIFETIME, Unavailable
+from adapters.process import logs
+from adapters.process.clock import SystemClock
+from adapters.process.metrics import Metrics
+from adapters.settings import table as settings
+from adapters.settings.table import MILLISECOND, Settings
+from workers.delivery.channels import senders
+from workers.process.heartbeat import ServerClock
+from workers.process.probes import Probes
+from workers.worker import WorkerProcess, run
 
 SWITCH_S = 0.001
 COLLECT_AFTER = 50_000

@@ -12,9 +12,9 @@ from typing import Any
 from pymongo import UpdateMany
 from pymongo.database import Database
 
-from adapters.delivery.marks import ended, from_now, moved
-from adapters.delivery.sender import Again, Trouble, Uncertain
-from adapters.mongo import MAJORITY, Document, translated
+from adapters.delivery.outcomes import Again, Trouble, Uncertain
+from adapters.delivery.row_updates import ended, from_now, moved
+from adapters.mongo.client import MAJORITY, Document, translated
 
 CLAIM = timedelta(seconds=60)
 MOST_AT_ONCE = 2_000

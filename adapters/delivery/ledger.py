@@ -16,8 +16,16 @@ from typing import Any, Literal, get_args
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from adapters.delivery.sender import Trouble
-from adapters.mongo import DUPLICATE_KEY, MAJORITY, Document, Unavailable, Unwritable, document_id, translated
+from adapters.delivery.outcomes import Trouble
+from adapters.mongo.client import (
+    DUPLICATE_KEY,
+    MAJORITY,
+    Document,
+    Unavailable,
+    Unwritable,
+    document_id,
+    translated,
+)
 from domain.policies import Channel
 
 State = Literal["pending", "sending", "sent", "failed", "uncertain", "cancelled"]

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.mongo import Document, ids_of
-from api.reads import names
-from api.reads.resources import ASSETS, PARTS, WORK_ORDERS
-from api.reads.shape import Resource
+from adapters.mongo.client import Document, ids_of
+from api.views import names
+from api.views.resource import Resource
+from api.views.resources import ASSETS, PARTS, WORK_ORDERS
 
 CHUNK = 500
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

@@ -11,15 +11,15 @@ from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.mongo import Document
-from api.encoding import encode
-from api.openapi import BEARER, operation, page_of, parameter
+from adapters.mongo.client import Document
+from api.http.encoding import encode
+from api.http.openapi import BEARER, operation, page_of, parameter
+from api.http.paging import MOST, Order, page, take_cursor, take_limit
+from api.http.query import conditions, parse
 from api.reads.lists import Reader
-from api.reads.paging import MOST, Order, page, take_cursor, take_limit
-from api.reads.query import conditions, parse
-from api.reads.resources import ASSETS, METERS
-from api.reads.schemas import row_of
-from api.reads.shape import Resource
+from api.views.resource import Resource
+from api.views.resources import ASSETS, METERS
+from api.views.schemas import row_of
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,19 +12,20 @@ from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.mongo import Document, document_id, ids_of
-from api.conditions import has
-from api.encoding import encode
-from api.identity import Identity, need
-from api.openapi import BEARER, operation, page_of, parameter
-from api.problem import not_found
-from api.reads import files, names, webhooks, work_orders
-from api.reads.paging import MOST, page, take_cursor, take_limit, take_order
-from api.reads.query import conditions, parse
-from api.reads.resources import ASSETS, PLANS, REQUESTS, RESOURCES, WEBHOOKS, WORK_ORDERS
-from api.reads.schemas import listed, whole
-from api.reads.shape import Resource, plain, plan
-from domain.actor import Actor
+from adapters.mongo.client import Document, document_id, ids_of
+from api.http.encoding import encode
+from api.http.headers import has
+from api.http.openapi import BEARER, operation, page_of, parameter
+from api.http.paging import MOST, page, take_cursor, take_limit, take_order
+from api.http.problem import not_found
+from api.http.query import conditions, parse
+from api.identity.authentication import Identity, need
+from api.views import file_presence as files
+from api.views import names, webhooks, work_orders
+from api.views.resource import Resource, plain, plan
+from api.views.resources import ASSETS, PLANS, REQUESTS, RESOURCES, WEBHOOKS, WORK_ORDERS
+from api.views.schemas import listed, whole
+from domain.identity.actor import Actor
 
 
 class Reader:

@@ -13,14 +13,14 @@ from litestar.response import Stream
 from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 
-from api.encoding import encode
-from api.openapi import BEARER, PROBLEM, answering, operation, page_of, parameter
-from api.problem import not_found
+from api.http.encoding import encode
+from api.http.openapi import BEARER, PROBLEM, answering, operation, page_of, parameter
+from api.http.paging import take_limit
+from api.http.problem import not_found
+from api.http.query import conditions, parse
 from api.reads import exports, overview, policies, timeline
 from api.reads.lists import Reader
-from api.reads.paging import take_limit
-from api.reads.query import conditions, parse
-from api.reads.resources import WORK_ORDERS
+from api.views.resources import WORK_ORDERS
 
 EXPORT = "importexport.export"
 

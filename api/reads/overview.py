@@ -9,9 +9,9 @@ import msgspec
 import pymongo
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.mongo import Document
-from api.reads.paging import SEARCH_DEADLINE
-from api.reads.resources import FINISHED
+from adapters.mongo.client import Document
+from api.http.paging import SEARCH_DEADLINE
+from api.views.resources import FINISHED
 
 SOON = timedelta(days=7)
 WEEKS = 12

@@ -16,23 +16,23 @@ from litestar.response.base import ASGIResponse
 from msgspec import UNSET, UnsetType
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.mongo import document_id
-from api.encoding import encode
-from api.openapi import BEARER, answering, operation, page_of, parameter
+from adapters.mongo.client import document_id
+from api.http.encoding import encode
+from api.http.openapi import BEARER, answering, operation, page_of, parameter
+from api.http.paging import take_limit
+from api.http.query import bad, conditions, parse
 from api.reads import timeline
 from api.reads.lists import Reader
-from api.reads.paging import take_limit
-from api.reads.query import bad, conditions, parse
-from api.reads.resources import PLANS
+from api.views.resources import PLANS
 from domain.errors import Rejected
-from domain.local_time import to_instant
-from domain.plan.by_meter import Expected, expected
+from domain.plan.meter_due import Expected, expected
 from domain.plan.model import Plan
+from domain.plan.occurrences import Skip
 from domain.plan.preview import Foreseen, preview
 from domain.plan.rules import ROUTE
-from domain.plan.unfold import Skip
 from domain.recurrence.trigger import timing
-from domain.working_calendar import Calendar
+from domain.time.local_time import to_instant
+from domain.time.working_calendar import Calendar
 
 MOST = 1_000
 """Occurrences in one answer."""

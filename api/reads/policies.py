@@ -9,13 +9,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.mongo import Document, document_id
-from api.encoding import encode
-from api.openapi import BEARER, operation
+from adapters.mongo.client import Document, document_id
+from api.http.encoding import encode
+from api.http.openapi import BEARER, operation
 from api.reads.lists import Reader
-from api.reads.resources import WORK_ORDERS
-from api.reads.schemas import shown_of
-from api.reads.shape import plain
+from api.views.resource import plain
+from api.views.resources import WORK_ORDERS
+from api.views.schemas import shown_of
 from domain.policies import Policies
 from tasks.command import THE_TENANTS
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.mongo import Document
-from api.reads.query import bad
-from api.receipts import events_of, follow_ups_of, told_error
+from adapters.mongo.client import Document
+from api.http.query import bad
+from api.views.receipts import events_of, follow_ups_of, told_error
 from domain.ids import UUID7
 
 MOST_EVENTS = 2_000

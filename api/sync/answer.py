@@ -13,14 +13,14 @@ from litestar.response import Response, Stream
 from msgspec.structs import replace
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.lineage import Moment
-from adapters.lineage import moment as server_moment
-from adapters.mongo import Document
-from api.encoding import encode
+from adapters.devices.lineage import Moment
+from adapters.devices.lineage import moment as server_moment
+from adapters.mongo.client import Document
+from api.http.encoding import encode
 from api.sync import cursor as cursors
 from api.sync.cursor import Cursor, Reason
-from api.sync.passes import MARGIN, STEP, Step, is_of, steps
-from api.sync.sight import Sight
+from api.sync.scope import Sight
+from api.sync.traversal import MARGIN, STEP, Step, is_of, steps
 
 DAY_MS = 24 * 3600 * 1000
 """An unchanged answer gets another ETag once a day: so nobody's cursor grows old while nothing happens."""

@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from adapters.lineage import Moment
-from api.sync.sight import Sight
+from adapters.devices.lineage import Moment
+from api.sync.scope import Sight
 
 CURSOR_LIVES = timedelta(days=90)
 """As long as the keys of commands are kept: a device that was away longer begins anew, copy and outbox."""

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 from pymongo.asynchronous.database import AsyncDatabase
 
-from adapters.mongo import Document, document_id
-from api.reads.resources import WORK_ORDERS
+from adapters.mongo.client import Document, document_id
 from api.sync.cursor import Cursor, Position, instant, milliseconds
-from api.sync.sight import Sight
+from api.sync.scope import Sight
+from api.views.resources import WORK_ORDERS
 from domain.work_order.holders import CARRIED, TEAM, holders, is_carried
 from domain.work_order.transitions import STATUSES
 

@@ -8,14 +8,14 @@ from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from api.openapi import BEARER, TEXT, TIME, Json, operation, parameter
+from api.http.openapi import BEARER, TEXT, TIME, Json, operation, parameter
+from api.http.query import bad, conditions, parse
 from api.reads.lists import Reader
-from api.reads.query import bad, conditions, parse
-from api.reads.resources import WORK_ORDERS
 from api.sync.answer import Sync
 from api.sync.cursor import Reason
 from api.sync.orders import KIND
-from api.sync.sight import NEEDED, sight_of
+from api.sync.scope import NEEDED, sight_of
+from api.views.resources import WORK_ORDERS
 
 DEFAULT_LIMIT = 500
 MOST = 10_000

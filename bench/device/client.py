@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from adapters.clock import Clock
+from adapters.process.clock import Clock
 from bench.device import envelope
 from bench.device.outbox import DISCARD, PENDING, UNSENDABLE, Outbox, Row
 from bench.device.pace import Pace

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from adapters.settings import from_environment
+from adapters.settings.table import from_environment
 from cli.stop import Stop
 
 WIDTH = 140

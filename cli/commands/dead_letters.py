@@ -11,9 +11,13 @@ from pymongo.database import Database
 from rich.console import Console
 from rich.table import Column, Table
 
-from adapters import dead_letters, hints
-from adapters.acts import Act
-from adapters.dead_letters import (
+from adapters.broker import hints
+from adapters.commands.json_limits import Unstorable
+from adapters.commands.secrets import masked
+from adapters.mongo.client import Unwritable, document_id
+from adapters.operators import dead_letters
+from adapters.operators.audit import Act
+from adapters.operators.dead_letters import (
     Edit,
     NoSuchCommand,
     NotAllowed,
@@ -22,15 +26,12 @@ from adapters.dead_letters import (
     OtherTarget,
     Outcome,
 )
-from adapters.masking import masked
-from adapters.mongo import Unwritable, document_id
-from adapters.settings import Settings, from_environment
-from adapters.storable import Unstorable
+from adapters.settings.table import Settings, from_environment
 from cli.acting import Reason, by_hand, done, new_id
 from cli.database import opened
 from cli.page import up_to
 from cli.stop import Stop
-from domain.permissions import allows, granted
+from domain.identity.permissions import allows, granted
 from tasks.catalogue import catalogue
 
 T = TypeVar("T")

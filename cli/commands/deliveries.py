@@ -7,12 +7,12 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from adapters.acts import Act
-from adapters.delivery import acts
-from adapters.delivery.acts import NoSuchDelivery, NotOpen, Settled
 from adapters.delivery.ledger import STATES
-from adapters.mongo import Document
-from adapters.settings import from_environment
+from adapters.mongo.client import Document
+from adapters.operators import deliveries as acts
+from adapters.operators.audit import Act
+from adapters.operators.deliveries import NoSuchDelivery, NotOpen, Settled
+from adapters.settings.table import from_environment
 from cli.acting import Reason, by_hand, done
 from cli.database import opened
 from cli.page import up_to

@@ -3,11 +3,11 @@
 import typer
 from rich.console import Console
 
-from adapters import lineage
-from adapters.settings import from_environment
+from adapters.devices import lineage
+from adapters.settings.table import from_environment
 from cli.acting import Reason, by_hand, done
 from cli.database import opened
-from cli.demo import PLATFORM
+from cli.demo.tenants import PLATFORM
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -7,9 +7,10 @@ import typer
 from pymongo.database import Database
 from rich.console import Console
 
-from adapters import import_report, imports
-from adapters.clock import SystemClock
-from adapters.settings import from_environment
+from adapters.imports import report as import_report
+from adapters.imports import store as imports
+from adapters.process.clock import SystemClock
+from adapters.settings.table import from_environment
 from cli.database import opened
 from cli.import_screen import follow, summary
 from cli.importing import permitted, submit

@@ -6,12 +6,12 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from adapters import schedules
-from adapters.schedules import NoSuchLock
-from adapters.settings import from_environment
+from adapters.operators import schedules
+from adapters.operators.schedules import NoSuchLock
+from adapters.settings.table import from_environment
 from cli.acting import Reason, by_hand, done
 from cli.database import opened
-from cli.demo import PLATFORM
+from cli.demo.tenants import PLATFORM
 from cli.stop import Stop
 
 app = typer.Typer(no_args_is_help=True)

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 import migrations
-from adapters.clock import Clock, SystemClock
-from adapters.settings import from_environment
+from adapters.process.clock import Clock, SystemClock
+from adapters.settings.table import from_environment
 from cli.database import opened
 from cli.stop import Stop
 from locks.keeper import Keeper

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from adapters.settings import ROOT
+from adapters.settings.table import ROOT
 from cli.stop import Stop
 
 
@@ -15,5 +15,5 @@ def main(
 ) -> None:
     if not once:
         raise Stop("Say --once. The process that runs for ever is `python -m workers.scheduler`.")
-    ended = subprocess.run([sys.executable, "-m", "workers.once"], cwd=ROOT, check=False)
+    ended = subprocess.run([sys.executable, "-m", "workers.schedules.once"], cwd=ROOT, check=False)
     raise typer.Exit(ended.returncode)

@@ -9,13 +9,13 @@ from pymongo.database import Database
 from rich.console import Console
 from rich.table import Column, Table
 
-from adapters import schedules
-from adapters.acts import Act
-from adapters.schedules import NotNow
-from adapters.settings import from_environment
+from adapters.operators import schedules
+from adapters.operators.audit import Act
+from adapters.operators.schedules import NotNow
+from adapters.settings.table import from_environment
 from cli.acting import Reason, by_hand, done
 from cli.database import opened
-from cli.demo import PLATFORM
+from cli.demo.tenants import PLATFORM
 from cli.page import up_to
 from cli.stop import Stop
 from schedules.table import table

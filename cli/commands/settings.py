@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from adapters.declared import Row
-from adapters.settings import table
+from adapters.settings.declaration import Row
+from adapters.settings.table import table
 from cli.stop import Stop
 
 

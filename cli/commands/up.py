@@ -15,15 +15,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from adapters.clock import SystemClock
-from adapters.settings import EMBEDDED, ROOT, Settings, from_environment, inherited
-from cli import demo, demo_plans, embedded, history, ports, procfile
+from adapters.process.clock import SystemClock
+from adapters.settings.table import EMBEDDED, ROOT, Settings, from_environment, inherited
 from cli.commands.migrate import migrate
 from cli.database import opened
-from cli.output import Output
-from cli.server import Server
+from cli.demo import history
+from cli.demo import plans as demo_plans
+from cli.demo import tenants as demo
+from cli.embedded import ports
+from cli.embedded import servers as embedded
+from cli.processes import procfile
+from cli.processes.output import Output
+from cli.processes.server import Server
+from cli.processes.supervisor import SELF, Child, Supervisor
 from cli.stop import Stop
-from cli.supervisor import SELF, Child, Supervisor
 
 ASK_EVERY_S = 0.25
 PATIENCE_S = 60.0

@@ -8,7 +8,7 @@ from pymongo.database import Database
 from rich.console import Console
 from rich.table import Column, Table
 
-from adapters.settings import from_environment
+from adapters.settings.table import from_environment
 from cli.database import opened
 
 

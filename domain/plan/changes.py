@@ -8,14 +8,14 @@ from itertools import islice
 from msgspec.structs import fields, replace
 
 from domain.errors import Rejected
-from domain.local_time import format_local, parse_local, to_instant, to_local
-from domain.plan import meters
+from domain.plan import meter_progress as meters
 from domain.plan.model import Override, Plan, Progress, Quarantine, State, Upcoming, shard_of
+from domain.plan.next_look import LOOK_AHEAD, has_more, scheduled
+from domain.plan.occurrences import Occurrence, unfold
 from domain.plan.rules import Rules, check_rules
-from domain.plan.schedule import LOOK_AHEAD, has_more, scheduled
-from domain.plan.unfold import Occurrence, unfold
 from domain.recurrence.times import occurrences
-from domain.working_calendar import Calendar
+from domain.time.local_time import format_local, parse_local, to_instant, to_local
+from domain.time.working_calendar import Calendar
 
 MOST_OVERRIDES = 400
 MOST_PAST = 20_000

@@ -12,15 +12,15 @@ from itertools import islice, takewhile, tee
 import msgspec
 from msgspec.structs import replace
 
-from domain.durations import duration
-from domain.local_time import parse_local, to_local
-from domain.plan import by_meter
+from domain.plan import meter_due as by_meter
 from domain.plan.identity import order_id
 from domain.plan.model import KEPT, Generated, OpenOrder, Plan, Progress, Skipped
+from domain.plan.next_look import LOOK_AHEAD, near, scheduled
+from domain.plan.occurrences import Ahead, Occurrence, Skip, passed, unfold
 from domain.plan.rules import Rules
-from domain.plan.schedule import LOOK_AHEAD, near, scheduled
-from domain.plan.unfold import Ahead, Occurrence, Skip, passed, unfold
-from domain.working_calendar import Calendar
+from domain.time.durations import duration
+from domain.time.local_time import parse_local, to_local
+from domain.time.working_calendar import Calendar
 
 LIMIT = 50
 """Occurrences dealt with at one look; what is left is due at once again."""

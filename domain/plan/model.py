@@ -9,7 +9,7 @@ from zlib import crc32
 import msgspec
 
 from domain.entity import Entity
-from domain.plan.meters import MeterProgress
+from domain.plan.meter_progress import MeterProgress
 from domain.plan.rules import Rules
 
 State = Literal["active", "paused", "ended", "quarantined"]

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from domain.errors import Rejected
 from domain.plan.changes import starting
 from domain.plan.model import Plan
-from domain.plan.unfold import Occurrence, unfold
-from domain.working_calendar import Calendar
+from domain.plan.occurrences import Occurrence, unfold
+from domain.time.working_calendar import Calendar
 
 MOST_WALKED = 100_000
 """Occurrences between where the plan is and where somebody asks."""

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from domain.checklist import NewItems
-from domain.durations import Duration, duration
 from domain.errors import Rejected
 from domain.fields import Description, MonthDay, Name, Quantity, Title
 from domain.ids import Id
 from domain.recurrence.times import check_trigger
 from domain.recurrence.trigger import ByMeter, Timed, Trigger, metering, timing
+from domain.time.durations import Duration, duration
+from domain.work_order.checklist import NewItems
 from domain.work_order.model import Priority, Type
 
 PerTarget = Literal["one_order", "route"]

@@ -18,7 +18,7 @@ from dateutil.rrule import rrule, rrulestr
 from msgspec import Meta
 
 from domain.errors import Rejected
-from domain.local_time import to_local
+from domain.time.local_time import to_local
 
 RuleText = Annotated[
     str,

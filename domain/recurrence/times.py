@@ -8,10 +8,10 @@ from datetime import date, datetime, timedelta
 import msgspec
 
 from domain.errors import Rejected
-from domain.local_time import parse_local, zone
 from domain.recurrence.checks import check_rule
 from domain.recurrence.rule import month_later, parts_of, rule_times
 from domain.recurrence.trigger import Interval, Rrule, Timed
+from domain.time.local_time import parse_local, zone
 
 LAST_DAY = date(9998, 12, 31)
 """Of all that recurs: behind it a local time may mean an instant that no datetime can hold."""

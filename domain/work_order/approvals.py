@@ -7,8 +7,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from domain.actor import Actor
 from domain.errors import Rejected
+from domain.identity.actor import Actor
 from domain.work_order.model import ApprovalStep, Move, WorkOrder
 from domain.work_order.transitions import Action, step
 

@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 from msgspec.structs import replace
 
 from domain.errors import Rejected
-from domain.ledger import Attachment, Comment, Cost, Labor, Line, PartUse, Signature
+from domain.work_order.ledger import Attachment, Comment, Cost, Labor, Line, PartUse, Signature
 from domain.work_order.model import PartLine, WorkOrder
 from domain.work_order.transitions import step
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from domain.actor import Actor
+from domain.identity.actor import Actor
 from domain.work_order.transitions import OPEN, Status
 
 TEAM = "team"

@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 
-from domain.actor import Actor
-from domain.checklist import Item, Value, answered, missing
 from domain.entity import Entity
 from domain.errors import Rejected
-from domain.watch import Watch
+from domain.identity.actor import Actor
 from domain.work_order import holders
+from domain.work_order.checklist import Item, Value, answered, missing
 from domain.work_order.transitions import Action, Status, step
+from domain.work_order.watch import Watch
 
 Type = Literal["corrective", "preventive", "inspection", "calibration", "safety"]
 Priority = Literal["low", "medium", "high", "critical"]

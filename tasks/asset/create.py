@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from domain.asset import Asset, Criticality, check_place
+from domain.assets.asset import Asset, Criticality, check_place
 from domain.errors import Rejected
 from domain.fields import Name, Word
 from domain.ids import Id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.asset import Asset, decommissioned
+from domain.assets.asset import Asset, decommissioned
 from domain.fields import Reason
 from domain.ids import Id
 from tasks.command import Payload, handles

@@ -6,8 +6,8 @@ import hashlib
 
 from msgspec.structs import replace
 
-from domain.asset import Asset
-from domain.downtime import Downtime, Span, downtime_set
+from domain.assets.asset import Asset
+from domain.assets.downtime import Downtime, Span, downtime_set
 from domain.errors import Rejected
 from domain.fields import Instant, Reason, instant
 from domain.ids import Id, uuid7

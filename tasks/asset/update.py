@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain.asset import Asset, Criticality, check_in_service, check_place
+from domain.assets.asset import Asset, Criticality, check_in_service, check_place
 from domain.errors import Rejected
 from domain.fields import Name, Word
 from domain.ids import Id

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from domain.fields import Day, Name, TimeZone
 from domain.ids import Id
-from domain.local_time import zone
-from domain.working_calendar import Calendar, Hours, check_hours
+from domain.time.local_time import zone
+from domain.time.working_calendar import Calendar, Hours, check_hours
 from tasks.command import Payload, handles
 from tasks.work import Work
 

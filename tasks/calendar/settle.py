@@ -8,7 +8,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from domain.ids import Id
-from domain.working_calendar import Calendar
+from domain.time.working_calendar import Calendar
 from tasks.command import Payload, handles
 from tasks.work import Work
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from domain.assets.meter import Meter, attached, shown
 from domain.ids import Id
-from domain.instants import told
-from domain.meter import Meter, attached, shown
+from domain.time.instants import told
 from tasks.command import Payload, handles
 from tasks.work import Work
 

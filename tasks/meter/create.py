@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from domain.asset import Asset
+from domain.assets.asset import Asset
+from domain.assets.meter import Meter
 from domain.errors import Rejected
 from domain.fields import Name, Quantity, Word, decimal
 from domain.ids import Id
-from domain.meter import Meter
-from tasks.assets import asset_read, check_asset
 from tasks.command import Payload, handles
+from tasks.flows.asset import asset_read, check_asset
 from tasks.work import Work
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from domain.assets.meter import Meter, detached
 from domain.ids import Id
-from domain.meter import Meter, detached
 from tasks.command import Payload, handles
 from tasks.work import Work
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from domain.assets.meter import Change, Mark, Meter, Reading, reading_id, recorded, shown
 from domain.errors import Rejected
 from domain.fields import Instant, SignedDecimal, decimal, instant
 from domain.ids import Id
-from domain.instants import told
-from domain.meter import Change, Mark, Meter, Reading, reading_id, recorded, shown
+from domain.time.instants import told
 from tasks.command import Payload, handles
 from tasks.work import Work
 

@@ -8,9 +8,9 @@ from msgspec import Meta
 
 from domain.errors import Rejected
 from domain.fields import ClockTime, TimeZone
-from domain.local_time import zone
-from domain.preferences import DIGEST_AT, Personal, Preferences
-from domain.quiet import QuietHours
+from domain.notices.preferences import DIGEST_AT, Personal, Preferences
+from domain.notices.quiet_hours import QuietHours
+from domain.time.local_time import zone
 from tasks.command import Payload, handles
 from tasks.work import Work
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from domain.assets.part import Part, priced
 from domain.errors import Rejected
 from domain.fields import Amount, Currency, Name, Word, decimal
 from domain.ids import Id
-from domain.part import Part, priced
 from tasks.command import Payload, handles
 from tasks.work import Work
 

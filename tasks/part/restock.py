@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from domain.assets.part import Part
 from domain.fields import Quantity, decimal
 from domain.ids import Id
-from domain.part import Part
-from tasks import stock
 from tasks.command import Payload, handles
+from tasks.flows import stock
 from tasks.work import Work
 
 

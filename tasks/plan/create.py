@@ -10,7 +10,7 @@ from domain.plan.changes import begun
 from domain.plan.model import Plan
 from domain.plan.rules import Rules
 from tasks.command import Payload, handles
-from tasks.plans import calendar_of, check_names, names_of, settle
+from tasks.flows.plan import calendar_of, check_names, names_of, settle
 from tasks.work import Work
 
 

@@ -7,7 +7,7 @@ from domain.ids import Id
 from domain.plan.model import Plan
 from domain.work_order.model import WorkOrder
 from tasks.command import Payload, handles
-from tasks.plans import look, names_in
+from tasks.flows.plan import look, names_in
 from tasks.work import Work
 
 

@@ -9,10 +9,10 @@ from msgspec import Meta
 
 from domain.fields import Instant, instant
 from domain.ids import Id
-from domain.plan.by_meter import heard
+from domain.plan.meter_due import heard
 from domain.plan.model import Plan
 from tasks.command import Payload, handles
-from tasks.plans import look, settle
+from tasks.flows.plan import look, settle
 from tasks.work import Work
 
 Total = Annotated[str, Meta(pattern=r"^[0-9]{1,22}(\.[0-9]{1,6})?$(?!\n)", description="decimal text")]

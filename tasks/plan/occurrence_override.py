@@ -7,11 +7,11 @@ from typing import Literal
 from domain.errors import Rejected
 from domain.fields import LocalTime, Reason
 from domain.ids import Id
-from domain.local_time import format_local, parse_local
 from domain.plan.changes import overridden
 from domain.plan.model import Override, Plan
+from domain.time.local_time import format_local, parse_local
 from tasks.command import Payload, handles
-from tasks.plans import calendar_of, settle
+from tasks.flows.plan import calendar_of, settle
 from tasks.work import Work
 
 

@@ -7,9 +7,9 @@ from typing import Literal
 from domain.fields import Instant, OccurrenceName, Word, instant
 from domain.ids import Id
 from domain.plan.model import OpenOrder, Plan
-from domain.plan.orders import order_ended
+from domain.plan.order_endings import order_ended
 from tasks.command import Payload, handles
-from tasks.plans import calendar_of, settle
+from tasks.flows.plan import calendar_of, settle
 from tasks.work import Work
 
 

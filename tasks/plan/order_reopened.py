@@ -5,9 +5,9 @@ from __future__ import annotations
 from domain.fields import OccurrenceName, Word
 from domain.ids import Id
 from domain.plan.model import OpenOrder, Plan
-from domain.plan.orders import order_reopened
+from domain.plan.order_endings import order_reopened
 from tasks.command import Payload, handles
-from tasks.plans import calendar_of, settle
+from tasks.flows.plan import calendar_of, settle
 from tasks.work import Work
 
 

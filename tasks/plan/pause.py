@@ -6,7 +6,7 @@ from domain.ids import Id
 from domain.plan.changes import paused
 from domain.plan.model import Plan
 from tasks.command import Payload, handles
-from tasks.plans import settle
+from tasks.flows.plan import settle
 from tasks.work import Work
 
 

@@ -7,7 +7,7 @@ from domain.ids import Id
 from domain.plan.changes import quarantined
 from domain.plan.model import Plan
 from tasks.command import Payload, handles
-from tasks.plans import QUARANTINED, settle
+from tasks.flows.plan import QUARANTINED, settle
 from tasks.work import Work
 
 

@@ -10,7 +10,7 @@ from domain.ids import Id
 from domain.plan.changes import refreshed
 from domain.plan.model import Plan
 from tasks.command import Payload, handles
-from tasks.plans import calendar_of, settle
+from tasks.flows.plan import calendar_of, settle
 from tasks.work import Work
 
 

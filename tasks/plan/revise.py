@@ -13,7 +13,7 @@ from domain.plan.changes import revised
 from domain.plan.model import Plan
 from domain.plan.rules import Rules
 from tasks.command import Payload, handles
-from tasks.plans import calendar_of, check_names, settle
+from tasks.flows.plan import calendar_of, check_names, settle
 from tasks.work import Work
 
 if TYPE_CHECKING:

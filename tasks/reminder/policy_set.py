@@ -7,12 +7,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from domain.durations import Duration
 from domain.fields import Name
 from domain.ids import Id
 from domain.policies import Policies, ReminderPolicy, Rung, with_reminders
+from domain.time.durations import Duration
 from tasks.command import Payload, handles
-from tasks.policy_terms import Channels, For, Notify, applies, check_span, people
+from tasks.flows.policy_terms import Channels, For, Notify, applies, check_span, people
 from tasks.work import Work
 
 

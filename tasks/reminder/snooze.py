@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from domain.clocks import with_ladder
 from domain.errors import Rejected
 from domain.fields import Instant, instant
 from domain.ids import Id
-from domain.reminders import snoozed
-from tasks.clocks import policies
+from domain.order_clocks.clocks import with_ladder
+from domain.order_clocks.reminders import snoozed
 from tasks.command import Payload, handles
-from tasks.orders import load_own, settle
+from tasks.flows.order_clocks import policies
+from tasks.flows.work_order import load_own, settle
 from tasks.work import Work
 
 

@@ -8,12 +8,12 @@ from typing import Literal
 from domain.entity import Entity
 from domain.fields import Reason
 from domain.ids import Id
-from domain.ledger import Attachment
 from domain.request import Attached, Request, accepted, rejected
+from domain.work_order.ledger import Attachment
 from domain.work_order.model import WorkOrder, initial_status, named
-from tasks.clocks import POLICIES
 from tasks.command import Payload, handles
-from tasks.orders import opened_beside
+from tasks.flows.order_clocks import POLICIES
+from tasks.flows.work_order import opened_beside
 from tasks.work import Work
 
 

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from domain.asset import Asset
+from domain.assets.asset import Asset
 from domain.errors import Rejected
 from domain.fields import Description, FileSize, MediaType, Name, Sha256, Title
 from domain.ids import Id
 from domain.request import Attached, Request
-from tasks.assets import asset_read, check_asset
 from tasks.command import Payload, handles
+from tasks.flows.asset import asset_read, check_asset
 from tasks.work import Work
 
 

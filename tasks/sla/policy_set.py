@@ -9,15 +9,15 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from domain.durations import Duration, SignedDuration
 from domain.entity import Entity
 from domain.fields import Name
 from domain.ids import Id
 from domain.policies import Escalation, Policies, SlaPolicy, Trigger, with_sla
+from domain.time.durations import Duration, SignedDuration
+from domain.time.working_calendar import Calendar
 from domain.work_order.model import HoldReason
-from domain.working_calendar import Calendar
 from tasks.command import Payload, handles
-from tasks.policy_terms import Channels, For, Notify, applies, check_span, people
+from tasks.flows.policy_terms import Channels, For, Notify, applies, check_span, people
 from tasks.work import Work
 
 SHORTEST = timedelta(seconds=1)

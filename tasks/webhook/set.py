@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from domain.fields import Secret
 from domain.ids import Id
-from domain.webhook import MOST_TYPES, EventType, Webhook, WebhookUrl, changed, endpoint
+from domain.notices.webhook import MOST_TYPES, EventType, Webhook, WebhookUrl, changed, endpoint
 from tasks.command import Payload, handles
 from tasks.work import Work
 

@@ -13,7 +13,7 @@ from domain.ids import Id
 from domain.work_order.approvals import ask
 from domain.work_order.model import ApprovalStep
 from tasks.command import Payload, handles
-from tasks.orders import load_own, settle
+from tasks.flows.work_order import load_own, settle
 from tasks.work import Work
 
 

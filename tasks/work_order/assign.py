@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from domain.ids import Id
 from domain.work_order.model import WorkOrder
 from tasks.command import Payload, handles
-from tasks.orders import settle
+from tasks.flows.work_order import settle
 from tasks.work import Work
 
 

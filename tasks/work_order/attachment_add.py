@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from domain.fields import FileSize, MediaType, Name, Sha256
 from domain.ids import Id
-from domain.ledger import Attachment
+from domain.work_order.ledger import Attachment
 from tasks.command import Payload, handles
-from tasks.orders import book, load_own
+from tasks.flows.work_order import book, load_own
 from tasks.work import Work
 
 

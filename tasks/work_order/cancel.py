@@ -6,7 +6,7 @@ from domain.fields import Reason
 from domain.ids import Id
 from domain.work_order.model import WorkOrder
 from tasks.command import Payload, handles
-from tasks.orders import settle
+from tasks.flows.work_order import settle
 from tasks.work import Work
 
 

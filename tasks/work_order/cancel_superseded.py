@@ -6,7 +6,7 @@ from domain.ids import Id
 from domain.work_order.model import WorkOrder
 from domain.work_order.transitions import OPEN
 from tasks.command import Payload, handles
-from tasks.orders import settle
+from tasks.flows.work_order import settle
 from tasks.work import Work
 
 REASON = "superseded by the plan's next occurrence"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from domain.checklist import Answer
 from domain.fields import Sha256
 from domain.ids import Id
+from domain.work_order.checklist import Answer
 from tasks.command import Payload, handles
-from tasks.orders import load_own, settle
+from tasks.flows.work_order import load_own, settle
 from tasks.work import Work
 
 

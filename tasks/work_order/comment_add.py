@@ -8,10 +8,10 @@ from msgspec import Meta
 
 from domain.fields import Text
 from domain.ids import Id
-from domain.ledger import Comment
+from domain.work_order.ledger import Comment
 from domain.work_order.model import WorkOrder
 from tasks.command import Payload, handles
-from tasks.orders import book
+from tasks.flows.work_order import book
 from tasks.work import Work
 
 

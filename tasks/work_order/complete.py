@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from domain.fields import Note, Word
 from domain.ids import Id
-from domain.ledger import Comment
+from domain.work_order.ledger import Comment
 from tasks.command import Payload, handles
-from tasks.orders import book, load_own, settle, told_as
+from tasks.flows.work_order import book, load_own, settle, told_as
 from tasks.work import Work
 
 

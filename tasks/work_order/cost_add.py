@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from domain.fields import Currency, Note, SignedAmount, decimal
 from domain.ids import Id
-from domain.ledger import Cost, CostKind
+from domain.work_order.ledger import Cost, CostKind
 from domain.work_order.model import WorkOrder
 from tasks.command import Payload, handles
-from tasks.orders import book
+from tasks.flows.work_order import book
 from tasks.work import Work
 
 

@@ -10,18 +10,18 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from domain.checklist import NewItems, written
+from domain.assets.part import Part
 from domain.entity import Entity
 from domain.errors import Missing, Rejected
 from domain.fields import Description, Instant, Quantity, Title, decimal, instant
 from domain.ids import Id
-from domain.part import Part
 from domain.work_order.books import planned
+from domain.work_order.checklist import NewItems, written
 from domain.work_order.model import Priority, Type, WorkOrder, initial_status, named
-from tasks.assets import asset_read, check_asset
-from tasks.clocks import POLICIES, born
 from tasks.command import Payload, handles
-from tasks.orders import as_opened
+from tasks.flows.asset import asset_read, check_asset
+from tasks.flows.order_clocks import POLICIES, born
+from tasks.flows.work_order import as_opened
 from tasks.work import Work
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from domain.errors import Rejected
 from domain.fields import Reason
 from domain.ids import Id
-from domain.ledger import Line, PartUse, voided
 from domain.work_order.books import unbooked
+from domain.work_order.ledger import Line, PartUse, voided
 from domain.work_order.model import WorkOrder
 from tasks.command import Payload, handles
-from tasks.orders import settle
+from tasks.flows.work_order import settle
 from tasks.work import Work
 
 

@@ -6,7 +6,7 @@ from domain.fields import Instant, instant
 from domain.ids import Id
 from domain.work_order.model import HoldReason
 from tasks.command import Payload, handles
-from tasks.orders import load_own, settle
+from tasks.flows.work_order import load_own, settle
 from tasks.work import Work
 
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 from domain.errors import Rejected
 from domain.fields import Day, Minutes, Note, day
 from domain.ids import Id
-from domain.ledger import Labor, LaborKind
+from domain.work_order.ledger import Labor, LaborKind
 from tasks.command import Payload, handles
-from tasks.orders import book, load_own
+from tasks.flows.work_order import book, load_own
 from tasks.work import Work
 
 

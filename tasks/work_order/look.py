@@ -8,8 +8,8 @@ from domain.entity import Entity
 from domain.fields import Instant, instant
 from domain.ids import Id
 from domain.work_order.model import WorkOrder
-from tasks import clocks
 from tasks.command import Payload, handles
+from tasks.flows import order_clocks as clocks
 from tasks.work import Work
 
 

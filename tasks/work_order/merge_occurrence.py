@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from domain.checklist import Item, written
 from domain.ids import Id
+from domain.work_order.checklist import Item, written
 from domain.work_order.model import WorkOrder
 from domain.work_order.transitions import OPEN
 from tasks.command import Payload, handles
-from tasks.occurrences import Opening, open_order
-from tasks.orders import settle
+from tasks.flows.occurrence import Opening, open_order
+from tasks.flows.work_order import settle
 from tasks.work import Work
 
 MOST_ITEMS = 400

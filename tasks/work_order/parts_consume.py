@@ -6,15 +6,15 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from domain.assets.part import Part
 from domain.errors import Missing
 from domain.fields import Quantity, decimal
 from domain.ids import Id
-from domain.ledger import PartUse
-from domain.part import Part
 from domain.work_order.books import money
+from domain.work_order.ledger import PartUse
 from domain.work_order.model import WorkOrder
 from tasks.command import Payload, handles
-from tasks.orders import book, load_own
+from tasks.flows.work_order import book, load_own
 from tasks.work import Work
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from domain.fields import Quantity, decimal
 from domain.ids import Id
-from domain.ledger import PartUse
 from domain.work_order.books import cost_of_return
+from domain.work_order.ledger import PartUse
 from tasks.command import Payload, handles
-from tasks.orders import book, load_own
+from tasks.flows.work_order import book, load_own
 from tasks.work import Work
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.ids import Id
 from tasks.command import Payload, handles
-from tasks.orders import load_own, settle
+from tasks.flows.work_order import load_own, settle
 from tasks.work import Work
 
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from msgspec import UNSET, UnsetType
 
-from domain.asset import Asset
+from domain.assets.asset import Asset
 from domain.errors import Rejected
 from domain.fields import Description, Instant, Title, instant
 from domain.ids import Id
 from domain.work_order.model import Priority, Type, WorkOrder
-from tasks.assets import asset_read, check_asset
 from tasks.command import Payload, handles
-from tasks.orders import settle
+from tasks.flows.asset import asset_read, check_asset
+from tasks.flows.work_order import settle
 from tasks.work import Work
 
 FIELDS = ("title", "description", "asset_id", "type", "priority", "due_at")

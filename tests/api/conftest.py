@@ -13,8 +13,9 @@ import pytest
 from litestar import Litestar
 from pymongo.database import Database
 
-from adapters import indexes, mongo
-from adapters.settings import Settings
+from adapters import indexes
+from adapters.mongo import client as mongo
+from adapters.settings.table import Settings
 from api.app import create_app
 from tasks.catalogue import catalogue
 from tests.api.asking import running

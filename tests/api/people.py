@@ -9,10 +9,10 @@ from uuid import uuid4
 
 from pymongo.database import Database
 
-from adapters.clock import SystemClock
-from adapters.passwords import hashed
-from adapters.settings import Settings
-from adapters.tokens import Tokens
+from adapters.identity.passwords import hashed
+from adapters.identity.tokens import Tokens
+from adapters.process.clock import SystemClock
+from adapters.settings.table import Settings
 from domain.ids import uuid7
 
 PASSWORD = "a-Password-of-2026"

@@ -10,7 +10,7 @@ import httpx
 import redis
 from pymongo.database import Database
 
-from adapters.settings import Settings
+from adapters.settings.table import Settings
 from api.app import create_app
 from tests.api.anything import SPEC
 from tests.api.asking import running

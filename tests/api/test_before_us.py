@@ -14,8 +14,8 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters.clock import SystemClock
-from adapters.settings import Settings
+from adapters.process.clock import SystemClock
+from adapters.settings.table import Settings
 from api.app import create_app
 from tests.api.asking import running
 from tests.api.people import People, Person, new_id

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters.blobs import CHUNK_BYTES, CHUNKS, FILES, MAX_BYTES, Blobs, Taken, Upload
-from adapters.mongo import Unavailable
-from domain.permissions import ROLES
+from adapters.blobs.store import CHUNK_BYTES, CHUNKS, FILES, MAX_BYTES, Blobs, Taken, Upload
+from adapters.mongo.client import Unavailable
+from domain.identity.permissions import ROLES
 from tests.api.people import People, new_id
 from tests.api.photos import fetch, name_of, photo, send
 from tests.api.stock import START, order, put, row

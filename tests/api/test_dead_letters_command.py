@@ -10,8 +10,8 @@ import pytest
 from pymongo.database import Database
 from typer.testing import CliRunner
 
-from adapters.mongo import Document
-from adapters.settings import Settings
+from adapters.mongo.client import Document
+from adapters.settings.table import Settings
 from cli.commands import dead_letters
 from cli.stop import Stop
 from tasks.catalogue import catalogue

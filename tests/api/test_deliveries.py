@@ -9,9 +9,9 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters.clock import SystemClock
 from adapters.delivery.ledger import insert, row
-from adapters.delivery.sender import Trouble
+from adapters.delivery.outcomes import Trouble
+from adapters.process.clock import SystemClock
 from tests.api.people import People, Person, new_id
 
 ROOT = "/api/operator/deliveries"

@@ -8,7 +8,7 @@ import pytest
 from pymongo.database import Database
 from typer.testing import CliRunner
 
-from adapters.settings import Settings
+from adapters.settings.table import Settings
 from cli.commands import deliveries
 from cli.stop import Stop
 from tests.api.people import People

@@ -6,8 +6,8 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 
-from adapters.hints import Line, Unheard
-from api.hinting import CAPACITY, HintSender
+from adapters.broker.hints import Line, Unheard
+from api.commands.hint_sender import CAPACITY, HintSender
 from tests.support.patience import eventually
 
 

@@ -14,16 +14,16 @@ from litestar import Litestar
 from litestar.datastructures import UploadFile
 from pymongo.database import Database
 
-from adapters.clock import SystemClock
-from adapters.ids import Ids
-from adapters.telemetry import Metrics
-from api.imports import LONGEST_MAPPING, PIECE
+from adapters.process.clock import SystemClock
+from adapters.process.ids import Ids
+from adapters.process.metrics import Metrics
+from api.uploads.imports import LONGEST_MAPPING, PIECE
 from domain.importing.table import MAX_LINES
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person, new_id
 from tests.api.test_socket import serving
 from tests.support.patience import eventually
-from workers.imports import Importer
+from workers.imports.importer import Importer
 
 URL = "/api/imports/work-orders"
 MAPPING = {"columns": {"title": "Text", "created_at": "Day"}, "status": "closed"}

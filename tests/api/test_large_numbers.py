@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from pymongo.database import Database
 
-from adapters.heads import read_heads
+from adapters.commands.line_heads import read_heads
 from tests.api.people import People, new_id
 from tests.api.stock import order, put, row
 from tests.api.test_tracking import settle

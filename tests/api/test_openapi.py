@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from litestar import Litestar
 
-from api.reads.resources import RESOURCES
+from api.views.resources import RESOURCES
 from tests.api.documented import faults
 
 PATHS = {resource.path for resource in RESOURCES}

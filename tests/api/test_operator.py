@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters.commands import AT_ONCE, effective_at
+from adapters.commands.document import AT_ONCE, effective_at
 from tests.api.people import People, Person
 from tests.api.test_tracking import ORDER, accepted, settle
 

@@ -10,9 +10,9 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters.commands import Origin
-from adapters.mongo import document_id
-from domain.instants import told
+from adapters.commands.document import Origin
+from adapters.mongo.client import document_id
+from domain.time.instants import told
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person, new_id
 from tests.support.drains import Drains

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters.clock import SystemClock
-from api.reads import work_orders
+from adapters.process.clock import SystemClock
+from api.views import work_orders
 from tests.api.people import People, Person, new_id
 from tests.api.stock import START, order, put, row
 

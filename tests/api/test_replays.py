@@ -11,7 +11,7 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters.clock import SystemClock
+from adapters.process.clock import SystemClock
 from tests.api.people import People, Person, new_id
 
 Json = dict[str, Any]

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from api import body
-from api.actions import Action
-from api.problem import Problem
-from api.replay_form import Replay
+from api.http import body
+from api.http.problem import Problem
+from api.offline.action import Action
+from api.offline.envelope import Replay
 from tasks.catalogue import catalogue
 
 READ_HERE = [Action, Replay, *(spec.payload for spec in catalogue().values() if not spec.internal)]

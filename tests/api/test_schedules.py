@@ -12,11 +12,11 @@ import pytest
 from pymongo.database import Database
 from typer.testing import CliRunner
 
-from adapters.clock import SystemClock
-from adapters.fires import Fire, Fires
-from adapters.settings import Settings
+from adapters.process.clock import SystemClock
+from adapters.schedules.fires import Fire, Fires
+from adapters.settings.table import Settings
 from cli.commands import locks, schedules
-from cli.demo import PLATFORM
+from cli.demo.tenants import PLATFORM
 from cli.stop import Stop
 from locks.lease import Lease, Leases
 from schedules.table import table

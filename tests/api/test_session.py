@@ -14,13 +14,13 @@ import jwt
 import pytest
 from pymongo.database import Database
 
-from adapters.parsers import networks
-from adapters.settings import Settings
-from adapters.tokens import AUDIENCE, ISSUER, BadToken, Tokens
-from api import session
+from adapters.identity.tokens import AUDIENCE, ISSUER, BadToken, Tokens
+from adapters.settings.parsers import networks
+from adapters.settings.table import Settings
 from api.app import create_app
-from api.problem import Problem
-from api.session import MOST_ADDRESSES, Failures
+from api.http.problem import Problem
+from api.identity import login as session
+from api.identity.login import MOST_ADDRESSES, Failures
 from tests.api.asking import running
 from tests.api.people import PASSWORD, People
 from tests.api.test_socket import serving

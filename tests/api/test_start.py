@@ -11,9 +11,9 @@ from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout
 
 from adapters.guard import DemoInProduction, refuse_demo
-from adapters.settings import Settings, SettingsError
+from adapters.settings.table import Settings, SettingsError
 from api.app import HEADERS_IN, HEADERS_OUT, create_app
-from api.problem import RETRY_WITHIN_S, as_problem, unavailable
+from api.http.problem import RETRY_WITHIN_S, as_problem, unavailable
 
 
 def test_a_demo_database_in_production_is_refused_before_anything_is_served(

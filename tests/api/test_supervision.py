@@ -11,10 +11,10 @@ from litestar import Litestar
 from pymongo import monitoring
 from pymongo.database import Database
 
-from adapters import mongo
-from adapters.intake import BATCH_BYTES, Intake
-from adapters.settings import Settings
-from adapters.supervision import Supervised
+from adapters.commands.acceptance import BATCH_BYTES, Intake
+from adapters.mongo import client as mongo
+from adapters.process.background_task import Supervised
+from adapters.settings.table import Settings
 from api.app import House
 from tests.api.people import People, new_id
 from tests.api.test_tracking import ORDER, ROUTE

@@ -15,10 +15,11 @@ import pytest
 from litestar import Litestar
 from pymongo.database import Database
 
-from adapters import lineage, mongo
-from adapters.acts import Act
-from adapters.clock import SystemClock
-from adapters.settings import Settings
+from adapters.devices import lineage
+from adapters.mongo import client as mongo
+from adapters.operators.audit import Act
+from adapters.process.clock import SystemClock
+from adapters.settings.table import Settings
 from api.app import create_app
 from tasks.catalogue import catalogue
 from tasks.command import handles

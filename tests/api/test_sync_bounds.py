@@ -14,13 +14,14 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from adapters import indexes, mongo
+from adapters import indexes
+from adapters.mongo import client as mongo
 from api.sync.answer import Sync
 from api.sync.cursor import Position, begun, milliseconds, written
-from api.sync.needs import Changed, Needs
+from api.sync.dependencies import Changed, Needs
 from api.sync.orders import OrdersOf, Taken, phases
-from api.sync.passes import STEP
-from api.sync.sight import Sight
+from api.sync.scope import Sight
+from api.sync.traversal import STEP
 from tests.api.people import new_id
 from tests.api.stock import START
 from tests.servers import Servers

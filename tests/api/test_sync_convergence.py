@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
-from adapters import mongo
-from adapters.lineage import Moment
+from adapters.devices.lineage import Moment
+from adapters.mongo import client as mongo
 from api.sync.answer import Sync
-from api.sync.sight import Sight, sight_of
-from domain.actor import Actor
-from domain.permissions import granted
+from api.sync.scope import Sight, sight_of
+from domain.identity.actor import Actor
+from domain.identity.permissions import granted
 from tasks.catalogue import catalogue
 from tests.api.people import new_id
 from tests.api.stock import put

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters import acts
-from adapters.clock import SystemClock
-from adapters.verdicts import Verdict, verdict_update
+from adapters.commands.verdicts import Verdict, verdict_update
+from adapters.operators import audit as acts
+from adapters.process.clock import SystemClock
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person
 

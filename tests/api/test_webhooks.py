@@ -13,9 +13,9 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from typer.testing import CliRunner
 
-from adapters.clock import SystemClock
-from adapters.masking import MASK
-from adapters.settings import Settings
+from adapters.commands.secrets import MASK
+from adapters.process.clock import SystemClock
+from adapters.settings.table import Settings
 from cli.commands import dead_letters
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person

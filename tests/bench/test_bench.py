@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from pymongo.database import Database
 
-from adapters.mongo import CODEC
+from adapters.mongo.client import CODEC
 from bench import apply, bare_loop, orders, ratios, run, sizes, table
 from bench.ground import Ground, prepared
 from bench.load import length

@@ -14,8 +14,9 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters import indexes, mongo
-from adapters.settings import Settings
+from adapters import indexes
+from adapters.mongo import client as mongo
+from adapters.settings.table import Settings
 from api.app import create_app
 from bench.device.wire import Answer, Request, Send
 from tasks.catalogue import catalogue

@@ -12,12 +12,12 @@ from uuid import uuid4
 
 from pymongo.database import Database
 
-from adapters import resolutions
-from adapters.acts import Act
-from adapters.clock import SystemClock
-from adapters.commands import KEYS_KEPT
-from adapters.mongo import Document
-from adapters.settings import Settings
+from adapters.commands.document import KEYS_KEPT
+from adapters.mongo.client import Document
+from adapters.operators import resolutions
+from adapters.operators.audit import Act
+from adapters.process.clock import SystemClock
+from adapters.settings.table import Settings
 from bench.device.client import Client
 from bench.device.outbox import PENDING, UNSENDABLE, UNSETTLED, Outbox
 from bench.device.wire import Send

@@ -12,7 +12,7 @@ from hypothesis import settings as bounded
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from adapters.settings import Settings
+from adapters.settings.table import Settings
 from bench.device.outbox import PENDING, Row
 from tests.convergence.conftest import Sender
 from tests.convergence.field import Field, Phone, acted

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters import indexes, mongo
+from adapters import indexes
+from adapters.mongo import client as mongo
 from tests.convergence.truth import Truth
 from tests.convergence.world import Trouble, Weather, World, planned
 from tests.support.processes import Processes, processes

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.clock import SystemClock
+from adapters.process.clock import SystemClock
 from bench.device.client import FAILURES, Client
 from bench.device.outbox import Outbox
 from bench.device.wire import Answer, NoAnswer, Request

@@ -9,9 +9,9 @@ from typing import Any
 
 from pymongo.database import Database
 
-from adapters.commands import FINAL
-from adapters.conservation import conservation
-from adapters.mongo import Document
+from adapters.commands.document import FINAL
+from adapters.mongo.client import Document
+from adapters.operators.conservation import conservation
 from bench.device.outbox import Row
 from tasks.catalogue import catalogue
 from tests.torture.story import check_part

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.clock import SystemClock
+from adapters.process.clock import SystemClock
 from bench.device.client import Client
 from bench.device.outbox import Outbox, Row
 from bench.device.wire import Http

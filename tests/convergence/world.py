@@ -15,14 +15,14 @@ from urllib.request import urlopen
 import msgspec
 from pymongo.database import Database
 
-from adapters import resolutions
-from adapters.acts import Act
-from adapters.clock import SystemClock
-from adapters.commands import FINAL, KEYS_KEPT
-from adapters.mongo import Document
-from adapters.tokens import Tokens
+from adapters.commands.document import FINAL, KEYS_KEPT
+from adapters.identity.tokens import Tokens
+from adapters.mongo.client import Document
+from adapters.operators import resolutions
+from adapters.operators.audit import Act
+from adapters.process.clock import SystemClock
 from bench.device.outbox import Outbox, Row
-from cli import ports
+from cli.embedded import ports
 from tasks.catalogue import catalogue
 from tests.convergence.walker import Deed, Device, Walk
 from tests.support import seeds

@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 from pymongo.database import Database
 
-from adapters import indexes, mongo
+from adapters import indexes
+from adapters.mongo import client as mongo
 from tests.delivery.desk import Desk
 from tests.servers import Servers
 

@@ -8,14 +8,14 @@ import sys
 import threading
 from datetime import timedelta
 
-from adapters import mongo
-from adapters.clock import SystemClock
-from adapters.delivery.mail import MailSender
-from adapters.delivery.smtp import MailServer
-from adapters.telemetry import Metrics
+from adapters.delivery.mail.channel import MailSender
+from adapters.delivery.mail.smtp import MailServer
+from adapters.mongo import client as mongo
+from adapters.process.clock import SystemClock
+from adapters.process.metrics import Metrics
 from tests.delivery.desk import FROM
-from workers import courier
-from workers.courier import Courier
+from workers.delivery import courier
+from workers.delivery.courier import Courier
 
 
 def main(uri: str, port: str, claim: str) -> None:

@@ -10,16 +10,16 @@ from uuid import uuid4
 
 from pymongo.database import Database
 
-from adapters.clock import SystemClock, to_milliseconds
-from adapters.delivery.carrier import Carrier
 from adapters.delivery.claims import CLAIM, Ledger
-from adapters.delivery.mail import MailSender
-from adapters.delivery.sender import Outcome, Sender, Sent
-from adapters.delivery.smtp import MailServer
-from adapters.delivery.spread import Spreader
-from adapters.telemetry import Metrics
+from adapters.delivery.dispatcher import Carrier
+from adapters.delivery.fan_out import Spreader
+from adapters.delivery.mail.channel import MailSender
+from adapters.delivery.mail.smtp import MailServer
+from adapters.delivery.outcomes import Outcome, Sender, Sent
+from adapters.process.clock import SystemClock, to_milliseconds
+from adapters.process.metrics import Metrics
 from domain.ids import uuid7
-from domain.notice import notice_id
+from domain.notices.notice import notice_id
 
 Document = dict[str, Any]
 TENANT = "t1"

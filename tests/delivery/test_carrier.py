@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.acts import Act
-from adapters.clock import to_milliseconds
-from adapters.delivery.acts import resend
-from adapters.delivery.sender import Again, Down, Failed, Later, Outcome, Sent, Trouble, Uncertain
+from adapters.delivery.outcomes import Again, Down, Failed, Later, Outcome, Sent, Trouble, Uncertain
+from adapters.operators.audit import Act
+from adapters.operators.deliveries import resend
+from adapters.process.clock import to_milliseconds
 from tests.delivery.desk import TENANT, Desk, Document, Scripted, address, ident
 from tests.delivery.mailserver import Served, mail_server
 

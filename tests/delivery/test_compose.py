@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.delivery.compose import TEMPLATES, Composer
+from adapters.delivery.mail.compose import TEMPLATES, Composer
 from tests.delivery.desk import FROM, ident
 
 NOW = datetime(2026, 3, 3, 9, tzinfo=UTC)

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import uuid4
 
-from adapters.clock import SystemClock
-from adapters.delivery.sender import Outcome, Sender, Sent
+from adapters.delivery.outcomes import Outcome, Sender, Sent
+from adapters.process.clock import SystemClock
 from tests.delivery.desk import Desk, Document, Scripted, ident
 from tests.support.patience import eventually
-from workers.courier import Courier
+from workers.delivery.courier import Courier
 
 
 @contextmanager

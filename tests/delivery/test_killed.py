@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters import settings
+from adapters.settings import table as settings
 from tests.delivery.desk import Desk, address, ident
 from tests.delivery.mailserver import Served, mail_server
 from tests.servers import Servers

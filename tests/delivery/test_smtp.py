@@ -15,9 +15,9 @@ from typing import ClassVar
 
 import pytest
 
-from adapters.clock import SystemClock
-from adapters.delivery.sender import Again, Down, Failed, Outcome, Sent, Uncertain
-from adapters.delivery.smtp import MESSAGE_WITHIN, Connection, MailServer
+from adapters.delivery.mail.smtp import MESSAGE_WITHIN, Connection, MailServer
+from adapters.delivery.outcomes import Again, Down, Failed, Outcome, Sent, Uncertain
+from adapters.process.clock import SystemClock
 from tests.delivery.mailserver import Served, mail_server
 
 FROM = "millwright@example.test"

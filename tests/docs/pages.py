@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from adapters.settings import ROOT
+from adapters.settings.table import ROOT
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 
-from adapters.commands import ACTIVE, FINAL
-from adapters.settings import ROOT
-from adapters.telemetry import Metrics
+from adapters.commands.document import ACTIVE, FINAL
+from adapters.process.metrics import Metrics
+from adapters.settings.table import ROOT
 from cli.commands.settings import markdown
 from domain import conflicts
 from domain.conflicts import REVIEWED
-from domain.permissions import PERMISSIONS, ROLES, allows
+from domain.identity.permissions import PERMISSIONS, ROLES, allows
 from domain.work_order.transitions import ACTIONS, STATUSES, TRANSITIONS
 from tasks.catalogue import catalogue
-from workers import fate
+from workers.drain import fate
 
 DOCS = ROOT / "docs"
 

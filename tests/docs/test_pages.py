@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.settings import ROOT, table
+from adapters.settings.table import ROOT, table
 from tests.docs.pages import between, links, pages
 from tests.docs.tables import DOCS, TABLES
 

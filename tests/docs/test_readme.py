@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from adapters import imports
-from adapters.clock import SystemClock
-from adapters.settings import EMBEDDED, ROOT, Settings, inherited
-from cli import history
+from adapters.imports import store as imports
+from adapters.process.clock import SystemClock
+from adapters.settings.table import EMBEDDED, ROOT, Settings, inherited
 from cli.database import opened
-from cli.ports import free
-from cli.processes import kill_group, leashed
+from cli.demo import history
+from cli.embedded.ports import free
+from cli.processes.child import kill_group, leashed
 from tests.docs.pages import Block, blocks
 from tests.support.patience import InThread
 

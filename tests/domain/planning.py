@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from domain.plan.changes import begun, revised
 from domain.plan.generate import LIMIT, Generation, Opened, generate
 from domain.plan.model import OpenOrder, Plan, Skipped
-from domain.plan.orders import order_ended, order_reopened
+from domain.plan.order_endings import order_ended, order_reopened
 from domain.plan.rules import Rules
-from domain.working_calendar import Calendar
+from domain.time.working_calendar import Calendar
 
 PUMP, FAN = "01900000-0000-7000-8000-000000000301", "01900000-0000-7000-8000-000000000302"
 CALENDAR = "01900000-0000-7000-8000-000000000500"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.breaker import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, Breaker, Wait, answered, ask, failed
+from domain.notices.breaker import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, Breaker, Wait, answered, ask, failed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

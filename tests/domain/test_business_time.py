@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.business_time import HORIZON, add, between
-from domain.local_time import to_local
-from domain.working_calendar import Calendar, Hours
+from domain.time.business_time import HORIZON, add, between
+from domain.time.local_time import to_local
+from domain.time.working_calendar import Calendar, Hours
 from tests.tasks.fake_work import ident
 
 HOUR = timedelta(hours=1)

@@ -9,7 +9,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.ids import EACH, PAGE, Ids
+from adapters.process.ids import EACH, PAGE, Ids
 from domain.ids import UUID7, uuid7
 
 BEGAN = datetime(1970, 1, 1, tzinfo=UTC)

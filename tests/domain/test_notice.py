@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.ids import UUID7
-from domain.notice import Valid, notice_id, objection
+from domain.notices.notice import Valid, notice_id, objection
 
 DUE = datetime(2026, 3, 3, 8, tzinfo=UTC)
 SAME = Valid(due_at="2026-03-03T09:00:00+01:00")

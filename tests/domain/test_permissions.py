@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.actor import Actor
-from domain.permissions import PERMISSIONS, ROLES, TENANT_ROLES, allows, granted
+from domain.identity.actor import Actor
+from domain.identity.permissions import PERMISSIONS, ROLES, TENANT_ROLES, allows, granted
 
 names = st.sampled_from(sorted(PERMISSIONS))
 scopes = st.sampled_from(sorted({name.partition(".")[0] for name in PERMISSIONS}))

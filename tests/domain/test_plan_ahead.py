@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from domain.plan import by_meter
+from domain.plan import meter_due as by_meter
 from domain.plan.changes import refreshed
 from tests.domain.planning import FAN, PUMP, Life, every, holidays, utc
 

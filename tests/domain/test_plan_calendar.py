@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from domain.errors import Rejected
-from domain.plan import changes, schedule
+from domain.plan import changes
+from domain.plan import next_look as schedule
 from domain.plan.changes import overridden, refreshed
 from domain.plan.model import Override
-from domain.plan.unfold import Occurrence, unfold
+from domain.plan.occurrences import Occurrence, unfold
 from tests.domain.planning import Life, by_rule, every, holidays, utc
 
 NEW_YEARS_DAY = "2027-01-01"

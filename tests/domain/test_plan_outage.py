@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import local_time
+from domain.time import local_time
 from tests.domain.planning import BERLIN, FAN, PUMP, Life, by_rule, every, identities
 
 BACK = "2026-03-09T12:00"

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.plan import by_meter
+from domain.plan import meter_due as by_meter
 from domain.plan.changes import refreshed
 from domain.plan.preview import preview
 from tests.domain.planning import DAY, FAN, PUMP, Life, by_rule, every, holidays, identities, utc

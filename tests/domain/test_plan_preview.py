@@ -15,7 +15,7 @@ from domain.plan.generate import generate
 from domain.plan.model import Plan
 from domain.plan.preview import Foreseen, preview
 from domain.plan.rules import Rules
-from domain.working_calendar import Calendar
+from domain.time.working_calendar import Calendar
 from tests.tasks.fake_work import ident
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from domain.preferences import Preferences
-from domain.quiet import QuietHours, awake, next_digest
+from domain.notices.preferences import Preferences
+from domain.notices.quiet_hours import QuietHours, awake, next_digest
 
 NIGHT = QuietHours(start="22:00", to="07:00")
 BERLIN = "Europe/Berlin"

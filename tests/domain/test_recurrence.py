@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import Rejected
-from domain.local_time import format_local, in_gap, parse_local, to_instant, to_local
 from domain.recurrence.checks import check_rule
 from domain.recurrence.rule import HEAD, rule_times
 from domain.recurrence.times import Nominal, check_trigger, following, occurrences
 from domain.recurrence.trigger import Interval, Rrule
+from domain.time.local_time import format_local, in_gap, parse_local, to_instant, to_local
 from tests.domain.rfc5545 import EXAMPLES, NINE, WITHIN_A_DAY
 
 NEW_YORK = "America/New_York"

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain.clocks import with_ladder
 from domain.errors import Rejected
-from domain.notice import Audience
+from domain.notices.notice import Audience
+from domain.order_clocks.clocks import with_ladder
+from domain.order_clocks.reminders import acknowledged, snoozed
+from domain.order_clocks.sla import MOMENT
 from domain.policies import Rung
-from domain.reminders import acknowledged, snoozed
-from domain.sla import MOMENT
 from domain.work_order.transitions import OPEN
 from tests.support.life import Life, at, ladder
 

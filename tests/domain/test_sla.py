@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain.clocks import MOST_SPANS
 from domain.errors import Rejected
-from domain.notice import Audience
+from domain.notices.notice import Audience
+from domain.order_clocks.clocks import MOST_SPANS
+from domain.order_clocks.sla import MOMENT
 from domain.policies import Applies, SlaPolicy, fitting
-from domain.sla import MOMENT
-from domain.working_calendar import Calendar, Hours
+from domain.time.working_calendar import Calendar, Hours
 from tests.support.life import Life, at, promise, warning
 from tests.tasks.fake_work import ident
 

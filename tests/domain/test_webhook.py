@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Rejected
-from domain.webhook import Endpoint, Webhook, changed, endpoint
+from domain.notices.webhook import Endpoint, Webhook, changed, endpoint
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Rejected
-from domain.ledger import Comment, Cost, Labor, Line, PartUse, Signature, voided
 from domain.work_order.books import booked, cost_of_return, money, part_line, unbooked
+from domain.work_order.ledger import Comment, Cost, Labor, Line, PartUse, Signature, voided
 from domain.work_order.model import WorkOrder, named
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)

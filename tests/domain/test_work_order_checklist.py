@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from domain.checklist import Item, Kind, NewItem, Value, answered, fitting, missing, written
 from domain.errors import Rejected
+from domain.work_order.checklist import Item, Kind, NewItem, Value, answered, fitting, missing, written
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.actor import Actor
 from domain.errors import Rejected
+from domain.identity.actor import Actor
 from domain.work_order.holders import CARRIED, TEAM, answers_to, holders, is_carried, taken_from
 from domain.work_order.model import WorkOrder
 from domain.work_order.transitions import OPEN, STATUSES

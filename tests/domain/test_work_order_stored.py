@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain.checklist import Item
 from domain.kinds import ENTITIES, LEDGER
-from domain.ledger import LINES, Comment, Labor, Line, PartUse, voided
+from domain.work_order.checklist import Item
+from domain.work_order.ledger import LINES, Comment, Labor, Line, PartUse, voided
 from domain.work_order.model import ApprovalStep, Move, PartLine, WorkOrder
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)

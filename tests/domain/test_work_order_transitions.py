@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.actor import Actor
-from domain.checklist import Item
 from domain.errors import Rejected
+from domain.identity.actor import Actor
 from domain.work_order import approvals
+from domain.work_order.checklist import Item
 from domain.work_order.model import ApprovalStep, WorkOrder, initial_status, named
 from domain.work_order.transitions import ACTIONS, OPEN, STATUSES, TRANSITIONS, Action, Status
 

@@ -4,7 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
-from cli import embedded
+from cli.embedded import servers as embedded
 
 with embedded.running(Path(sys.argv[1])) as servers:
     print(*(server.pid for server in servers.servers.values()), flush=True)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from adapters.mongo import Unavailable
+from adapters.mongo.client import Unavailable
 from cli import acting, database
 from cli.__main__ import run
 from cli.stop import Stop

@@ -8,11 +8,11 @@ import bcrypt
 import pytest
 from pymongo.database import Database
 
-from adapters.clock import SystemClock
-from adapters.settings import Settings
-from cli import demo
+from adapters.process.clock import SystemClock
+from adapters.settings.table import Settings
+from cli.demo import tenants as demo
 from cli.stop import Stop
-from domain.permissions import ROLES
+from domain.identity.permissions import ROLES
 
 Document = dict[str, Any]
 

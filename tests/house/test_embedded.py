@@ -13,10 +13,11 @@ import pytest
 import redis
 from pymongo import MongoClient
 
-from adapters.clock import SystemClock
-from adapters.settings import ROOT
-from cli import binaries, complaints, embedded, lockfile, ports
-from cli.processes import leashed
+from adapters.process.clock import SystemClock
+from adapters.settings.table import ROOT
+from cli.embedded import binaries, complaints, lockfile, ports
+from cli.embedded import servers as embedded
+from cli.processes.child import leashed
 from cli.stop import Stop
 from tests.house.endings import ended
 from tests.servers import Servers
@@ -160,7 +161,7 @@ def test_a_port_in_use_is_not_free() -> None:
 
 def test_where_the_kernel_tells_nothing_a_guardian_ends_the_child_of_a_killed_parent() -> None:
     program = (
-        "import signal, subprocess; from cli.processes import leashed;"
+        "import signal, subprocess; from cli.processes.child import leashed;"
         "argv, _ = leashed(['sh', '-c', 'echo $$; exec sleep 600'], prctl=False);"
         "subprocess.Popen(argv); signal.pause()"
     )

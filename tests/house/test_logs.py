@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from adapters import logs
-from adapters.settings import Settings
+from adapters.process import logs
+from adapters.settings.table import Settings
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from adapters.clock import SystemClock
-from adapters.delivery.mail import MailSender, NoMail
-from adapters.settings import Settings, SettingsError
+from adapters.delivery.mail.channel import MailSender, NoMail
+from adapters.process.clock import SystemClock
+from adapters.settings.table import Settings, SettingsError
 from tests.house.test_settings import PRODUCTION
-from workers.senders import mail
+from workers.delivery.channels import mail
 
 
 def load(tmp_path: Path, **environ: str) -> Settings:

@@ -13,8 +13,8 @@ from rich.console import Console
 
 import migrations
 from adapters import indexes
-from adapters.clock import SystemClock
 from adapters.indexes import INDEXES
+from adapters.process.clock import SystemClock
 from cli.commands.migrate import LEASE, migrate
 from cli.stop import Stop
 from locks.lease import Leases

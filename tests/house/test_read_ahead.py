@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from adapters.settings import ROOT
+from adapters.settings.table import ROOT
 
 THREADS_AT_ONCE = """
 import sys, threading
 import msgspec
-from adapters.commands import Origin
+from adapters.commands.document import Origin
 from domain.kinds import ENTITIES, LEDGER
 from tasks.catalogue import catalogue
 

@@ -11,12 +11,12 @@ import pytest
 from pymongo import MongoClient
 
 from adapters import guard
-from adapters.clock import SystemClock
-from adapters.commands import KEYS_KEPT
-from adapters.declared import Row
-from adapters.parsers import _ESCAPED
-from adapters.settings import KEYS_KEPT_WHY, ROOT, Settings, SettingsError, inherited, table
-from adapters.tokens import Tokens
+from adapters.commands.document import KEYS_KEPT
+from adapters.identity.tokens import Tokens
+from adapters.process.clock import SystemClock
+from adapters.settings.declaration import Row
+from adapters.settings.parsers import _ESCAPED
+from adapters.settings.table import KEYS_KEPT_WHY, ROOT, Settings, SettingsError, inherited, table
 from cli.commands.settings import env_sample, markdown
 
 STRONG = "k" * 20 + "0123456789abcdef"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.settings import ROOT, inherited
-from cli.ports import free
+from adapters.settings.table import ROOT, inherited
+from cli.embedded.ports import free
 from tests.house.endings import ended
 
 PROCESSES = ("web", "worker", "scheduler")

@@ -10,8 +10,8 @@ import pytest
 from pymongo.database import Database
 from typer.testing import CliRunner
 
-from adapters.clock import SystemClock
-from adapters.settings import Settings
+from adapters.process.clock import SystemClock
+from adapters.settings.table import Settings
 from cli.__main__ import build
 from cli.commands import workers
 

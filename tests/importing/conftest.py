@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters import import_report, imports, indexes, mongo
-from adapters.clock import SystemClock
-from adapters.mongo import Document
+from adapters import indexes
+from adapters.imports import report as import_report
+from adapters.imports import store as imports
+from adapters.mongo import client as mongo
+from adapters.mongo.client import Document
+from adapters.process.clock import SystemClock
 from domain.importing.mapping import Mapping
 from tests.support.patience import eventually
 from tests.support.seeds import new_id, user
 from tests.support.working import a_worker
-from workers.app import WorkerProcess
+from workers.worker import WorkerProcess
 
 TENANT = "demo"
 ADMIN = "u1"

@@ -13,12 +13,12 @@ import pytest
 from pymongo.database import Database
 from rich.console import Console
 
-from adapters import imports
-from adapters.clock import SystemClock
-from adapters.commands import RUNNABLE
-from adapters.import_report import Counts
-from adapters.telemetry import Metrics
-from cli import history
+from adapters.commands.document import RUNNABLE
+from adapters.imports import store as imports
+from adapters.imports.report import Counts
+from adapters.process.clock import SystemClock
+from adapters.process.metrics import Metrics
+from cli.demo import history
 from cli.import_screen import summary
 from domain.importing.table import BadFile
 from tasks.catalogue import catalogue
@@ -26,9 +26,9 @@ from tests.importing.conftest import COLUMNS, TENANT, Imports
 from tests.support.patience import eventually
 from tests.support.seeds import new_id, user
 from tests.support.working import a_worker
-from workers import import_run
-from workers.import_hold import MOST_FAILURES
-from workers.imports import MOST_SENDING, Importer
+from workers.imports import run as import_run
+from workers.imports.claim import MOST_FAILURES
+from workers.imports.importer import MOST_SENDING, Importer
 
 HEAD = "No,Text,Machine,Day,Cost\n"
 THREE = (

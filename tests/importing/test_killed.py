@@ -13,7 +13,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from adapters.settings import ROOT, inherited
+from adapters.settings.table import ROOT, inherited
 from tests.importing.conftest import Imports
 from tests.support.patience import eventually
 

@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.uri_parser import parse_uri
 
-from adapters.clock import SystemClock
+from adapters.process.clock import SystemClock
 from locks.lease import Leases
 from tests.support.wire import Wire
 

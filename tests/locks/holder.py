@@ -10,8 +10,8 @@ import sys
 from datetime import timedelta
 from uuid import uuid4
 
-from adapters import mongo
-from adapters.clock import SystemClock
+from adapters.mongo import client as mongo
+from adapters.process.clock import SystemClock
 from locks.fence import fenced, stamped
 from locks.lease import Leases
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from adapters.clock import SystemClock
+from adapters.process.clock import SystemClock
 from locks.keeper import Keeper
 from locks.lease import Lease, Leases
 from tests.locks.conftest import Hands

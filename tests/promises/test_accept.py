@@ -13,11 +13,12 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from adapters import intake, mongo
-from adapters.clock import SystemClock
-from adapters.commands import Origin
-from adapters.intake import Accepted, Intake, KeyReused, Overloaded
-from adapters.mongo import Document, Unavailable, Unwritable
+from adapters.commands import acceptance as intake
+from adapters.commands.acceptance import Accepted, Intake, KeyReused, Overloaded
+from adapters.commands.document import Origin
+from adapters.mongo import client as mongo
+from adapters.mongo.client import Document, Unavailable, Unwritable
+from adapters.process.clock import SystemClock
 from tests.support import trial
 from tests.support.failing import CLIENT, FailingMongo
 from tests.support.seeds import Seeds, new_id

@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from adapters.mongo import Document
+from adapters.mongo.client import Document
 from tests.support import seeds, trial
 from tests.support.drains import Drains
 from tests.support.patience import InThread
 from tests.support.seeds import Seeds
-from workers.fate import BUG_ATTEMPTS, BUG_DELAYS
+from workers.drain.fate import BUG_ATTEMPTS, BUG_DELAYS
 
 TARGETS = 4
 Step = tuple[str, int, int]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from adapters.hints import Line
-from adapters.mongo import Document
-from adapters.unit_of_work import UnitOfWork
-from adapters.verdicts import MOST_CREATED
-from domain.ledger import Comment
-from domain.part import Part
+from adapters.broker.hints import Line
+from adapters.commands.unit_of_work import UnitOfWork
+from adapters.commands.verdicts import MOST_CREATED
+from adapters.mongo.client import Document
+from domain.assets.part import Part
+from domain.work_order.ledger import Comment
 from tasks.command import handles
 from tasks.work import Work
 from tests.support.drains import Drains, SleptTime

@@ -14,15 +14,15 @@ import pytest
 from pymongo import monitoring
 from pymongo.read_concern import ReadConcern
 
-from adapters import mongo
-from adapters.commands import Key, Origin
-from adapters.heads import BYTES, PER_BATCH, PER_LINE, Heads
-from adapters.hints import Line
-from adapters.mongo import Contention, Document
-from adapters.unit_of_work import UnitOfWork
-from adapters.verdicts import Changes, Verdict
+from adapters.broker.hints import Line
+from adapters.commands.document import Key, Origin
+from adapters.commands.line_heads import BYTES, PER_BATCH, PER_LINE, Heads
+from adapters.commands.unit_of_work import UnitOfWork
+from adapters.commands.verdicts import Changes, Verdict
+from adapters.mongo import client as mongo
+from adapters.mongo.client import Contention, Document
+from domain.assets.part import Part
 from domain.errors import Rejected
-from domain.part import Part
 from tasks.command import handles
 from tasks.work import Work
 from tests.servers import Servers
@@ -31,7 +31,7 @@ from tests.support.failing import CLIENT, FailingMongo
 from tests.support.patience import InThread
 from tests.support.seeds import Seeds, new_id
 from tests.support.trial import OnPart, grow, trial_catalogue
-from workers.executor import PATIENCE, Drained
+from workers.drain.executor import PATIENCE, Drained
 
 SOON_S = 10.0
 

@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from adapters import mongo, unit_of_work
-from adapters.clock import SystemClock
-from adapters.mongo import Unavailable
+from adapters.commands import unit_of_work
+from adapters.mongo import client as mongo
+from adapters.mongo.client import Unavailable
+from adapters.process.clock import SystemClock
 from locks.lease import Leases, Unreachable
 from tests.support.drains import Drains
 from tests.support.failing import CLIENT, FailingMongo
 from tests.support.seeds import Seeds, new_id
 from tests.support.trial import trial_catalogue
-from workers import presence as presences
-from workers.presence import Presence, ServerClock
+from workers.process import heartbeat as presences
+from workers.process.heartbeat import Presence, ServerClock
 
 BRIEF = timedelta(seconds=0.5)
 ELECTION: dict[str, Any] = {

@@ -9,13 +9,15 @@ import pytest
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters import dead_letters, mongo, replays, resolutions
-from adapters.acts import Act, in_transaction
-from adapters.clock import SystemClock
-from adapters.commands import AT_ONCE, KEYS_KEPT
-from adapters.device_batch import Batch, Entry, lane_id
-from adapters.hints import Line
-from adapters.mongo import Document
+from adapters.broker.hints import Line
+from adapters.commands.document import AT_ONCE, KEYS_KEPT
+from adapters.devices import replays
+from adapters.devices.batch import Batch, Entry, lane_id
+from adapters.mongo import client as mongo
+from adapters.mongo.client import Document
+from adapters.operators import dead_letters, resolutions
+from adapters.operators.audit import Act, in_transaction
+from adapters.process.clock import SystemClock
 from tests.promises.test_drain import Wire
 from tests.servers import Servers
 from tests.support import seeds

@@ -11,20 +11,22 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters import hints, indexes, mongo
-from adapters.clock import SystemClock
-from adapters.hints import HintBroker
-from adapters.telemetry import Metrics
-from adapters.unit_of_work import UnitOfWork
+from adapters import indexes
+from adapters.broker import hints
+from adapters.broker.hints import HintBroker
+from adapters.commands.unit_of_work import UnitOfWork
+from adapters.mongo import client as mongo
+from adapters.process.clock import SystemClock
+from adapters.process.metrics import Metrics
 from tests.support import seeds
 from tests.support.drains import Drains
 from tests.support.patience import eventually
 from tests.support.processes import TRIAL_WORKER, Processes, processes
 from tests.support.seeds import Seeds
 from tests.support.trial import trial_catalogue
-from workers.fate import BUG_ATTEMPTS, BUG_DELAYS
-from workers.presence import BATCH_LIMIT
-from workers.reaper import Reaper
+from workers.drain.fate import BUG_ATTEMPTS, BUG_DELAYS
+from workers.duties.reaper import Reaper
+from workers.process.heartbeat import BATCH_LIMIT
 
 SOON_S = 15.0
 GONE = timedelta(seconds=3)

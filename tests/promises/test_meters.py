@@ -9,9 +9,9 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters.clock import SystemClock
-from adapters.mongo import Document
-from domain.instants import told
+from adapters.mongo.client import Document
+from adapters.process.clock import SystemClock
+from domain.time.instants import told
 from tasks.catalogue import catalogue
 from tests.support.drains import Drains
 from tests.support.seeds import Seeds, new_id

@@ -8,8 +8,8 @@ import pytest
 from bson.timestamp import Timestamp
 from pymongo import MongoClient
 
-from adapters.commands import FINAL
-from adapters.mongo import TRANSACTION, Document
+from adapters.commands.document import FINAL
+from adapters.mongo.client import TRANSACTION, Document
 from tests.support.drains import Drains
 from tests.support.patience import InThread
 from tests.support.seeds import Seeds, new_id

@@ -10,25 +10,26 @@ import msgspec
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
-from adapters import dead_letters, mongo
-from adapters.acts import Act
-from adapters.clock import SystemClock
-from adapters.hints import Line
-from adapters.mongo import Document, Unavailable
-from adapters.unit_of_work import UnitOfWork
+from adapters.broker.hints import Line
+from adapters.commands.unit_of_work import UnitOfWork
+from adapters.mongo import client as mongo
+from adapters.mongo.client import Document, Unavailable
+from adapters.operators import dead_letters
+from adapters.operators.audit import Act
+from adapters.process.clock import SystemClock
+from domain.assets.part import Part
 from domain.entity import Entity
-from domain.part import Part
 from tasks.command import handles
 from tasks.work import Work
 from tests.support.drains import Drains
 from tests.support.patience import InThread
 from tests.support.seeds import Seeds, new_id, user
 from tests.support.trial import Make, OnPart, append
-from workers import executor
-from workers.executor import Executor
-from workers.fate import BUG_ATTEMPTS
-from workers.foresight import foresee
-from workers.snapshot import Snapshot
+from workers.drain import executor
+from workers.drain.executor import Executor
+from workers.drain.fate import BUG_ATTEMPTS
+from workers.drain.prefetch import foresee
+from workers.drain.snapshot import Snapshot
 
 
 def exhausted(seed: Seeds, drains: Drains, command: Document, *handlers: object) -> Document:

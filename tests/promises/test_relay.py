@@ -13,17 +13,19 @@ from bson.timestamp import Timestamp
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from adapters import hints, indexes, mongo
-from adapters.commands import AT_ONCE
-from adapters.hints import HintBroker
-from adapters.mongo import Document
+from adapters import indexes
+from adapters.broker import hints
+from adapters.broker.hints import HintBroker
+from adapters.commands.document import AT_ONCE
+from adapters.mongo import client as mongo
+from adapters.mongo import server_time as primary
+from adapters.mongo.client import Document
 from tests.support import seeds
 from tests.support.patience import eventually
 from tests.support.processes import TRIAL_WORKER, Processes, processes
 from tests.support.seeds import Seeds, new_id
 from tests.support.trial import trial_catalogue
-from workers import primary
-from workers.relay import Relay
+from workers.duties.relay import Relay
 
 SOON_S = 20.0
 _serial = count(1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.mongo import Document
-from domain.part import Part
+from adapters.mongo.client import Document
+from domain.assets.part import Part
 from tasks.command import handles
 from tasks.work import Work
 from tests.support.drains import Drains

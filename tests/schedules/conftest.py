@@ -10,11 +10,12 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters import indexes, mongo
-from adapters.commands import RUNNABLE
-from adapters.hints import Line
-from adapters.settings import Settings
-from adapters.telemetry import Metrics
+from adapters import indexes
+from adapters.broker.hints import Line
+from adapters.commands.document import RUNNABLE
+from adapters.mongo import client as mongo
+from adapters.process.metrics import Metrics
+from adapters.settings.table import Settings
 from locks.lease import Leases
 from schedules.declaration import Schedule
 from schedules.table import table
@@ -22,8 +23,8 @@ from tasks.catalogue import catalogue
 from tests.servers import Servers
 from tests.support.drains import Drains
 from tests.support.seeds import Seeds, new_id, user
-from workers.executor import Drained
-from workers.schedules import Runner
+from workers.drain.executor import Drained
+from workers.schedules.runner import Runner
 
 TENANT = "t1"
 

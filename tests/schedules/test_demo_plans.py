@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from cli import demo, demo_plans
-from cli.demo_plans import SOON, id_of
+from cli.demo import plans as demo_plans
+from cli.demo import tenants as demo
+from cli.demo.plans import SOON, id_of
 from tests.schedules.conftest import House
 
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from adapters.commands import Origin
-from adapters.mongo import Document
-from adapters.unit_of_work import UnitOfWork
+from adapters.commands.document import Origin
+from adapters.commands.unit_of_work import UnitOfWork
+from adapters.mongo.client import Document
 from domain.errors import Transient
-from domain.instants import told
+from domain.time.instants import told
 from tasks.command import handles
 from tasks.plan.generate import Generate
 from tasks.work import Work
 from tests.schedules.conftest import TENANT, House
 from tests.support.patience import InThread
 from tests.support.trial import NOT_IN_BSON
-from workers.asking import ASK_AGAIN
+from workers.schedules.requests import ASK_AGAIN
 
 
 @handles("plan.generate", permission=None, internal=True)

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.clock import SystemClock
-from adapters.settings import ROOT, inherited
+from adapters.process.clock import SystemClock
+from adapters.settings.table import ROOT, inherited
 from tests.schedules.conftest import House
 
 

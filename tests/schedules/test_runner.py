@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from adapters import due
-from adapters.fires import Fire, Fires
-from domain.instants import told
+from adapters.schedules import due
+from adapters.schedules.fires import Fire, Fires
 from domain.plan.model import SHARDS, shard_of
+from domain.time.instants import told
 from locks.lease import Lease, Unreachable
 from schedules.declaration import Asked, Due, Every, Latest, Schedule
 from tests.schedules.conftest import TENANT, House
 from tests.support.seeds import new_id
-from workers import schedules
-from workers.schedules import PAGE
+from workers.schedules import runner as schedules
+from workers.schedules.runner import PAGE
 
 
 def test_a_plan_that_is_due_becomes_one_order_however_many_schedulers_tick(house: House) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from adapters.clock import SystemClock
-from adapters.hints import Line
-from adapters.unit_of_work import UnitOfWork
+from adapters.broker.hints import Line
+from adapters.commands.unit_of_work import UnitOfWork
+from adapters.process.clock import SystemClock
 from schedules.table import table
 from tasks.catalogue import Catalogue
 from tests.support.seeds import new_id
-from workers.executor import Drained, Executor
+from workers.drain.executor import Drained, Executor
 
 
 class PushedClock(SystemClock):

@@ -10,10 +10,10 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from adapters.mongo import CODEC
-from cli import binaries, ports, replica
-from cli.embedded import MONGOD_OPTIONS
-from cli.server import Server
+from adapters.mongo.client import CODEC
+from cli.embedded import binaries, ports, replica
+from cli.embedded.servers import MONGOD_OPTIONS
+from cli.processes.server import Server
 
 Document = dict[str, Any]
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from domain import clocks
-from domain.clocks import Looked
-from domain.notice import Notice
+from domain.notices.notice import Notice
+from domain.order_clocks import clocks
+from domain.order_clocks.clocks import Looked
 from domain.policies import Escalation, Policies, ReminderPolicy, Rung, SlaPolicy
+from domain.time.working_calendar import Calendar
 from domain.work_order.model import WorkOrder
-from domain.working_calendar import Calendar
 from tests.tasks.fake_work import ident
 
 TECHNICIAN = ident(2)

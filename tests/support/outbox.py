@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from adapters.clock import SystemClock
-from adapters.mongo import Document
+from adapters.mongo.client import Document
+from adapters.process.clock import SystemClock
 from tests.support.seeds import USER, Seeds
 
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from adapters.clock import SystemClock
+from adapters.process.clock import SystemClock
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from adapters import settings
-from cli.processes import ROOT, leashed
+from adapters.settings import table as settings
+from cli.processes.child import ROOT, leashed
 from tests.support.patience import eventually
 
 WORKER = ("-m", "workers")

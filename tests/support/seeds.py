@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 from pymongo.database import Database
 
-from adapters import intake
-from adapters.clock import SystemClock
-from adapters.commands import Key, Origin, Queue, fingerprint, fresh, target_of
-from adapters.hints import Line
-from adapters.mongo import Document
+from adapters.broker.hints import Line
+from adapters.commands import acceptance as intake
+from adapters.commands.document import Key, Origin, Queue, fingerprint, fresh, target_of
+from adapters.mongo.client import Document
+from adapters.process.clock import SystemClock
 from domain.ids import uuid7
 from tasks.catalogue import Catalogue
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from adapters.clock import SystemClock, to_milliseconds
-from workers.presence import ServerClock
+from adapters.process.clock import SystemClock, to_milliseconds
+from workers.process.heartbeat import ServerClock
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import msgspec
 
-from adapters.clock import SystemClock
+from adapters.process.clock import SystemClock
+from domain.assets.part import Part
 from domain.errors import Conflict, Rejected, Transient
-from domain.part import Part
 from tasks.catalogue import Catalogue, catalogue
 from tasks.command import Payload, Spec, handles
 from tasks.work import Work

@@ -13,10 +13,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
-from adapters.unit_of_work import UnitOfWork
+from adapters.commands.unit_of_work import UnitOfWork
 from tests.support.trial import trial_catalogue
 from workers import __main__ as worker
-from workers import app, presence
+from workers import worker as app
+from workers.process import heartbeat as presence
 
 
 def hold_commits(directory: str) -> None:

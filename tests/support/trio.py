@@ -11,9 +11,9 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from cli import binaries, ports, replica
-from cli.embedded import MONGOD_OPTIONS
-from cli.server import Server
+from cli.embedded import binaries, ports, replica
+from cli.embedded.servers import MONGOD_OPTIONS
+from cli.processes.server import Server
 from tests.support.patience import eventually
 
 ELECTED_WITHIN_S = 30.0

@@ -13,10 +13,10 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters import hints
-from adapters.clock import Clock, SystemClock
-from workers import imports
-from workers.app import WorkerProcess
+from adapters.broker import hints
+from adapters.process.clock import Clock, SystemClock
+from workers.imports import importer as imports
+from workers.worker import WorkerProcess
 
 IDLE = timedelta(milliseconds=150)
 """How long its idle threads sleep: a test that is done waits for the end of each."""

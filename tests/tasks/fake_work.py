@@ -17,9 +17,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from domain.actor import Actor
 from domain.entity import Entity, Entry
 from domain.errors import Missing
+from domain.identity.actor import Actor
 from domain.ids import uuid7
 from tasks.command import Payload, Spec
 

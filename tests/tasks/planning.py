@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from adapters.commands import MAX_DEPTH
-from domain.actor import Actor
-from domain.asset import Asset
-from domain.instants import told
-from domain.permissions import granted
+from adapters.commands.document import MAX_DEPTH
+from domain.assets.asset import Asset
+from domain.identity.actor import Actor
+from domain.identity.permissions import granted
 from domain.plan.model import Plan
+from domain.time.instants import told
 from domain.work_order.model import WorkOrder
 from tasks.catalogue import catalogue
 from tests.tasks.fake_work import NOON, FakeWork, World, ident

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain.actor import Actor
-from domain.asset import MOST_LEVELS, Asset
+from domain.assets.asset import MOST_LEVELS, Asset
 from domain.errors import Missing, Rejected
+from domain.identity.actor import Actor
 from tasks.asset.create import Create, create
 from tasks.asset.decommission import Decommission, decommission
 from tasks.asset.update import Update, update

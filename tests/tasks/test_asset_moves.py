@@ -6,10 +6,10 @@ from typing import TypeVar
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.actor import Actor
-from domain.asset import Asset
+from domain.assets.asset import Asset
 from domain.entity import Entity
 from domain.errors import Rejected
+from domain.identity.actor import Actor
 from tasks.asset.update import Update, update
 from tests.tasks.fake_work import NOON, FakeWork, World, ident
 

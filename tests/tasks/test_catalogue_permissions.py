@@ -1,6 +1,6 @@
 """A permission that a command asks for must exist, or nobody but an admin could ever hold it."""
 
-from domain.permissions import PERMISSIONS, allows, granted
+from domain.identity.permissions import PERMISSIONS, allows, granted
 from tasks.catalogue import catalogue
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain.actor import Actor
 from domain.errors import Missing, Rejected
-from domain.notice import Notice
-from domain.permissions import granted
+from domain.identity.actor import Actor
+from domain.identity.permissions import granted
+from domain.notices.notice import Notice
 from domain.policies import Policies
 from domain.work_order.model import WorkOrder
 from tasks.catalogue import catalogue

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.asset import Asset
-from domain.downtime import REMEMBERED, Downtime
+from domain.assets.asset import Asset
+from domain.assets.downtime import REMEMBERED, Downtime
 from domain.errors import Rejected
-from domain.instants import told
+from domain.time.instants import told
 from tests.tasks.fake_work import NOON, FakeWork, World
 from tests.tasks.planning import PUMP, ask, plant
 from tests.tasks.test_meter import TECHNICIAN

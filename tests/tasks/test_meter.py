@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.actor import Actor
+from domain.assets.meter import MOST_PLANS, Meter, Reading
 from domain.errors import Missing, Rejected
-from domain.instants import told
-from domain.meter import MOST_PLANS, Meter, Reading
-from domain.permissions import granted
+from domain.identity.actor import Actor
+from domain.identity.permissions import granted
+from domain.time.instants import told
 from tests.tasks.fake_work import NOON, FakeWork, World, ident
 from tests.tasks.planning import PUMP, SYSTEM, ask, plant
 

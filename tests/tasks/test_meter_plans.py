@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.assets.meter import Meter
 from domain.errors import Missing, Rejected
-from domain.instants import told
-from domain.meter import Meter
-from domain.plan.meters import MeterProgress
+from domain.plan.meter_progress import MeterProgress
+from domain.time.instants import told
 from tests.tasks.fake_work import NOON, World, ident
 from tests.tasks.planning import (
     BOSS,

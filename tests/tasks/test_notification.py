@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from domain.actor import Actor
 from domain.errors import Rejected
-from domain.preferences import Preferences
+from domain.identity.actor import Actor
+from domain.notices.preferences import Preferences
 from tasks.notification.preferences_set import SetPreferences, set_preferences
 from tests.tasks.fake_work import World, ident
 

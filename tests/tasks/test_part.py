@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.actor import Actor
+from domain.assets.part import Part, StockMovement
 from domain.errors import Missing, Rejected
-from domain.part import Part, StockMovement
+from domain.identity.actor import Actor
 from tasks.command import Payload
 from tasks.part.adjust import Adjust, adjust
 from tasks.part.create import Create, create

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from domain.asset import Asset
+from domain.assets.asset import Asset
+from domain.assets.part import Part
 from domain.errors import Rejected
-from domain.part import Part
-from domain.working_calendar import Calendar
+from domain.time.working_calendar import Calendar
 from tests.tasks.fake_work import NOON, World, ident
 from tests.tasks.planning import (
     BOSS,

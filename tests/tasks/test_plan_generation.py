@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from domain.asset import Asset
-from domain.instants import told
-from domain.part import Part
+from domain.assets.asset import Asset
+from domain.assets.part import Part
 from domain.plan.model import Plan
+from domain.time.instants import told
+from domain.time.working_calendar import Calendar
 from domain.work_order.model import WorkOrder
-from domain.working_calendar import Calendar
 from tasks.work_order.complete import Complete, complete
 from tests.tasks.fake_work import NOON, World, ident
 from tests.tasks.planning import (

@@ -2,11 +2,11 @@
 
 import pytest
 
-from domain.actor import Actor
-from domain.asset import Asset
+from domain.assets.asset import Asset
 from domain.errors import Missing, Rejected
-from domain.ledger import Attachment
+from domain.identity.actor import Actor
 from domain.request import Request
+from domain.work_order.ledger import Attachment
 from domain.work_order.model import WorkOrder
 from tasks.request.decide import Decide, decide
 from tasks.request.submit import File, Submit, submit

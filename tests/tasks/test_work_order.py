@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain.actor import Actor
-from domain.asset import Asset
+from domain.assets.asset import Asset
+from domain.assets.part import Part
 from domain.entity import Entry
 from domain.errors import Missing, Rejected
-from domain.ledger import Comment, Labor, PartUse
-from domain.part import Part
-from domain.permissions import granted
+from domain.identity.actor import Actor
+from domain.identity.permissions import granted
+from domain.work_order.ledger import Comment, Labor, PartUse
 from domain.work_order.model import WorkOrder
 from tasks.catalogue import catalogue
 from tests.tasks.fake_work import NOON, FakeWork, World, ident

@@ -10,14 +10,14 @@ from typing import Any
 
 from pymongo.database import Database
 
-from adapters.mongo import Document
-from domain.durations import duration
+from adapters.mongo.client import Document
 from domain.plan.changes import begun
 from domain.plan.generate import LATE
 from domain.plan.model import Plan
+from domain.plan.occurrences import Occurrence
 from domain.plan.preview import preview
-from domain.plan.unfold import Occurrence
-from domain.working_calendar import Calendar
+from domain.time.durations import duration
+from domain.time.working_calendar import Calendar
 
 FAR = timedelta(days=100)
 """What is due so long after the end may have been asked for before it: leads and holidays move things."""

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters import indexes, mongo
-from cli import embedded
-from cli.embedded import Embedded
+from adapters import indexes
+from adapters.mongo import client as mongo
+from cli.embedded import servers as embedded
+from cli.embedded.servers import Embedded
 from tests.servers import Servers
 from tests.support import seeds
 from tests.support.processes import Processes, processes

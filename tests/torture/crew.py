@@ -10,7 +10,7 @@ from typing import Any
 
 from pymongo.read_concern import ReadConcern
 
-from adapters.clock import SystemClock
+from adapters.process.clock import SystemClock
 from tests.support.patience import LOOK_EVERY_S, eventually
 from tests.support.processes import Process, Processes
 

@@ -17,14 +17,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from adapters.clock import SystemClock
-from adapters.hints import _HintConsumer
-from adapters.unit_of_work import UnitOfWork
-from cli.processes import leashed
+from adapters.broker.hints import _HintConsumer
+from adapters.commands.unit_of_work import UnitOfWork
+from adapters.process.clock import SystemClock
+from cli.processes.child import leashed
 from tests.support.trial import trial_catalogue
 from workers import __main__ as worker
-from workers import app
-from workers.app import WorkerProcess
+from workers import worker as app
+from workers.worker import WorkerProcess
 
 BEFORE: dict[str, tuple[type, str]] = {
     "fetched": (WorkerProcess, "_drain"),

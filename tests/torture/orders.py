@@ -8,8 +8,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from adapters.conservation import conservation
-from adapters.hints import Line
+from adapters.broker.hints import Line
+from adapters.operators.conservation import conservation
 from tasks.catalogue import catalogue
 from tests.support.patience import eventually
 from tests.support.seeds import Seeds, new_id

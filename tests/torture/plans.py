@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from domain.errors import Rejected
 from domain.plan.changes import begun
 from domain.plan.rules import Rules
-from domain.working_calendar import Calendar
+from domain.time.working_calendar import Calendar
 from tests.support.seeds import new_id
 
 ZONES = (

@@ -6,11 +6,12 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 
-from adapters import hints, mongo
-from adapters.clock import SystemClock
-from adapters.intake import Intake, Overloaded
-from adapters.mongo import Document, Unavailable
-from api.hinting import HintSender
+from adapters.broker import hints
+from adapters.commands.acceptance import Intake, Overloaded
+from adapters.mongo import client as mongo
+from adapters.mongo.client import Document, Unavailable
+from adapters.process.clock import SystemClock
+from api.commands.hint_sender import HintSender
 
 AT_ONCE = 5
 """Of each target's commands so many are posted without a pause: that is the burst at the beginning."""

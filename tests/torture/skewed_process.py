@@ -15,7 +15,7 @@ def skew(by: timedelta) -> None:
     honest = time.time
     setattr(time, "time", lambda: honest() + by.total_seconds())  # noqa: B010 - mypy forbids assigning
 
-    from adapters.clock import SystemClock
+    from adapters.process.clock import SystemClock
 
     exact = SystemClock.now
 
@@ -28,9 +28,9 @@ def skew(by: timedelta) -> None:
 def main(minutes: str, kind: str) -> int:
     skew(timedelta(minutes=float(minutes)))
 
-    from adapters.hints import HintBroker
+    from adapters.broker.hints import HintBroker
     from workers import __main__ as worker
-    from workers import scheduler
+    from workers.scheduler import __main__ as scheduler
 
     # At each command, not at one in a thousand: heartbeats in Valkey are by the workers' clocks, and whoever
     # seems long gone has the hints that it holds handed to others.

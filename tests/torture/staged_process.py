@@ -14,12 +14,15 @@ from pathlib import Path
 
 from loguru import logger
 
-from adapters import logs, settings
-from adapters.clock import SystemClock
-from adapters.telemetry import Metrics
+from adapters.process import logs
+from adapters.process.clock import SystemClock
+from adapters.process.metrics import Metrics
+from adapters.settings import table as settings
 from tests.support.staged import StagedClock, StagedTime
 from workers import __main__ as worker
-from workers import app, asking, scheduler
+from workers import worker as app
+from workers.scheduler import __main__ as scheduler
+from workers.schedules import requests as asking
 
 ASK_AGAIN = timedelta(seconds=2)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from adapters.mongo import Document
+from adapters.mongo.client import Document
 
 DAY = "2026-03-02"
 

@@ -15,13 +15,14 @@ import dramatiq.worker
 import pytest
 from pymongo.database import Database
 
-from adapters import hints
-from adapters.clock import SystemClock
-from adapters.commands import QUEUES
-from adapters.hints import Unheard
-from adapters.settings import Settings
+from adapters.broker import hints
+from adapters.broker.epoch import Epoch
+from adapters.broker.hints import Unheard
+from adapters.commands.document import QUEUES
+from adapters.process.clock import SystemClock
+from adapters.settings.table import Settings
 from api.app import create_app
-from cli.embedded import Embedded
+from cli.embedded.servers import Embedded
 from tests.api.asking import running
 from tests.api.people import People
 from tests.support.patience import InThread, eventually
@@ -30,10 +31,9 @@ from tests.support.seeds import new_id
 from tests.support.working import a_worker
 from tests.torture.orders import Orders
 from tests.torture.poster import Poster
-from workers import app
-from workers import relay as relaying
-from workers.epoch import Epoch
-from workers.relay import Relay
+from workers import worker as app
+from workers.duties import relay as relaying
+from workers.duties.relay import Relay
 
 ROUTE = "/api/commands/work_order.create"
 ORDER = {"title": "Replace the bearing", "type": "corrective", "priority": "high"}

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters import hints
-from adapters.commands import Origin
-from adapters.mongo import Document
-from adapters.telemetry import Metrics
-from cli.embedded import Embedded
+from adapters.broker import hints
+from adapters.commands.document import Origin
+from adapters.mongo.client import Document
+from adapters.process.metrics import Metrics
+from cli.embedded.servers import Embedded
 from tests.support.drains import Drains
 from tests.support.patience import InThread, eventually
 from tests.support.processes import SCHEDULER, Process, Processes, processes
@@ -25,7 +25,7 @@ from tests.support.trial import trial_catalogue
 from tests.torture.doomed_process import COMMITTED, TOLD, UNTOLD
 from tests.torture.orders import Orders
 from tests.torture.poster import Poster
-from workers.reaper import Reaper
+from workers.duties.reaper import Reaper
 
 DIED_WITHIN_S = 60.0
 TENANT = "north"

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 from pymongo.database import Database
 
-from adapters import hints
-from adapters.hints import Line, Unheard
+from adapters.broker import hints
+from adapters.broker.hints import Line, Unheard
 from tasks.catalogue import catalogue
 from tests.support.drains import Drains
 from tests.support.processes import SCHEDULER, WORKER, processes
@@ -21,9 +21,9 @@ from tests.support.seeds import Seeds
 from tests.support.wire import Wire
 from tests.torture.orders import Orders
 from tests.torture.poster import Poster
-from workers import relay as relaying
-from workers.marks import REHINT
-from workers.relay import Relay
+from workers.duties import relay as relaying
+from workers.duties.hint_marks import REHINT
+from workers.duties.relay import Relay
 
 TENANT = "north"
 LOST = 0.03

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from adapters import indexes, mongo
-from adapters.clock import SystemClock
-from cli import embedded
+from adapters import indexes
+from adapters.mongo import client as mongo
+from adapters.process.clock import SystemClock
+from cli.embedded import servers as embedded
 from tasks.catalogue import catalogue
 from tests.support.patience import eventually
 from tests.support.processes import SCHEDULER, processes
 from tests.support.seeds import Seeds, user
-from workers.presence import BATCH_LIMIT
+from workers.process.heartbeat import BATCH_LIMIT
 
 COMMANDS = 20_000
 BEFORE = 1_000

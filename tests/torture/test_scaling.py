@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from cli.embedded import Embedded
+from cli.embedded.servers import Embedded
 from tasks.catalogue import catalogue
 from tests.support.drains import Drains
 from tests.support.patience import InThread, eventually
@@ -16,7 +16,7 @@ from tests.support.processes import SCHEDULER, WORKER, Process, Processes
 from tests.support.working import made
 from tests.torture.orders import Orders
 from tests.torture.poster import Poster
-from workers.app import SHUTDOWN
+from workers.worker import SHUTDOWN
 
 MANY = 10
 TURNS = 3

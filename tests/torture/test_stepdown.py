@@ -16,9 +16,11 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from adapters import indexes, intake, mongo
-from cli import embedded
-from cli.embedded import Embedded
+from adapters import indexes
+from adapters.commands import acceptance as intake
+from adapters.mongo import client as mongo
+from cli.embedded import servers as embedded
+from cli.embedded.servers import Embedded
 from tasks.catalogue import catalogue
 from tests.support import seeds
 from tests.support.drains import Drains

@@ -12,8 +12,8 @@ import redis
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from adapters.clock import SystemClock
-from cli.embedded import Embedded
+from adapters.process.clock import SystemClock
+from cli.embedded.servers import Embedded
 from tests.support.patience import LOOK_EVERY_S, InThread
 from tests.support.processes import SCHEDULER, WORKER, Process, Processes
 from tests.torture.orders import Orders

@@ -11,10 +11,11 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters.commands import Origin
-from adapters.hints import Line
-from adapters.mongo import Document
-from cli.embedded import Embedded
+from adapters.broker.hints import Line
+from adapters.commands.document import Origin
+from adapters.mongo import server_time as primary
+from adapters.mongo.client import Document
+from cli.embedded.servers import Embedded
 from tasks.catalogue import catalogue
 from tests.support import working
 from tests.support.drains import PushedClock
@@ -23,7 +24,7 @@ from tests.support.processes import Process, Processes
 from tests.support.seeds import Seeds
 from tests.torture.orders import Orders
 from tests.torture.poster import Poster
-from workers import primary, scheduler
+from workers.scheduler import __main__ as scheduler
 
 OFF = timedelta(minutes=5)
 TENANT = "north"

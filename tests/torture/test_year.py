@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters import indexes, mongo
-from adapters.conservation import conservation
+from adapters import indexes
+from adapters.mongo import client as mongo
+from adapters.operators.conservation import conservation
 from tests.support import seeds
 from tests.support.processes import processes
 from tests.support.staged import StagedTime

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from pymongo.database import Database
 
-from adapters.clock import SystemClock
-from adapters.mongo import CODEC
+from adapters.mongo.client import CODEC
+from adapters.process.clock import SystemClock
 from domain.plan.model import SHARDS, Plan
-from domain.working_calendar import Calendar
+from domain.time.working_calendar import Calendar
 from tasks.catalogue import catalogue
 from tests.support.patience import LOOK_EVERY_S, eventually
 from tests.support.seeds import Seeds, new_id

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from adapters import mongo
-from adapters.delivery import event_stream
+from adapters.events import change_stream as event_stream
+from adapters.mongo import client as mongo
 from tests.servers import Servers
 from tests.webhooks.ground import Ground
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from pymongo.database import Database
 
-from adapters.clock import SystemClock
-from adapters.commands import AT_ONCE
-from adapters.mongo import Document
+from adapters.commands.document import AT_ONCE
+from adapters.mongo.client import Document
+from adapters.process.clock import SystemClock
 from locks.lease import Lease, Leases
 from tests.support.seeds import new_id
-from workers.webhook_feed import CURSOR, WebhookFeed
+from workers.duties.webhook_feed import CURSOR, WebhookFeed
 
 STARTED, COMPLETED = "work_order.started", "work_order.completed"
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from adapters.clock import SystemClock
-from adapters.delivery.signing import Unverified, verify
+from adapters.delivery.webhooks.signing import Unverified, verify
+from adapters.process.clock import SystemClock
 
 SECRET = "a-secret-of-the-receiver-only"
 

@@ -7,10 +7,10 @@ from ipaddress import ip_network
 
 import pytest
 
-from adapters.delivery.addresses import is_listed, is_public, parsed
-from adapters.delivery.answers import Answer, judged
-from adapters.delivery.sender import Again, Failed, Sent
-from adapters.parsers import networks
+from adapters.delivery.outcomes import Again, Failed, Sent
+from adapters.delivery.webhooks.allowed_addresses import is_listed, is_public, parsed
+from adapters.delivery.webhooks.responses import Answer, judged
+from adapters.settings.parsers import networks
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

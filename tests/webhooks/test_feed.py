@@ -8,7 +8,7 @@ import pymongo
 import pytest
 
 from tests.webhooks.ground import COMPLETED, STARTED, Ground
-from workers.webhook_feed import CURSOR, IDLE
+from workers.duties.webhook_feed import CURSOR, IDLE
 
 
 def test_each_webhook_is_told_what_it_asked_for_and_nothing_of_another_tenant(ground: Ground) -> None:

@@ -15,13 +15,13 @@ import msgspec
 import pytest
 from pymongo.database import Database
 
-from adapters import mongo
-from adapters.clock import SystemClock
 from adapters.delivery.ledger import row
-from adapters.delivery.sender import Again, Failed, Later, Outcome, Sent
-from adapters.delivery.webhooks import WebhookSender
-from adapters.mongo import Document
-from domain.breaker import FAILURES
+from adapters.delivery.outcomes import Again, Failed, Later, Outcome, Sent
+from adapters.delivery.webhooks.channel import WebhookSender
+from adapters.mongo import client as mongo
+from adapters.mongo.client import Document
+from adapters.process.clock import SystemClock
+from domain.notices.breaker import FAILURES
 from tests.servers import Servers
 from tests.support.seeds import new_id
 from tests.webhooks.receiver import SECRET, Receiver, running

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.delivery.signing import REPLAY_WINDOW, Unverified, headers, verify
+from adapters.delivery.webhooks.signing import REPLAY_WINDOW, Unverified, headers, verify
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECRET = "a-secret-of-some-length-42"

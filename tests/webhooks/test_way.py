@@ -6,10 +6,10 @@ import random
 from datetime import timedelta
 from ipaddress import ip_network
 
-from adapters.clock import SystemClock
-from adapters.delivery.carrier import Carrier
-from adapters.delivery.webhooks import WebhookSender
-from adapters.telemetry import Metrics
+from adapters.delivery.dispatcher import Carrier
+from adapters.delivery.webhooks.channel import WebhookSender
+from adapters.process.clock import SystemClock
+from adapters.process.metrics import Metrics
 from tests.support.seeds import new_id
 from tests.webhooks.ground import Ground
 from tests.webhooks.receiver import SECRET, running

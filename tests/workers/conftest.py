@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters import hints, indexes
-from adapters.hints import HintBroker
+from adapters import indexes
+from adapters.broker import hints
+from adapters.broker.hints import HintBroker
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from adapters import mongo
-from adapters.clock import SystemClock
-from adapters.unit_of_work import UnitOfWork
+from adapters.commands.unit_of_work import UnitOfWork
+from adapters.mongo import client as mongo
+from adapters.process.clock import SystemClock
 
 
 def main(uri: str, worker: str, *ids: str) -> None:

@@ -12,10 +12,10 @@ from dramatiq.brokers.redis import RedisBroker
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from adapters.commands import AT_ONCE
-from adapters.hints import Line
-from adapters.mongo import CODEC, Document
-from workers import primary
+from adapters.broker.hints import Line
+from adapters.commands.document import AT_ONCE
+from adapters.mongo import server_time as primary
+from adapters.mongo.client import CODEC, Document
 
 _serial = count(1)
 

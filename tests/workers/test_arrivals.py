@@ -8,14 +8,14 @@ import pytest
 from pymongo.database import Database
 
 from adapters import indexes
-from adapters.mongo import Document
+from adapters.mongo.client import Document
 from tasks.catalogue import catalogue
 from tests.support import seeds
 from tests.support.drains import Drains
 from tests.support.outbox import Device
 from tests.support.seeds import Seeds, new_id
-from workers import arrivals
-from workers.arrivals import Arrivals
+from workers.duties import arrivals
+from workers.duties.arrivals import Arrivals
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters import hints
-from adapters.clock import SystemClock
-from adapters.hints import HintBroker, Line
-from workers.app import WorkerProcess
+from adapters.broker import hints
+from adapters.broker.hints import HintBroker, Line
+from adapters.process.clock import SystemClock
+from workers.worker import WorkerProcess
 
 
 def test_a_backlog_of_one_class_leaves_a_thread_to_another(

@@ -8,9 +8,9 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters import mongo
-from adapters.hints import Line
-from adapters.mongo import Document
+from adapters.broker.hints import Line
+from adapters.mongo import client as mongo
+from adapters.mongo.client import Document
 from tasks.catalogue import catalogue
 from tests.servers import Servers
 from tests.support import seeds

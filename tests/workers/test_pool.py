@@ -9,10 +9,10 @@ from typing import cast
 
 import pytest
 
-from adapters.hints import Line
+from adapters.broker.hints import Line
 from tests.support.patience import InThread, eventually
-from workers.executor import Drained, Executor
-from workers.pool import LINES_BESIDE, ONLINE, Pool
+from workers.drain.executor import Drained, Executor
+from workers.drain.pool import LINES_BESIDE, ONLINE, Pool
 
 
 class Slot:

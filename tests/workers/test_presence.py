@@ -7,8 +7,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from adapters.clock import SystemClock
-from workers.presence import HEARD_WITHIN, Presence, ServerClock
+from adapters.process.clock import SystemClock
+from workers.process.heartbeat import HEARD_WITHIN, Presence, ServerClock
 
 
 class PushedClock(SystemClock):

@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from workers.probes import Probes
+from workers.process.probes import Probes
 
 
 def _can_listen(host: str) -> bool:

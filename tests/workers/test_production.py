@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters.settings import ROOT, inherited
+from adapters.settings.table import ROOT, inherited
 
 
 @pytest.mark.parametrize("module", ["workers", "workers.scheduler"])

@@ -10,12 +10,12 @@ import pytest
 from pymongo.database import Database
 
 from adapters import indexes
-from adapters.commands import FINAL, State
+from adapters.commands.document import FINAL, State
+from adapters.commands.verdicts import Verdict, verdict_update
 from adapters.delivery.ledger import STATES
-from adapters.settings import Settings
-from adapters.verdicts import Verdict, verdict_update
+from adapters.settings.table import Settings
 from domain.ids import uuid7
-from workers import purge
+from workers.duties import retention as purge
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 KEPT = timedelta(days=90)

@@ -14,13 +14,13 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from adapters.hints import HintBroker
-from adapters.mongo import Document
-from adapters.telemetry import Metrics
-from adapters.unit_of_work import TRY_FOR
+from adapters.broker.hints import HintBroker
+from adapters.commands.unit_of_work import TRY_FOR
+from adapters.mongo.client import Document
+from adapters.mongo.server_time import Primary
+from adapters.process.metrics import Metrics
 from tests.workers.lines import command, heard, insert, line, long_ago, server_now, stored
-from workers.primary import Primary
-from workers.reaper import GONE, GRACE, Attention, Reaper
+from workers.duties.reaper import GONE, GRACE, Attention, Reaper
 
 NO_TIME = timedelta()
 

@@ -16,16 +16,18 @@ from pymongo import monitoring
 from pymongo.database import Database
 from pymongo.monitoring import CommandStartedEvent
 
-from adapters import hints, indexes, mongo
-from adapters.commands import AT_ONCE, QUEUES
-from adapters.hints import HintBroker, Unheard
-from adapters.mongo import Document
+from adapters import indexes
+from adapters.broker import hints
+from adapters.broker.epoch import Epoch
+from adapters.broker.hints import HintBroker, Unheard
+from adapters.commands.document import AT_ONCE, QUEUES
+from adapters.mongo import client as mongo
+from adapters.mongo.client import Document
 from tests.support.patience import eventually
 from tests.support.wire import Wire
 from tests.workers.lines import command, heard, insert, line, long_ago, server_now, stored
-from workers.epoch import Epoch
-from workers.marks import REHINT
-from workers.relay import Relay
+from workers.duties.hint_marks import REHINT
+from workers.duties.relay import Relay
 
 
 def nothing_lost() -> bool:

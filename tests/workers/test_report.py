@@ -7,11 +7,11 @@ from typing import Any, get_args
 
 from loguru import logger
 
-from adapters.commands import State
-from adapters.telemetry import Metrics
-from adapters.verdicts import Verdict
-from workers.executor import Drained
-from workers.report import Report
+from adapters.commands.document import State
+from adapters.commands.verdicts import Verdict
+from adapters.process.metrics import Metrics
+from workers.drain.executor import Drained
+from workers.drain.report import Report
 
 
 def test_follow_ups_count_as_accepted_by_the_worker_that_wrote_them() -> None:

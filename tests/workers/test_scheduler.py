@@ -16,8 +16,8 @@ import pytest
 from pymongo.database import Database
 from pymongo.uri_parser import parse_uri
 
-from adapters.clock import SystemClock
-from adapters.settings import inherited
+from adapters.process.clock import SystemClock
+from adapters.settings.table import inherited
 from tests.support.patience import eventually
 from tests.support.wire import Wire
 from tests.workers.lines import command, heard, insert, line, long_ago

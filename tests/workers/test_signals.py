@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.patience import InThread, eventually
-from workers.signals import await_set
+from workers.process.stop_signal import await_set
 
 GIVE_UP_S = 10.0
 

@@ -15,15 +15,17 @@ from hypothesis import strategies as st
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
-from adapters import blobs, indexes, mongo
-from adapters.blob_names import PLACES, is_named
-from adapters.blobs import CHUNK_BYTES, CHUNKS, FILES, GRACE, LAST_CALL, Blobs, Damaged, Taken
-from adapters.mongo import Document, Unavailable
-from adapters.telemetry import Metrics
+from adapters import indexes
+from adapters.blobs import store as blobs
+from adapters.blobs.references import PLACES, is_named
+from adapters.blobs.store import CHUNK_BYTES, CHUNKS, FILES, GRACE, LAST_CALL, Blobs, Damaged, Taken
+from adapters.mongo import client as mongo
+from adapters.mongo import server_time as primary
+from adapters.mongo.client import Document, Unavailable
+from adapters.process.metrics import Metrics
 from tests.servers import Servers
-from workers import primary
-from workers.scheduler import sweep_duty
-from workers.sweep import EVERY, sweep
+from workers.duties.blob_sweep import EVERY, sweep
+from workers.scheduler.__main__ import sweep_duty
 
 TENANT = "t"
 SHA = "a" * 64
@@ -199,7 +201,7 @@ def test_a_put_while_the_sweep_is_deciding_wins(desk: Desk, monkeypatch: pytest.
     desk.put()
     desk.ages(GRACE)
     with monkeypatch.context() as patched:
-        patched.setattr("workers.sweep.is_named", meanwhile)
+        patched.setattr("workers.duties.blob_sweep.is_named", meanwhile)
         sweep(desk.store)
     assert desk.state() == "kept"
 
@@ -207,7 +209,7 @@ def test_a_put_while_the_sweep_is_deciding_wins(desk: Desk, monkeypatch: pytest.
     desk.sweeps()
     desk.ages(LAST_CALL)
     with monkeypatch.context() as patched:
-        patched.setattr("workers.sweep.is_named", meanwhile)
+        patched.setattr("workers.duties.blob_sweep.is_named", meanwhile)
         sweep(desk.store)
     assert desk.state() == "kept"
 
@@ -234,7 +236,7 @@ def test_a_command_applied_while_the_sweep_asks_is_not_missed(
                 db["commands"].update_one({"_id": "c"}, ended)
         return False
 
-    monkeypatch.setattr("workers.sweep.is_named", ask_in_the_worst_order)
+    monkeypatch.setattr("workers.duties.blob_sweep.is_named", ask_in_the_worst_order)
     desk.sweeps()
 
     assert desk.state() == "kept"
@@ -268,7 +270,7 @@ def test_a_deletion_that_broke_off_is_taken_up_again(desk: Desk) -> None:
 
 
 def test_a_long_past_goes_in_bounded_rounds(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.sweep.AT_ONCE", 2)
+    monkeypatch.setattr("workers.duties.blob_sweep.AT_ONCE", 2)
     for n in range(5):
         desk.put(sha256=number(n))
     desk.ages(GRACE)

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters.clock import SystemClock
+from adapters.process.clock import SystemClock
 from locks.lease import Lease, Leases
 from tests.support.patience import eventually
 from tests.support.seeds import new_id
-from workers.duties import STUCK, Duty, Performance
-from workers.scheduler import LEASE, Scheduler
+from workers.duties.duty import STUCK, Duty, Performance
+from workers.scheduler.__main__ import LEASE, Scheduler
 
 
 class Terms:

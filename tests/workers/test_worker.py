@@ -14,15 +14,17 @@ import pytest
 import redis
 from pymongo.database import Database
 
-from adapters import hints, indexes, mongo
-from cli import embedded
-from cli.processes import ROOT
+from adapters import indexes
+from adapters.broker import hints
+from adapters.mongo import client as mongo
+from cli.embedded import servers as embedded
+from cli.processes.child import ROOT
 from tasks.catalogue import catalogue
 from tests.servers import Servers
 from tests.support.patience import eventually
 from tests.support.seeds import Seeds, user
 from tests.support.working import a_worker
-from workers.app import WorkerProcess
+from workers.worker import WorkerProcess
 
 TENANT = "north"
 

@@ -1,0 +1,149 @@
+"""Hints: Dramatiq messages that carry names of lines and nothing else.
+
+A hint can be lost, doubled or late without harm: the command documents are the truth, the relay hints again
+what was forgotten. So no Dramatiq retries, delays, results or time limits are used.
+
+Two faults of the stock Redis consumer are mended here: it sleeps up to a second between polls when idle
+(a pub/sub doorbell wakes ours), and errors other than `ConnectionError` kill its thread for good.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import dramatiq
+import redis
+from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq.errors import BrokerConnectionError, ConnectionClosed
+from dramatiq.message import Message
+from dramatiq.middleware import Middleware
+from redis.exceptions import RedisError
+
+from adapters.commands.document import QUEUES
+
+ACTOR = "drain"
+LINES_PER_HINT = 200
+"""As many as one batch takes: with fewer, the hints that a process holds make smaller batches."""
+
+LOOKS = "looks"
+"""Instead of a queue: lines of the queue `time` in which something may be due that nobody has accepted."""
+
+TIMEOUT = timedelta(milliseconds=250)
+DOORBELL = "millwright:doorbell:"
+
+IDLE = timedelta(seconds=1)
+
+Line = tuple[str, str]
+"""(tenant id, target): one ordered line of commands."""
+
+
+class Unheard(Exception):
+    """The broker could not be reached in time. Nobody's problem but the relay's."""
+
+
+def broker(url: str, middleware: Sequence[Middleware] = (), *, timeout: timedelta = TIMEOUT) -> HintBroker:
+    """A broker that knows our queues. `timeout` bounds each socket operation. Opens no connection."""
+    seconds = timeout.total_seconds()
+    client = redis.Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=None)
+    made = HintBroker(client=client, middleware=list(middleware), namespace="millwright")
+    for queue in QUEUES:
+        made.declare_queue(queue)
+    return made
+
+
+def chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Distinct lines in order, as many as one hint carries."""
+    distinct = list(dict.fromkeys(lines))
+    for start in range(0, len(distinct), LINES_PER_HINT):
+        yield distinct[start : start + LINES_PER_HINT]
+
+
+def send(broker: dramatiq.Broker, queue: str, lines: Iterable[Line]) -> None:
+    """Hint these lines of a queue, or of LOOKS. Raises: Unheard: some or all may be lost."""
+    name = "time" if queue == LOOKS else queue
+    try:
+        for chunk in chunks(lines):
+            broker.enqueue(
+                Message(queue_name=name, actor_name=ACTOR, args=(queue, chunk), kwargs={}, options={})
+            )
+    except (BrokerConnectionError, RedisError, OSError) as error:
+        raise Unheard(str(error)) from error
+
+
+class HintBroker(RedisBroker):
+    """The Redis broker with a doorbell at each queue and without delay queues.
+
+    `closing` is set when the worker stops: nothing more is fetched, so that what waits goes to others.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.closing = threading.Event()
+
+    @property
+    def consumer_class(self) -> Any:
+        return _HintConsumer
+
+    def declare_queue(self, queue_name: str) -> None:
+        if queue_name not in self.queues:
+            self.emit_before("declare_queue", queue_name)
+            self.queues.add(queue_name)
+            self.emit_after("declare_queue", queue_name)
+
+    def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
+        sent = super().enqueue(message, delay=delay)
+        self.client.publish(DOORBELL + message.queue_name, b"")
+        return sent
+
+
+class _HintConsumer(_RedisConsumer):
+    """Fetches at once when there is something to fetch and a thread to run it, and sleeps otherwise."""
+
+    def __init__(self, broker: HintBroker, queue_name: str, prefetch: int, _timeout: int) -> None:
+        super().__init__(broker, queue_name, prefetch, timeout=0)  # 0: the parent's own sleep ends at once
+        self._closing = broker.closing
+        self._freed = threading.Event()
+        self._bell = broker.client.pubsub(ignore_subscribe_messages=True)
+        try:
+            self._bell.subscribe(DOORBELL + queue_name)
+        except (RedisError, OSError) as error:
+            raise ConnectionClosed(error) from None
+
+    def __next__(self) -> Any:
+        if self._closing.is_set() and not self.message_cache:
+            self._freed.wait(IDLE.total_seconds())
+            return None
+        try:
+            full = self.outstanding_message_count >= self.prefetch
+            self._freed.clear()
+            message = super().__next__()
+            if message is None and full:
+                self._freed.wait(IDLE.total_seconds())
+            elif message is None:
+                self._bell.get_message(timeout=IDLE.total_seconds())
+            return message
+        except (RedisError, OSError) as error:  # the stock consumer dies of all but ConnectionError
+            raise ConnectionClosed(error) from None
+
+    def ack(self, message: Any) -> None:
+        self._finish(super().ack, message)
+
+    def nack(self, message: Any) -> None:
+        self._finish(super().nack, message)
+
+    def requeue(self, messages: Any) -> None:
+        self._finish(super().requeue, messages)
+
+    def _finish(self, act: Any, subject: Any) -> None:
+        try:
+            act(subject)
+        except (RedisError, OSError) as error:
+            raise ConnectionClosed(error) from None
+        finally:
+            self._freed.set()
+
+    def close(self) -> None:
+        self._bell.close()

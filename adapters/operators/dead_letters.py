@@ -1,0 +1,232 @@
+"""Dead letters: what failed for a reason that is ours, waiting for a person to replay or discard it.
+
+One state at a time: every act is a compare-and-set on `dead`, with its event and audit row in
+the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from pymongo import ReturnDocument
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from adapters.broker.hints import Line
+from adapters.commands import json_limits as storable
+from adapters.commands.document import DUE, HISTORY, LAST, Key, Origin, fingerprint, fresh
+from adapters.mongo.client import Contention, Document
+from adapters.operators.audit import Act, audit, audited, in_transaction, write_event
+from adapters.operators.manual_endings import end
+from tasks.catalogue import Catalogue
+from tasks.command import Spec
+
+REPLAY = "ops.replay"
+
+
+class NoSuchCommand(Exception):
+    """The tenant has no command of that id."""
+
+
+class NotDead(Exception):
+    """Somebody decided on it before, or it never died."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"the command is {state}, not dead")
+        self.state = state
+
+
+class OtherTarget(Exception):
+    """An edited payload names another entity: that would be another command, not a replay."""
+
+
+class NotEditable(Exception):
+    """A command that no client may send, or of a type unknown here, takes no payload from a client."""
+
+    def __init__(self, type: str) -> None:
+        super().__init__(f"{type} can be replayed as it was, or discarded")
+
+
+class NotAllowed(Exception):
+    """Whoever speaks lacks `permission`."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(f"this needs the permission {permission}")
+        self.permission = permission
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What an act left: the command that stands now, and the lines to hint."""
+
+    command: Document
+    lines: list[Line]
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """A payload in place of the dead one's, already decoded by its spec as well."""
+
+    spec: Spec
+    payload: Document
+    typed: Any
+    new_id: str
+
+
+def edit(
+    command: Document, payload: Any, *, catalogue: Catalogue, may: Callable[[str], bool], new_id: str
+) -> Edit:
+    """Another payload for this dead command, judged as at the door; whoever speaks needs both permissions.
+
+    Raises: NotEditable, NotAllowed, Unstorable, msgspec.ValidationError.
+    """
+    spec = catalogue.get(command["type"])
+    if spec is None or spec.internal:
+        raise NotEditable(command["type"])
+    for permission in (REPLAY, spec.permission):
+        if permission is not None and not may(permission):
+            raise NotAllowed(permission)
+    storable.check(payload)
+    return Edit(spec, payload, msgspec.convert(payload, spec.payload), new_id)
+
+
+def listed(
+    db: Database[Any], tenant_id: str | None, *, limit: int, before: str | None = None
+) -> list[Document]:
+    """Newest first; `before` is the id of the last one seen. Without a tenant: of all (command line only)."""
+    query: Document = {"state": "dead"}
+    if tenant_id is not None:
+        query["tenant_id"] = tenant_id
+    if before is not None:
+        query["_id"] = {"$lt": before}
+    return list(db["commands"].find(query).sort("_id", -1).limit(limit))
+
+
+def show(db: Database[Any], tenant_id: str | None, command_id: str) -> Document:
+    """The whole command, traceback and all. Raises: NoSuchCommand, NotDead."""
+    found = db["commands"].find_one({"_id": command_id} | ({"tenant_id": tenant_id} if tenant_id else {}))
+    if found is None:
+        raise NoSuchCommand(command_id)
+    if found["state"] != "dead":
+        raise NotDead(found["state"])
+    return dict(found)
+
+
+def replay(db: Database[Any], command_id: str, act: Act) -> Outcome:
+    """Back to the end of its line, as it was. Its base is the version at its death, so that it meets what
+    came later as a conflict instead of overwriting it. Raises: NoSuchCommand, NotDead.
+    """
+
+    def work(session: ClientSession) -> Outcome:
+        command = _dead(db, session, act, command_id)
+        change = _revived(command, act)
+        change["$set"]["events"] = write_event(db, session, command, "command.replayed", act)
+        query = {"_id": command_id, "state": "dead"}
+        after: Document = db["commands"].find_one_and_update(
+            query, change, return_document=ReturnDocument.AFTER, session=session
+        ) or _gone(command)
+        _audit(db, session, act, "replay", command, after)
+        return Outcome(after, [(act.tenant_id, command["target"])])
+
+    return in_transaction(db, work)
+
+
+def replay_edited(
+    db: Database[Any], command_id: str, act: Act, edit: Edit, *, keys_kept: timedelta
+) -> Outcome:
+    """A new command by the operator with another payload; the dead one is superseded.
+
+    Raises: NoSuchCommand, NotDead, OtherTarget.
+    """
+
+    def work(session: ClientSession) -> Outcome:
+        command = _dead(db, session, act, command_id)
+        entity_id = edit.spec.target_id(edit.typed, command["origin"].get("user_id"))
+        if entity_id is not None and f"{edit.spec.kind}:{entity_id}" != command["target"]:
+            raise OtherTarget(command["target"])
+        new = _edited(command, act, edit)
+        db["commands"].insert_one(new, session=session)
+        # After the insert: who waited behind a dead create finds the new one on its way.
+        after, lines = end(db, session, command, "superseded", act, keys_kept=keys_kept)
+        seen = after | {"superseded_by": new["_id"], "new_payload": edit.payload}
+        _audit(db, session, act, "replay_edited", command, seen)
+        return Outcome(new, lines)
+
+    return in_transaction(db, work)
+
+
+def discard(db: Database[Any], command_id: str, act: Act, *, keys_kept: timedelta) -> Outcome:
+    """Given up for good; what waited for it is decided without it. Raises: NoSuchCommand, NotDead."""
+
+    def work(session: ClientSession) -> Outcome:
+        command = _dead(db, session, act, command_id)
+        after, lines = end(db, session, command, "discarded", act, keys_kept=keys_kept)
+        _audit(db, session, act, "discard", command, after)
+        return Outcome(after, lines)
+
+    return in_transaction(db, work)
+
+
+def _dead(db: Database[Any], session: ClientSession, act: Act, command_id: str) -> Document:
+    found = db["commands"].find_one({"_id": command_id, "tenant_id": act.tenant_id}, session=session)
+    if found is None:
+        raise NoSuchCommand(command_id)
+    if found["state"] != "dead":
+        raise NotDead(found["state"])
+    return dict(found)
+
+
+def _revived(command: Document, act: Act) -> Document:
+    to_set = DUE | {"active": True, "attempts": 0}
+    if "died_at_version" in command:
+        to_set["base_version"] = command["died_at_version"]
+    if command.get("losses"):
+        to_set["suspect"] = True  # it may have killed its workers: it runs alone
+    entry = {"state": "accepted", "at": act.at, "by": act.actor, "reason": act.reason}
+    return {
+        "$set": to_set,
+        "$unset": dict.fromkeys(("error", "finished_at", "purge_at", "losses", "died_at_version"), ""),
+        "$currentDate": LAST,
+        "$push": {"history": {"$each": [entry], "$slice": -HISTORY}},
+    }
+
+
+def _edited(command: Document, act: Act, edit: Edit) -> Document:
+    base_version = command.get("died_at_version", command.get("base_version"))
+    old = command["origin"]
+    return fresh(
+        edit.spec,
+        id=edit.new_id,
+        tenant_id=act.tenant_id,
+        target=command["target"],
+        payload=edit.payload,
+        origin=Origin(
+            via="operator",
+            user_id=act.user_id,
+            request_id=act.request_id,
+            traceparent=old.get("traceparent"),
+            occurred_at=old.get("occurred_at"),
+            effective_at=old.get("effective_at"),
+            parent=command["_id"],
+            root=old.get("root", command["_id"]),
+        ),
+        key=Key(
+            "operator", f"edited:{command['_id']}", fingerprint(edit.spec.type, edit.payload, base_version)
+        ),
+        accepted_at=act.at,
+        queue=command["queue"],
+        base_version=base_version,
+        resolves=command.get("resolves"),
+    )
+
+
+def _audit(
+    db: Database[Any], session: ClientSession, act: Act, verb: str, before: Document, after: Document
+) -> None:
+    told = audited(before), audited(after)
+    audit(db, session, act, f"dead_letter.{verb}", before["_id"], before=told[0], after=told[1])
+
+
+def _gone(command: Document) -> Document:
+    raise Contention(f"{command['_id']} has moved on")

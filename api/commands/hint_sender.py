@@ -1,0 +1,86 @@
+"""Hints after acceptance: best effort, never the caller's problem. What is dropped here the relay finds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from loguru import logger
+
+from adapters.broker.hints import Line, Unheard
+from adapters.process.background_task import Supervised
+
+CAPACITY = 20_000
+"""Lines that may wait for a send; more are dropped."""
+
+SILENCE = timedelta(seconds=1)
+"""After a failure nothing is tried for this long, so that a dead Valkey costs one timeout a second."""
+
+LATELY = timedelta(seconds=1)
+
+Send = Callable[[str, Sequence[Line]], None]
+
+
+class HintSender:
+    """Collects lines per queue while the previous send is in flight. Use as an async context.
+
+    `send(queue, lines)` blocks and raises Unheard; it runs in a thread of ours. `lost(n)` counts lines.
+    """
+
+    def __init__(self, send: Send, *, lost: Callable[[int], None], monotonic: Callable[[], float]) -> None:
+        self._send = send
+        self._lost = lost
+        self._monotonic = monotonic
+        self._waiting: dict[str, dict[Line, None]] = {}
+        self._count = 0
+        self._silent_until = 0.0
+        self._last: dict[str, float] = {}
+        self._arrived = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, "hints")
+        self.sender = Supervised("hints", self._send_for_ever)
+
+    async def __aenter__(self) -> HintSender:
+        self.sender.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.sender.stop()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def hint(self, queue: str, line: Line) -> None:
+        """Returns at once."""
+        self._last[queue] = self._monotonic()
+        if self._count >= CAPACITY or self._monotonic() < self._silent_until:
+            self._lost(1)
+            return
+        lines = self._waiting.setdefault(queue, {})
+        if line not in lines:
+            lines[line] = None
+            self._count += 1
+            self._arrived.set()
+
+    def is_lately(self, queue: str) -> bool:
+        """Whether there was work of this class within a second."""
+        last = self._last.get(queue)
+        return last is not None and self._monotonic() - last < LATELY.total_seconds()
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            waiting, self._waiting, self._count = self._waiting, {}, 0
+            for queue, lines in waiting.items():
+                await self._send_one(queue, list(lines))
+
+    async def _send_one(self, queue: str, lines: list[Line]) -> None:
+        if self._monotonic() < self._silent_until:
+            self._lost(len(lines))
+            return
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._send, queue, lines)
+        except Unheard as error:
+            self._lost(len(lines))
+            self._silent_until = self._monotonic() + SILENCE.total_seconds()
+            logger.bind(queue=queue, lines=len(lines)).warning("hints left to the relay: {}", str(error))

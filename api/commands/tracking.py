@@ -1,0 +1,213 @@
+"""What became of my commands: receipts, lists, cancelling, and the catalogue of what can be asked for."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, get_args
+
+import anyio.to_thread
+import msgspec
+from litestar import Request, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response.base import ASGIResponse
+
+from adapters.broker.hints import Line
+from adapters.commands.document import State
+from adapters.mongo.client import Document
+from adapters.operators import manual_endings as endings
+from adapters.operators.audit import Act
+from api.http import body
+from api.http.encoding import encode
+from api.http.openapi import BEARER, PROBLEM, Items, answering, operation, page_of, parameter, schema_of
+from api.http.paging import page, take_cursor, take_limit, take_order
+from api.http.problem import Fault, Problem, invalid, not_found
+from api.http.query import Parameter, conditions, parse, words
+from api.identity.acts import Means, visible
+from api.views.receipts import RECEIPT, receipt, told, with_server_docs
+from domain.fields import Reason
+from domain.identity.actor import Actor
+from domain.ids import UUID7
+from tasks.command import Spec
+
+SEES_ALL = "ops.read"
+"""With it one sees everybody's commands of the tenant, else one's own."""
+
+CANCELS_ALL = "ops.discard"
+_UUID7 = re.compile(UUID7)
+
+
+def _command_ids(value: str) -> Document:
+    ids = value.split(",")
+    if len(ids) > 200 or not all(_UUID7.fullmatch(id) for id in ids):
+        raise ValueError("takes up to 200 command ids, separated by commas")
+    return {"_id": {"$in": ids}}
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Reason | None = None
+
+
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that there is. `allowed`: the door's present answer to the permission alone."""
+
+    type: str
+    summary: str
+    kind: str
+    creates: bool
+    permission: str | None
+    allowed: bool
+    schema_version: int
+    touches: tuple[str, ...]
+    payload: Document
+
+
+_CANCEL = msgspec.json.Decoder(Cancel)
+
+FILTERS = {
+    "state": words("state", get_args(State)),
+    "type": words("type"),
+    "target": words("target"),
+    "ids": Parameter(_command_ids, "up to 200 command ids, separated by commas"),
+}
+SORTS = {"accepted": "_id"}
+
+
+class Tracking:
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    async def one(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
+        actor = await self._means.acting.actor(request)
+        document = await self._means.db["commands"].find_one(visible(actor, SEES_ALL) | {"_id": id})
+        if document is None:
+            raise not_found("command", id[:100])
+        (shown,) = await with_server_docs(self._means.db, actor, [await receipt(self._means.db, document)])
+        return ASGIResponse(body=encode(shown))
+
+    async def listing(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        actor = await self._means.acting.actor(request)
+        given = parse(request.scope["query_string"])
+        limit = take_limit(given)
+        order = take_order(given, SORTS, "-accepted")
+        behind = take_cursor(given, order)
+        wanted = [visible(actor, SEES_ALL), *conditions(given, FILTERS), *([behind] if behind else [])]
+        found = await page(self._means.db["commands"], wanted, order, limit, projection={"payload": 0})
+        items = [told(document) for document in found.items]
+        for item in items:
+            # One asks for a command's events by its receipt.
+            del item["events"]
+        return ASGIResponse(body=encode({"items": items, "cursor": found.cursor}))
+
+    async def cancel(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
+        actor = await self._means.acting.actor(request)
+        if (
+            await self._means.db["commands"].find_one(visible(actor, CANCELS_ALL) | {"_id": id}, {"_id": 1})
+            is None
+        ):
+            raise not_found("command", id[:100])
+        act = self._means.acting.by(actor, request, await _reason(request))
+        try:
+            document, lines = await anyio.to_thread.run_sync(self._cancel, id, act)
+        except endings.TooLate as late:
+            state = late.document["state"]
+            raise Problem(409, "too_late", str(late), command_id=id, state=state) from None
+        except endings.ReasonNeeded as error:
+            raise invalid(Fault("/reason", "missing_field", str(error))) from None
+        self._means.metrics.commands_final.labels(document["type"], "cancelled").inc()
+        for line in lines:
+            self._means.hints.hint(document["queue"], line)
+        return ASGIResponse(body=encode(await receipt(self._means.db, document)))
+
+    def _cancel(self, id: str, act: Act) -> tuple[Document, list[Line]]:
+        done = endings.cancel(self._means.acts_db, id, act, keys_kept=self._means.keys_kept)
+        if done is None:
+            raise not_found("command", id[:100])
+        return done
+
+    async def catalogue(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        actor = await self._means.acting.actor(request)
+        items = [_offered(spec, actor) for spec in self._means.catalogue.values() if not spec.internal]
+        return ASGIResponse(body=encode(Items(items)))
+
+
+async def _reason(request: Request[Any, Any, Any]) -> str:
+    """Why, if the request has a body; none says nothing. Raises: Problem 413, 415, 422."""
+    headers: body.Headers = dict(request.scope["headers"])
+    raw = await body.read(headers, request.receive)
+    if not raw:
+        return ""
+    body.check_media_type(headers)
+    wanted, plain = body.decode(raw, _CANCEL)
+    body.refuse_unstorable(plain)
+    return wanted.reason or ""
+
+
+def _offered(spec: Spec, actor: Actor) -> Offered:
+    return Offered(
+        type=spec.type,
+        summary=spec.summary,
+        kind=spec.kind,
+        creates=spec.creates,
+        permission=spec.permission,
+        allowed=spec.permission is None or actor.can(spec.permission),
+        schema_version=spec.schema_version,
+        touches=spec.touches,
+        payload=msgspec.json.schema(spec.payload),
+    )
+
+
+def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
+    described = [parameter(name, "query", known.meaning) for name, known in FILTERS.items()]
+    described.append(parameter("cursor", "query", "the `cursor` of the page before"))
+
+    @get(
+        "/api/commands/{command_id:str}",
+        operation_id="commands.one",
+        operation_class=operation(responses={"200": ("The receipt", RECEIPT)}),
+        tags=["commands"],
+        security=BEARER,
+    )
+    async def one(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
+        """The receipt of a command."""
+        return await tracking.one(request, command_id)
+
+    @get(
+        "/api/commands",
+        operation_id="commands.list",
+        operation_class=operation(parameters=described, responses=page_of(RECEIPT)),
+        tags=["commands"],
+        security=BEARER,
+    )
+    async def list_(request: Request[Any, Any, Any]) -> ASGIResponse:
+        """My commands, newest first; everybody's with `ops.read`."""
+        return await tracking.listing(request)
+
+    @post(
+        "/api/commands/{command_id:str}/cancel",
+        status_code=200,
+        operation_id="commands.cancel",
+        operation_class=operation(
+            request=schema_of(Cancel),
+            request_required=False,
+            responses={"200": ("The receipt", RECEIPT), "409": ("`too_late`: it is final", PROBLEM)},
+        ),
+        tags=["commands"],
+        security=BEARER,
+    )
+    async def cancel(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
+        """Cancel a command that is not final yet, else 409 `too_late`; somebody else's needs a reason."""
+        return await tracking.cancel(request, command_id)
+
+    @get(
+        "/api/commands/catalogue",
+        operation_id="commands.catalogue",
+        operation_class=operation(responses=answering("All that can be asked for", Items[Offered])),
+        tags=["commands"],
+        security=BEARER,
+    )
+    async def catalogue(request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Every command there is, with its payload's JSON schema."""
+        return await tracking.catalogue(request)
+
+    return [one, list_, cancel, catalogue]

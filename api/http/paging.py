@@ -1,0 +1,114 @@
+"""Pages by key: a cursor holds the last row's sort value and `_id`, so rows that come or go move no page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import bson
+import msgspec
+import pymongo
+from bson.errors import InvalidBSON
+from pymongo.asynchronous.collection import AsyncCollection
+
+from adapters.mongo.client import CODEC, Document
+from api.http.query import bad
+
+DEFAULT_LIMIT = 50
+MOST = 200
+SEARCH_DEADLINE = timedelta(seconds=2)
+
+_VALUES = (str, int, float, datetime, Decimal, type(None))
+
+
+class Order(msgspec.Struct, frozen=True):
+    """By one field, then by `_id`, both in one direction."""
+
+    name: str
+    field: str
+    descending: bool
+
+    @property
+    def spec(self) -> list[tuple[str, int]]:
+        way = -1 if self.descending else 1
+        return [("_id", way)] if self.field == "_id" else [(self.field, way), ("_id", way)]
+
+    def after(self, value: Any, id: str) -> Document:
+        """Selects what comes behind that row. A missing value sorts as null, and null before all others."""
+        beyond = "$lt" if self.descending else "$gt"
+        if self.field == "_id":
+            return {"_id": {beyond: id}}
+        tied = {self.field: value, "_id": {beyond: id}}
+        if value is None:
+            return tied if self.descending else {"$or": [tied, {self.field: {"$ne": None}}]}
+        further: list[Document] = [tied, {self.field: {beyond: value}}]
+        return {"$or": [*further, {self.field: None}] if self.descending else further}
+
+
+class Page(msgspec.Struct, frozen=True):
+    items: list[Document]
+    cursor: str | None
+    """For the next page; None at the end."""
+
+
+def take_limit(given: dict[str, str]) -> int:
+    """Removes `limit`. Raises: Problem 422."""
+    value = given.pop("limit", str(DEFAULT_LIMIT))
+    if not value.isascii() or not value.isdigit() or len(value) > 4 or not 1 <= int(value) <= MOST:
+        raise bad("limit", "out_of_range", f"limit is a whole number from 1 to {MOST}")
+    return int(value)
+
+
+def take_order(given: dict[str, str], sorts: Mapping[str, str], default: str) -> Order:
+    """Removes `sort`: one of the names in `sorts`, with a minus for descending. Raises: Problem 422."""
+    wanted = given.pop("sort", default)
+    name = wanted.removeprefix("-")
+    if name not in sorts:
+        raise bad("sort", "unknown_value", f"sort takes one of {', '.join(sorts)}, with a - for descending")
+    return Order(wanted, sorts[name], wanted.startswith("-"))
+
+
+def take_cursor(given: dict[str, str], order: Order) -> Document | None:
+    """Removes `cursor`; what selects the rows behind it. Raises: Problem 422: not of this list and order."""
+    text = given.pop("cursor", None)
+    if text is None:
+        return None
+    try:
+        raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        held = bson.decode(raw, codec_options=CODEC)
+    except (binascii.Error, ValueError, InvalidBSON):
+        held = {}
+    is_ours = held.keys() == {"s", "v", "i"} and held["s"] == order.name and isinstance(held["i"], str)
+    # Values only: a document or a pattern in a forged cursor would be an operator.
+    if not is_ours or not isinstance(held["v"], _VALUES):
+        raise bad("cursor", "malformed", "this cursor is not of this list in this order")
+    return order.after(held["v"], held["i"])
+
+
+def cursor_of(order: Order, row: Document) -> str:
+    value: Any = row
+    for name in order.field.split("."):
+        value = (value or {}).get(name)
+    held = {"s": order.name, "v": value, "i": row["_id"]}
+    return base64.urlsafe_b64encode(bson.encode(held, codec_options=CODEC)).rstrip(b"=").decode("ascii")
+
+
+async def page(
+    collection: AsyncCollection[Any],
+    conditions: list[Document],
+    order: Order,
+    limit: int,
+    *,
+    projection: Document,
+) -> Page:
+    """One page and where the next begins. Raises: ExecutionTimeout: the filter needs too long."""
+    found = collection.find({"$and": conditions}, projection).sort(order.spec).limit(limit + 1)
+    with pymongo.timeout(SEARCH_DEADLINE.total_seconds()):
+        rows = await found.to_list()
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return Page(rows, cursor_of(order, rows[-1]) if more else None)

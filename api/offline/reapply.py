@@ -1,0 +1,105 @@
+"""Reapplying: a new command in a conflict's place, on the version that has been seen now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio.to_thread
+import msgspec
+from litestar import Request
+from litestar.response.base import ASGIResponse
+
+from adapters.commands import json_limits as storable
+from adapters.commands.acceptance import Accepted, Intake, KeyReused, keys_filter
+from adapters.commands.document import Key, Origin, fingerprint, fresh, target_of
+from adapters.commands.json_limits import Unstorable
+from adapters.mongo.client import Document
+from adapters.operators import resolutions
+from adapters.operators.audit import Act
+from adapters.operators.resolutions import CONFLICT, NothingToDecide
+from api.commands.acceptance import received
+from api.http import body
+from api.http import headers as conditions
+from api.http.encoding import encode
+from api.http.problem import Fault, invalid, request_id_of
+from api.identity.acts import Means
+from api.identity.authentication import need
+from api.offline.decision import Decision, nothing_to_decide
+from api.views.receipts import acceptance
+from domain.identity.actor import Actor
+from tasks.command import Spec
+
+
+class Reapplying:
+    """One for a process."""
+
+    def __init__(self, means: Means, intake: Intake) -> None:
+        self._means = means
+        self._intake = intake
+
+    async def reapply(
+        self, request: Request[Any, Any, Any], actor: Actor, command: Document, wanted: Decision, act: Act
+    ) -> ASGIResponse:
+        """The 202 of the new command. Raises: Problem 400, 403, 409, 422; KeyReused."""
+        document = self._again(request, actor, command, wanted)
+        if command.get("inbox") != CONFLICT:
+            accepted = await self._known(document, command)
+        else:
+            if command["origin"].get("user_id") != actor.user_id:
+                told = (self._means.acts_db, command, act, document["payload"])
+                await anyio.to_thread.run_sync(resolutions.vouch_for_reapplying, *told)
+            accepted = await self._intake.accept(document)
+        headers = received(accepted, self._means.metrics, self._means.hints)
+        return ASGIResponse(body=encode(acceptance(accepted.document)), status_code=202, headers=headers)
+
+    def _again(
+        self, request: Request[Any, Any, Any], actor: Actor, command: Document, wanted: Decision
+    ) -> Document:
+        """The command that takes the conflict's place. Raises: Problem 400, 403, 409, 422."""
+        headers: body.Headers = dict(request.scope["headers"])
+        key = conditions.idempotency_key(headers)
+        if wanted.base_version is None:
+            raise invalid(Fault("/base_version", "missing_field", "say which version has been seen"))
+        spec = self._means.catalogue.get(command["type"])
+        if spec is None:
+            raise nothing_to_decide(command["_id"], NothingToDecide(command["state"]))
+        need(actor, spec.permission)
+        payload = command["payload"] if wanted.payload is None else wanted.payload
+        _check(spec, payload, command, actor)
+        assert actor.user_id is not None, "a bearer is a person"
+        return fresh(
+            spec,
+            id=self._means.acting.new_id(),
+            tenant_id=actor.tenant_id,
+            target=command["target"],
+            payload=payload,
+            origin=Origin(via="api", user_id=actor.user_id, request_id=request_id_of(request.scope)),
+            key=Key(actor.user_id, key, fingerprint(spec.type, payload, wanted.base_version)),
+            accepted_at=self._means.acting.now(),
+            base_version=wanted.base_version,
+            resolves=command["_id"],
+        )
+
+    async def _known(self, document: Document, command: Document) -> Accepted:
+        """The first answer, to whoever repeats what has settled it. Raises: Problem 409; KeyReused."""
+        first = await self._means.db["commands"].find_one(keys_filter([document]))
+        if first is None or first.get("resolves") != command["_id"]:
+            raise nothing_to_decide(command["_id"], NothingToDecide(command["state"]))
+        if first["idempotency"]["fingerprint"] != document["idempotency"]["fingerprint"]:
+            raise KeyReused(first["_id"])
+        return Accepted(first, replayed=True)
+
+
+def _check(spec: Spec, payload: Document, command: Document, actor: Actor) -> None:
+    """Raises: Problem 422: not a payload of this command, or about something else."""
+    try:
+        storable.check(payload)
+        typed = msgspec.convert(payload, spec.payload)
+    except Unstorable as error:
+        raise invalid(Fault(f"/payload{error.flaw.path}", error.flaw.code, error.flaw.message)) from None
+    except msgspec.ValidationError as error:
+        fault = body.fault_of(str(error), spec.payload)
+        raise invalid(Fault(f"/payload{fault.path}", fault.code, fault.message)) from None
+    target = spec.target_id(typed, actor.user_id)
+    if target is not None and target_of(spec, target) != command["target"]:
+        raise invalid(Fault("/payload", "other_target", f"the conflict is about {command['target']}"))

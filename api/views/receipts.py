@@ -1,0 +1,172 @@
+"""What became of a command, as its sender may see it: the 202, the receipt, or a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from adapters.commands.document import State
+from adapters.commands.verdicts import followed
+from adapters.mongo.client import Document, document_id
+from adapters.operators.resolutions import ALLOWED, CONFLICT
+from api.http.openapi import OBJECT, TEXT, TIME, Json
+from api.http.problem import Problem
+from api.views.resource import plain
+from api.views.resources import RESOURCES
+from domain.identity.actor import Actor
+from domain.kinds import ENTITIES
+
+_RECEIPT = (
+    "target", "state", "attempts", "warnings", "finished_at", "after", "waits_for", "resolves",
+    "resolution", "for_planner",
+)  # fmt: skip
+RECEIPT: Json = {
+    "type": "object",
+    "required": ["command_id", "type", "target", "state", "attempts", "accepted_at", "history"],
+    "properties": {
+        **dict.fromkeys(("command_id", "type", "target", "waits_for", "resolves"), TEXT),
+        **dict.fromkeys(("accepted_at", "next_at", "finished_at"), TIME),
+        **dict.fromkeys(("error", "result", "resolution"), OBJECT),
+        **{name: {"type": "array", "items": OBJECT} for name in ("history", "events", "warnings")},
+        **{name: {"type": "array", "items": TEXT} for name in ("after", "follow_ups", "allowed")},
+        "state": {"enum": list(get_args(State))},
+        "attempts": {"type": "integer"},
+        "for_planner": {"type": "boolean"},
+        "server_doc": OBJECT,
+    },
+}
+_EVENT = ("type", "target", "at", "version", "data")
+_ERROR = ("code", "message", "path", "params", "diff", "errors")
+"""Of an error only what was written for its reader; the rest is the operator's."""
+
+
+def acceptance(document: Document) -> Document:
+    """The body of a 202, the same for every repeat of the key."""
+    return {
+        "command_id": document["_id"],
+        "type": document["type"],
+        "target": document["target"],
+        "state": "accepted",
+        "accepted_at": document["accepted_at"],
+    }
+
+
+def told_error(error: Document) -> Document:
+    """An error as a client may know it."""
+    return {name: error[name] for name in _ERROR if name in error}
+
+
+def told(
+    document: Document, events: Sequence[Document] = (), follow_ups: Sequence[Document] = ()
+) -> Document:
+    """What a client may know of its command, from the stored command, its events and its follow-ups."""
+    out: Document = {"command_id": document["_id"], "type": document["type"]}
+    out |= {name: document[name] for name in _RECEIPT if name in document}
+    if follow_ups:
+        out["follow_ups"] = [command["_id"] for command in follow_ups]
+    out["accepted_at"] = document["accepted_at"]
+    if document["state"] == "retrying":
+        out["next_at"] = document["next_at"]
+    if error := document.get("error"):
+        out["error"] = told_error(error)
+    if document.get("inbox") == CONFLICT:
+        out["allowed"] = list(ALLOWED)
+    if document["state"] == "applied" and events:
+        versions = [event["version"] for event in events if event["target"] == document["target"]]
+        out["result"] = {"id": document["target"].partition(":")[2], "version": versions[-1]}
+    out["history"] = [{"state": "accepted", "at": document["accepted_at"]}, *document.get("history", [])]
+    out["events"] = [{name: event[name] for name in _EVENT} for event in events]
+    return out
+
+
+def outcome(document: Document, events: Sequence[Document]) -> Document:
+    """The receipt in short: its state, and what came of it or why not."""
+    whole = told(document, events)
+    return {
+        name: whole[name] for name in ("state", "result", "error", "allowed", "resolution") if name in whole
+    }
+
+
+def event_ids(command: Document) -> list[str]:
+    """The command says how many events it has, and an event's id is the command's and a serial."""
+    return [f"{command['_id']}:{serial}" for serial in range(command.get("events", 0))]
+
+
+async def events_of(db: AsyncDatabase[Any], documents: Iterable[Document]) -> dict[str, list[Document]]:
+    """The events of each command, in order, by command id."""
+    ids = [id for document in documents for id in event_ids(document)]
+    if not ids:
+        return {}
+    found = {event["_id"]: event async for event in db["events"].find({"_id": {"$in": ids}})}
+    grouped: dict[str, list[Document]] = {}
+    for event in (found[id] for id in ids if id in found):
+        grouped.setdefault(event["command_id"], []).append(event)
+    return grouped
+
+
+async def follow_ups_of(
+    db: AsyncDatabase[Any],
+    tenant_id: str,
+    documents: Iterable[Document],
+    *,
+    fields: Sequence[str] | None = None,
+) -> dict[str, list[Document]]:
+    """What followed from each of these commands at once, in order, by command id."""
+    parents = [document["_id"] for document in documents if document.get("follow_ups")]
+    grouped: dict[str, list[Document]] = {}
+    if parents:
+        wanted = None if fields is None else [*fields, "origin.parent"]
+        async for row in db["commands"].find(followed(tenant_id, parents), wanted).sort("_id", 1):
+            grouped.setdefault(row["origin"]["parent"], []).append(row)
+    return grouped
+
+
+async def receipt(db: AsyncDatabase[Any], document: Document) -> Document:
+    id = document["_id"]
+    events = await events_of(db, [document])
+    followers = await follow_ups_of(db, document["tenant_id"], [document], fields=())
+    return told(document, events.get(id, []), followers.get(id, []))
+
+
+async def with_server_docs(
+    db: AsyncDatabase[Any], actor: Actor, receipts: Sequence[Document]
+) -> Sequence[Document]:
+    """Beside each open conflict the entity as it is now, where this actor may see it: `server_doc`."""
+    wanted: dict[str, set[str]] = {}
+    for shown in receipts:
+        if "allowed" in shown:
+            kind, _, id = shown["target"].partition(":")
+            wanted.setdefault(kind, set()).add(id)
+    found = {kind: await _seen(db, actor, kind, ids) for kind, ids in wanted.items()}
+    for shown in receipts:
+        kind, _, id = shown["target"].partition(":")
+        if "allowed" in shown and id in found[kind]:
+            shown["server_doc"] = found[kind][id]
+    return receipts
+
+
+async def _seen(db: AsyncDatabase[Any], actor: Actor, kind: str, ids: set[str]) -> dict[str, Document]:
+    entity = ENTITIES.get(kind)
+    resource = next((one for one in RESOURCES if entity and one.collection == entity.collection), None)
+    if resource is None or (resource.permission and not actor.can(resource.permission)):
+        return {}
+    query = resource.selects(actor) | {"_id": {"$in": [document_id(actor.tenant_id, id) for id in ids]}}
+    return {one["id"]: plain(one) async for one in db[resource.collection].find(query, resource.projection)}
+
+
+def ended_badly(receipt: Document) -> Problem:
+    """The problem of a command that was final in time but not applied: 409 for a conflict, else 422."""
+    state: str = receipt["state"]
+    error: Document = receipt.get("error") or {}
+    extra: Document = {name: error[name] for name in ("diff", "params", "path") if name in error}
+    return Problem(
+        409 if state == "conflict" else 422,
+        error.get("code", state),
+        error.get("message") or f"the command is {state}",
+        command_id=receipt["command_id"],
+        state=state,
+        receipt=receipt,
+        **extra,
+    )
