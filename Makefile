@@ -7,7 +7,7 @@ UV := $(shell sed -n 's/^ *"\(uv==[^"]*\)".*/\1/p' pyproject.toml)
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install up migrate check format env-sample test torture bench clean
+.PHONY: help install up migrate check format env-sample test torture bench clean frontend check-frontend
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -51,6 +51,14 @@ torture: install ## Runs the long fault tests: killed drains, elections, wrong c
 
 bench: install ## Measures against bare rivals: a table, and .data/bench.json
 	@./millwright bench $(ARGS)
+
+frontend: ## Builds both faces into frontend/dist (needs Node 20.19 or newer)
+	@command -v npm >/dev/null || { echo "The frontend is built with Node 20.19 or newer and npm; neither is needed to run Millwright."; exit 1; }
+	@cd frontend && npm ci --no-audit --no-fund --silent && npm run --silent build
+
+check-frontend: frontend ## Fails when frontend/dist is not what its sources build
+	@git add --intent-to-add frontend/dist && git diff --exit-code --stat -- frontend/dist \
+		|| { echo "frontend/dist is not what its sources build: run \`make frontend\` and commit it"; exit 1; }
 
 clean: ## Removes .venv and caches, keeps .data
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,3 @@
+export {};
+declare const self: ServiceWorkerGlobalScope & { VERSION: string; FILES: string[] };
+self.addEventListener("install", () => undefined);
