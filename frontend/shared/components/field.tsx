@@ -1,15 +1,28 @@
-import type { ComponentChildren, InputHTMLAttributes } from "preact";
+import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 import { Mark } from "./mark";
 
-type Props = Omit<InputHTMLAttributes<HTMLInputElement>, "label" | "id" | "value"> & {
+interface Props {
   label: string;
   hint?: string | undefined;
   error?: string | undefined;
   value: string;
   onText: (value: string) => void;
+  /** Stands beside the input: a button, a unit. */
   after?: ComponentChildren;
-};
+  type?: "text" | "email" | "password" | "number" | "date" | "search";
+  name?: string;
+  autocomplete?: AutoFill;
+  autocapitalize?: "none" | "sentences" | "words";
+  inputMode?: "text" | "email" | "numeric" | "decimal" | "search";
+  placeholder?: string;
+  spellcheck?: boolean;
+  required?: boolean;
+  maxLength?: number;
+  step?: string;
+  min?: string;
+  max?: string;
+}
 
 /** Label above, hint below; an error takes the hint's place. */
 export function Field({ label, hint, error, value, onText, after, ...rest }: Props) {
@@ -20,7 +33,7 @@ export function Field({ label, hint, error, value, onText, after, ...rest }: Pro
       <label for={id}>{label}</label>
       <div class="in-row">
         <input
-          {...rest}
+          {...(rest as object)}
           id={id}
           class="in"
           value={value}
