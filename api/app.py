@@ -11,6 +11,7 @@ from litestar import Litestar
 from litestar.config.compression import CompressionConfig
 from litestar.config.cors import CORSConfig
 from litestar.handlers import HTTPRouteHandler
+from litestar.router import Router
 from loguru import logger
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.asynchronous.database import AsyncDatabase
@@ -26,7 +27,7 @@ from adapters.process.ids import Ids
 from adapters.process.metrics import Metrics
 from adapters.settings import table as configuration
 from adapters.settings.table import DATABASE, Settings
-from api import health
+from api import faces, health
 from api.commands import routes as commands
 from api.commands import tracking
 from api.commands.acceptance import Door
@@ -83,7 +84,9 @@ def create_app(
         exception_handlers={Exception: problem.handle},
         cors_config=_cors(house.settings),
         compression_config=CompressionConfig(
-            backend="gzip", minimum_size=1_000, exclude=["^/api/commands/", "^/api/blobs/"]
+            backend="gzip",
+            minimum_size=1_000,
+            exclude=["^/api/commands/", "^/api/blobs/", r"\.woff2$", r"\.png$"],
         ),
         logging_config=None,
     )
@@ -134,7 +137,7 @@ class House:
             logger.bind(host=self.settings.host, port=self.settings.port).info("web ready")
             yield
 
-    def routes(self) -> list[HTTPRouteHandler]:
+    def routes(self) -> list[HTTPRouteHandler | Router]:
         now, new_id = self.clock.now, self.new_id
         door = Door(
             identity=self.identity,
@@ -181,6 +184,7 @@ class House:
             *operator.routes(operator.Operators(means)),
             *blobs.routes(blobs.BlobStore(Blobs(self.db, new_id=self.new_id), self.identity, self.catalogue)),
             *imports.routes(imports.Imports(self.acts_db, acting)),
+            *faces.routes(self.settings),
             *health.routes(
                 health.Health(
                     self.db,

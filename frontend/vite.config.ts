@@ -26,7 +26,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
     rolldownOptions: {
-      input: { app: at("app/index.html"), console: at("console/index.html"), sw: at("app/sw.ts") },
+      input: { start: at("start/index.html"), app: at("app/index.html"), console: at("console/index.html"), sw: at("app/sw.ts") },
       output: {
         entryFileNames: (chunk) => (chunk.name === "sw" ? "app/sw.js" : "assets/[name]-[hash].js"),
         chunkFileNames: "assets/[name]-[hash].js",

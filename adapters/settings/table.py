@@ -80,6 +80,10 @@ class Settings:
     login_lockout_window: timedelta = setting("LOGIN_LOCKOUT_WINDOW_MS", "900000", milliseconds(), "how long a failed login counts" )
     login_lockout_duration: timedelta = setting("LOGIN_LOCKOUT_DURATION_MS", "1800000", milliseconds(), "how long a lock lasts" )
 
+    vite_api_url: str = setting("VITE_API_URL", "", url("http", "https"), "where the browser finds the API, if not where it got the page: an origin, such as https://api.example.com", group="Frontend")
+    vite_ws_url: str = setting("VITE_WS_URL", "", url("ws", "wss", "http", "https"), "where the browser finds the stream, if not at the API; `ws` and `wss` choose the WebSocket")
+    vite_socket_path: str = setting("VITE_SOCKET_PATH", "/api/stream", text, "path of the stream there")
+
     smtp_host: str = setting("SMTP_HOST", "", text, "mail server; empty: e-mail is not configured, and what was to be mailed is shown as failed", group="Mail")
     smtp_port: int = setting("SMTP_PORT", "587", parsers.port, "its port; 465 goes with `tls`")
     smtp_user: str = setting("SMTP_USER", "", text, "login there; empty: none")

@@ -154,4 +154,11 @@ def _welcome(address: str) -> Table:
 
 
 def _caption(address: str) -> str:
-    return f"password {demo.PASSWORD}\na second tenant: …@other.{demo.DOMAIN}\nAPI: {address}/api/docs"
+    lines = (
+        f"password {demo.PASSWORD}",
+        f"a second tenant: …@other.{demo.DOMAIN}",
+        f"technician's app: {address}/app",
+        f"desk and operators' console: {address}/console",
+        f"API: {address}/api/docs",
+    )
+    return "\n".join(lines)

@@ -4,6 +4,7 @@
  */
 import { signal } from "@preact/signals";
 import { config } from "./config";
+import { allows } from "./permissions";
 import { Problem, problemOf, Unreachable } from "./problem";
 
 export interface Me {
@@ -146,7 +147,5 @@ window.addEventListener("storage", (event) => {
 });
 
 export function may(permission: string): boolean {
-  const granted = me.value?.permissions ?? [];
-  if (granted.includes(permission) || granted.includes("*")) return true;
-  return granted.some((one) => one.endsWith(".*") && permission.startsWith(one.slice(0, -1)));
+  return allows(me.value?.permissions ?? [], permission);
 }

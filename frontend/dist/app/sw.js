@@ -1,2 +1,2 @@
-self.VERSION="60b062a97be4";self.FILES=["/app","/logo.svg","/icon-192.png","/app.webmanifest","/assets/app-BLxuOII9.js","/assets/app-DA_3lOHm.css","/assets/mw-mono-8BHZt2sn.woff2","/assets/mw-sans-BfZx2C5f.woff2","/assets/signin-DTyi36jG.css","/assets/signin-QT_7UOvS.js"];
+self.VERSION="2c6a794060d7";self.FILES=["/app","/logo.svg","/icon-192.png","/app.webmanifest","/assets/app-Bol-0aaT.js","/assets/app-DA_3lOHm.css","/assets/de-DdHzmRJJ.js","/assets/mw-mono-8BHZt2sn.woff2","/assets/mw-sans-BfZx2C5f.woff2","/assets/signin-DRlBmIZu.js","/assets/signin-DTyi36jG.css"];
 self.addEventListener(`install`,()=>void 0);

@@ -1,1 +1,0 @@
-import{a as e,i as t,n,r,t as i}from"./signin-QT_7UOvS.js";function a(){return r.value?n(`main`,{class:`signin`,children:n(`h1`,{children:r.value.name})}):n(i,{onDone:()=>void 0})}t().then(()=>e(n(a,{}),document.getElementById(`root`)));
