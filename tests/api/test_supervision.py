@@ -16,8 +16,8 @@ from adapters.mongo import client as mongo
 from adapters.process.background_task import Supervised
 from adapters.settings.table import Settings
 from api.app import House
+from tests.api.commands.test_tracking import ORDER, ROUTE
 from tests.api.people import People, new_id
-from tests.api.test_tracking import ORDER, ROUTE
 
 
 async def test_a_task_that_falls_starts_anew_and_is_not_well_for_a_while() -> None:

@@ -1,5 +1,5 @@
 """The application and its people, as the tests of the API know them."""
 
-from tests.api.conftest import people, settings
+from tests.support.web import people, settings
 
 __all__ = ["people", "settings"]

@@ -1,1 +1,0 @@
-"""Tests of what starts, sets up and stops the rest."""

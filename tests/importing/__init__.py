@@ -1,1 +1,0 @@
-"""Files of work orders, from the cell to the closed order."""
