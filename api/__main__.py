@@ -8,9 +8,9 @@ from typing import Any
 import uvicorn
 from litestar import Litestar
 
-from adapters import guard
-from adapters.guard import DemoInProduction
+from adapters.mongo import demo_guard
 from adapters.mongo.client import Unavailable
+from adapters.mongo.demo_guard import DemoInProduction
 from adapters.process import logs
 from adapters.settings.table import Settings, SettingsError, from_environment
 from api.app import create_app
@@ -27,7 +27,7 @@ def main() -> int:
         return 1
     logs.configure(settings, "web")
     try:
-        guard.refuse_demo(settings)
+        demo_guard.refuse_demo(settings)
     except (DemoInProduction, Unavailable) as error:
         sys.stderr.write(f"web: {error}\n")
         return 1

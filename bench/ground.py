@@ -17,8 +17,8 @@ import redis
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters import indexes
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from adapters.mongo.client import Document
 from adapters.process.clock import SystemClock
 from adapters.settings.table import ROOT, inherited, table

@@ -13,8 +13,8 @@ from redis.exceptions import RedisError
 from rich.console import Console
 from rich.text import Text
 
-from adapters.guard import DemoInProduction
 from adapters.mongo.client import Contention, Unavailable, UnknownOutcome
+from adapters.mongo.demo_guard import DemoInProduction
 from adapters.settings.table import SettingsError
 from cli import commands
 from cli.stop import Stop, first_words

@@ -13,10 +13,10 @@ from typing import Any
 
 from loguru import logger
 
-from adapters import guard
-from adapters.guard import DemoInProduction
 from adapters.mongo import client as mongo
+from adapters.mongo import demo_guard
 from adapters.mongo.client import TRANSACTION_LIFETIME, Unavailable
+from adapters.mongo.demo_guard import DemoInProduction
 from adapters.process import logs
 from adapters.process.clock import SystemClock
 from adapters.process.metrics import Metrics
@@ -48,7 +48,7 @@ def main() -> int:
         return 2
     logs.configure(told, "worker")
     try:
-        guard.refuse_demo(told)
+        demo_guard.refuse_demo(told)
     except (DemoInProduction, Unavailable) as error:
         sys.stderr.write(f"worker: {error}\n")
         return 1

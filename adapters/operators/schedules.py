@@ -12,6 +12,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters.mongo.client import CODEC, Document, translated
+from adapters.mongo.server_time import server_time
 from adapters.operators.audit import DEADLINE, Act, audit, in_transaction
 from adapters.schedules.fires import Fires
 
@@ -55,12 +56,6 @@ def states(db: Database[Any], names: Sequence[str]) -> dict[str, Document]:
 def fires(db: Database[Any], name: str, *, limit: int) -> list[Document]:
     """A schedule's fires that asked for something, newest first."""
     return Fires(db).latest(name, limit)
-
-
-@translated()
-def server_time(db: Database[Any]) -> datetime:
-    now: datetime = db.command("hello", codec_options=CODEC)["localTime"]
-    return now
 
 
 @translated()

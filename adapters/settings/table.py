@@ -13,11 +13,11 @@ from typing import Any
 
 from pymongo.uri_parser import parse_uri
 
-from adapters import guard
 from adapters.commands.document import KEYS_KEPT
 from adapters.settings import dotenv, parsers
 from adapters.settings.declaration import Row, given_text, setting
 from adapters.settings.parsers import duration, milliseconds, one_of, origins, text, url, whole, yes_or_no
+from adapters.settings.production import production_faults
 
 ROOT = Path(__file__).resolve().parents[2]
 MILLISECOND = timedelta(milliseconds=1)
@@ -166,7 +166,7 @@ class Settings:
         settings = cls(**values)
         faults = list(_contradictions(settings))
         if is_production:
-            faults += guard.production_faults(settings)
+            faults += production_faults(settings, demo_secret=_secret_of_up(settings.data_dir))
         elif servers_needed:
             faults += _missing_servers(settings)
         if faults:
@@ -204,9 +204,13 @@ def _embed(values: dict[str, Any]) -> None:
     for attribute, name in (("mongo_uri", "MONGO_URI"), ("redis_url", "REDIS_URL")):
         if values[attribute] == EMBEDDED:
             values[attribute] = running.get(name, EMBEDDED)
-    secret_file = data_dir / JWT_FILE
-    if not values["jwt_secret"] and secret_file.is_file():
-        values["jwt_secret"] = secret_file.read_text().strip()
+    values["jwt_secret"] = values["jwt_secret"] or _secret_of_up(data_dir) or ""
+
+
+def _secret_of_up(data_dir: Path) -> str | None:
+    """The secret that `make up` generated under DATA_DIR; None if there is none."""
+    file = data_dir / JWT_FILE
+    return file.read_text().strip() if file.is_file() else None
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:

@@ -16,6 +16,7 @@ from msgspec import UNSET, UnsetType
 from pymongo.database import Database
 
 from adapters.mongo.client import Document
+from adapters.mongo.server_time import server_time
 from adapters.operators import schedules
 from adapters.operators.audit import Act
 from adapters.operators.schedules import Lock, NoSuchLock, NotNow
@@ -100,7 +101,7 @@ class Schedules:
     async def schedules(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         await self._acting.actor(request, READ)
         found = await _threaded(lambda: schedules.states(self._db, list(self._table)))
-        now = await _threaded(lambda: schedules.server_time(self._db))
+        now = await _threaded(lambda: server_time(self._db))
         items = [told(schedule, found[name], now) for name, schedule in self._table.items()]
         return ASGIResponse(body=encode(Items(items)))
 

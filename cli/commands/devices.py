@@ -7,7 +7,7 @@ from adapters.devices import lineage
 from adapters.settings.table import from_environment
 from cli.acting import Reason, by_hand, done
 from cli.database import opened
-from cli.demo.tenants import PLATFORM
+from domain.identity.permissions import PLATFORM
 
 app = typer.Typer(no_args_is_help=True)
 

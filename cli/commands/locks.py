@@ -11,8 +11,8 @@ from adapters.operators.schedules import NoSuchLock
 from adapters.settings.table import from_environment
 from cli.acting import Reason, by_hand, done
 from cli.database import opened
-from cli.demo.tenants import PLATFORM
 from cli.stop import Stop
+from domain.identity.permissions import PLATFORM
 
 app = typer.Typer(no_args_is_help=True)
 

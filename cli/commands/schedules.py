@@ -9,15 +9,16 @@ from pymongo.database import Database
 from rich.console import Console
 from rich.table import Column, Table
 
+from adapters.mongo.server_time import server_time
 from adapters.operators import schedules
 from adapters.operators.audit import Act
 from adapters.operators.schedules import NotNow
 from adapters.settings.table import from_environment
 from cli.acting import Reason, by_hand, done
 from cli.database import opened
-from cli.demo.tenants import PLATFORM
 from cli.page import up_to
 from cli.stop import Stop
+from domain.identity.permissions import PLATFORM
 from schedules.table import table
 
 app = typer.Typer(no_args_is_help=True)
@@ -30,7 +31,7 @@ def listed() -> None:
     """Every schedule: its rule, what it did last and does next."""
     with opened(from_environment()) as db:
         states = schedules.states(db, list(table()))
-        now = schedules.server_time(db)
+        now = server_time(db)
     columns = [
         Column(name, no_wrap=True) for name in ("schedule", "rule", "last slot (UTC)", "next", "held by")
     ]

@@ -13,13 +13,13 @@ from pymongo.errors import DuplicateKeyError
 from adapters.process.clock import Clock
 from adapters.settings.table import JWT_FILE, Settings
 from cli.stop import Stop
+from domain.identity.permissions import PLATFORM
 from domain.ids import uuid7
 
 Document = dict[str, Any]
 
 PASSWORD = "Millwright-demo-2026"
 DOMAIN = "millwright.test"
-PLATFORM = "platform"
 TENANTS = {"demo": "Demo Works", "other": "Other Works"}
 
 # Cheap on purpose: the password is public, and a demo starts fast.

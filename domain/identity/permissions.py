@@ -46,6 +46,9 @@ PERMISSIONS: Mapping[str, str] = {
     "platform.manage": "pause, resume, run and release them",
 }
 
+PLATFORM = "platform"
+"""The tenant of those who run the installation, the role of its users, and the scope of their permissions."""
+
 ROLES: Mapping[str, frozenset[str]] = {
     "admin": frozenset({"*"}),
     "manager": frozenset(
@@ -86,12 +89,12 @@ ROLES: Mapping[str, frozenset[str]] = {
     "operator": frozenset(
         {"workorders.read", "workrequests.read", "assets.read", "inventory.read", "audit.read", "ops.*"}
     ),
-    "platform": frozenset({"platform.*", "audit.read"}),
+    PLATFORM: frozenset({"platform.*", "audit.read"}),
 }  # fmt: skip
-"""The roles every tenant has. `platform` is for logins of the platform tenant alone; its audit trail has its
-own acts."""
+"""The built-in roles. Only users of the platform tenant have the role `platform`; they read the audit
+trail of that tenant."""
 
-TENANT_ROLES = frozenset(ROLES) - {"platform"}
+TENANT_ROLES = frozenset(ROLES) - {PLATFORM}
 """Built-in roles that a tenant may give to its users."""
 
 
@@ -128,4 +131,4 @@ def allows(granted: Collection[str], permission: str) -> bool:
 
 
 def _is_platform(name: str) -> bool:
-    return name.partition(".")[0] == "platform"
+    return name.partition(".")[0] == PLATFORM

@@ -10,7 +10,7 @@ import pytest
 from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout
 
-from adapters.guard import DemoInProduction, refuse_demo
+from adapters.mongo.demo_guard import DemoInProduction, refuse_demo
 from adapters.settings.table import Settings, SettingsError
 from api.app import HEADERS_IN, HEADERS_OUT, create_app
 from api.http.problem import RETRY_WITHIN_S, as_problem, unavailable

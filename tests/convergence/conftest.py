@@ -14,8 +14,8 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters import indexes
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from adapters.settings.table import Settings
 from api.app import create_app
 from bench.device.wire import Answer, Request, Send

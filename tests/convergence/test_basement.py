@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters import indexes
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from tests.convergence.truth import Truth
 from tests.convergence.world import Trouble, Weather, World, planned
 from tests.support.processes import Processes, processes

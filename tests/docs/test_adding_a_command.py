@@ -14,8 +14,8 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 import tasks.work_order
-from adapters import indexes
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from adapters.settings.table import ROOT, Settings
 from api.app import create_app
 from tasks.catalogue import catalogue

@@ -12,8 +12,8 @@ from pymongo.database import Database
 from rich.console import Console
 
 import migrations
-from adapters import indexes
-from adapters.indexes import INDEXES
+from adapters.mongo import indexes
+from adapters.mongo.indexes import INDEXES
 from adapters.process.clock import SystemClock
 from cli.commands.migrate import LEASE, migrate
 from cli.stop import Stop

@@ -11,11 +11,11 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters import indexes
 from adapters.broker import hints
 from adapters.broker.hints import HintBroker
 from adapters.commands.unit_of_work import UnitOfWork
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from adapters.process.clock import SystemClock
 from adapters.process.metrics import Metrics
 from tests.support import seeds

@@ -13,13 +13,13 @@ from bson.timestamp import Timestamp
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from adapters import indexes
 from adapters.broker import hints
 from adapters.broker.hints import HintBroker
 from adapters.commands.document import AT_ONCE
 from adapters.mongo import client as mongo
-from adapters.mongo import server_time as primary
+from adapters.mongo import indexes
 from adapters.mongo.client import Document
+from adapters.mongo.server_time import server_time
 from tests.support import seeds
 from tests.support.patience import eventually
 from tests.support.processes import TRIAL_WORKER, Processes, processes
@@ -107,7 +107,7 @@ def test_next_at_decides_who_is_due_and_the_relay_moves_only_its_own_field(
 ) -> None:
     seed = Seeds(at_once(db), trial_catalogue(), "small")
     due, later = (accepted_long_ago(seed, "part.append", part_id=seed.part(), text="x") for _ in range(2))
-    now = primary.ask(db).now
+    now = server_time(db)
     db.commands.update_one({"_id": later["_id"]}, {"$set": {"next_at": now.replace(year=now.year + 1)}})
     before = [seed.found(command) for command in (due, later)]
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from pymongo.database import Database
 
-from adapters import indexes
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from tests.servers import Servers
 from tests.support.delivery_desk import Desk
 

@@ -10,10 +10,10 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters import indexes
 from adapters.broker.hints import Line
 from adapters.commands.document import RUNNABLE
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from adapters.process.metrics import Metrics
 from adapters.settings.table import Settings
 from locks.lease import Leases

@@ -13,8 +13,8 @@ import pytest
 from litestar import Litestar
 from pymongo.database import Database
 
-from adapters import indexes
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from adapters.settings.table import Settings
 from api.app import create_app
 from tasks.catalogue import catalogue

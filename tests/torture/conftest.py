@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters import indexes
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from cli.embedded import servers as embedded
 from cli.embedded.servers import Embedded
 from tests.servers import Servers

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters import indexes
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from adapters.process.clock import SystemClock
 from cli.embedded import servers as embedded
 from tasks.catalogue import catalogue

@@ -16,9 +16,9 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from adapters import indexes
 from adapters.commands import acceptance as intake
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from cli.embedded import servers as embedded
 from cli.embedded.servers import Embedded
 from tasks.catalogue import catalogue

@@ -13,8 +13,8 @@ from pymongo.database import Database
 
 from adapters.broker.hints import Line
 from adapters.commands.document import Origin
-from adapters.mongo import server_time as primary
 from adapters.mongo.client import Document
+from adapters.mongo.server_time import server_time
 from cli.embedded.servers import Embedded
 from tasks.catalogue import catalogue
 from tests.support import working
@@ -39,7 +39,7 @@ class Appointments:
         self.db = db
         self.seed = Seeds(db, catalogue(), TENANT)
         self.parts = self.seed.parts(count)
-        now = primary.ask(db).now
+        now = server_time(db)
         self.commands = [
             self.seed.document(
                 "part.receive", {"part_id": part, "quantity": 1}, origin=Origin(via="schedule")
@@ -57,7 +57,7 @@ class Appointments:
         """Whether all have run; that none ran early is asserted at each look."""
         ids = [command["_id"] for command in self.commands]
         done = list(self.db.commands.find({"_id": {"$in": ids}, "active": {"$ne": True}}))
-        now = primary.ask(self.db).now
+        now = server_time(self.db)
         due = {command["_id"]: command["next_at"] for command in self.commands}
         assert [row["_id"] for row in done if due[row["_id"]] > now] == [], "it ran early"
         return len(done) == len(ids)

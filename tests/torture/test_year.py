@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters import indexes
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from adapters.operators.conservation import conservation
 from tests.support import seeds
 from tests.support.processes import processes

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters import indexes
 from adapters.broker import hints
 from adapters.broker.hints import HintBroker
+from adapters.mongo import indexes
 
 
 @pytest.fixture

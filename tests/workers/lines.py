@@ -14,14 +14,14 @@ from pymongo.read_concern import ReadConcern
 
 from adapters.broker.hints import Line
 from adapters.commands.document import AT_ONCE
-from adapters.mongo import server_time as primary
 from adapters.mongo.client import CODEC, Document
+from adapters.mongo.server_time import server_time
 
 _serial = count(1)
 
 
 def server_now(db: Database[Any]) -> datetime:
-    return primary.ask(db).now
+    return server_time(db)
 
 
 def long_ago(db: Database[Any]) -> Timestamp:

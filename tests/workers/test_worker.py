@@ -14,9 +14,9 @@ import pytest
 import redis
 from pymongo.database import Database
 
-from adapters import indexes
 from adapters.broker import hints
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from cli.embedded import servers as embedded
 from cli.processes.child import ROOT
 from tasks.catalogue import catalogue

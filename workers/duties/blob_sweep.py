@@ -16,8 +16,8 @@ from pymongo.database import Database
 
 from adapters.blobs.references import is_named
 from adapters.blobs.store import CHUNKS, FILES, GRACE, LAST_CALL, in_
-from adapters.mongo import server_time as primary
 from adapters.mongo.client import Document
+from adapters.mongo.server_time import server_time
 
 EVERY = timedelta(seconds=30)
 AT_ONCE = 50
@@ -35,7 +35,7 @@ class Swept(msgspec.Struct, frozen=True):
 
 def sweep(db: Database[Any]) -> Swept:
     """One round. Raises: PyMongoError: what was done stands, the rest is found again."""
-    due = {"look_at": {"$lte": primary.ask(db).now}}
+    due = {"look_at": {"$lte": server_time(db)}}
     found = list(db[FILES].find(due).sort([("look_at", 1), ("_id", 1)]).limit(AT_ONCE))
     deleted: dict[str, int] = {}
     for record in found:

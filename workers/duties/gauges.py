@@ -11,8 +11,8 @@ import msgspec
 from pymongo.database import Database
 
 from adapters.commands.document import QUEUES
-from adapters.mongo import server_time as primary
 from adapters.mongo.client import CODEC
+from adapters.mongo.server_time import server_time
 from adapters.process.metrics import Metrics
 
 EVERY = timedelta(seconds=5)
@@ -84,7 +84,7 @@ def dead_letters(db: Database[Any]) -> int:
 
 def measure(db: Database[Any], metrics: Metrics) -> None:
     """Set the gauges. Raises: PyMongoError."""
-    now, working = primary.ask(db).now, crew(db)
+    now, working = server_time(db), crew(db)
     for queue in QUEUES:
         found = load(db, queue, now)
         metrics.ready_age.labels(queue).set(found.age.total_seconds())

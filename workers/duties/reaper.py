@@ -24,9 +24,8 @@ from adapters.commands import waiters
 from adapters.commands.document import KEYS_KEPT, QUEUES, event
 from adapters.commands.unit_of_work import TRY_FOR
 from adapters.commands.verdicts import Verdict, blocking, verdict_update
-from adapters.mongo import server_time as primary
 from adapters.mongo.client import CODEC, TRANSACTION, Contention, Document, translated
-from adapters.mongo.server_time import Primary
+from adapters.mongo.server_time import Primary, read_primary
 from adapters.process.metrics import Metrics
 from domain.kinds import ENTITIES
 from tasks.catalogue import catalogue
@@ -66,7 +65,7 @@ class Attention:
     def may_judge(self, told: Primary) -> bool:
         """To be asked at every tick. False for a grace after a lapse, a gap or an election."""
         seen, self._last = self._last, told
-        if seen is None or seen.term != told.term or told.now - seen.now > self._gone:
+        if seen is None or seen.election_term != told.election_term or told.now - seen.now > self._gone:
             self._patient_until = told.now + self._grace
         return self._patient_until is None or told.now >= self._patient_until
 
@@ -98,7 +97,7 @@ class Reaper:
         UnknownOutcome.
         """
         try:
-            told = primary.ask(self._db)
+            told = read_primary(self._db)
             self._free({"started_at": {"$lt": told.now - TRY_FOR}})
             return self._judge(told.now) if self._attention.may_judge(told) else []
         except BaseException:

@@ -22,8 +22,8 @@ from pymongo.database import Database
 from adapters.broker import hints
 from adapters.broker.hints import Unheard
 from adapters.commands.document import AT_ONCE, QUEUES, RUNNABLE, Queue
-from adapters.mongo import server_time as primary
 from adapters.mongo.client import Document
+from adapters.mongo.server_time import read_primary
 from workers.duties.hint_marks import REHINT, Marks
 
 ACCEPTERS_TURN = timedelta(seconds=2)
@@ -67,8 +67,8 @@ class Relay:
         """
         # Before anything is marked: with the broker away the marks would have to be undone.
         lost = self._has_lost_hints()
-        told = primary.ask(self._db)
-        now, self._logical = told.now, told.logical
+        told = read_primary(self._db)
+        now, self._logical = told.now, told.cluster_time
         if lost:
             self._lost_at = now
         self._marks.begin()

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 from pymongo.database import Database
 
-from adapters.indexes import FORGOTTEN
 from adapters.mongo.client import Document
+from adapters.mongo.indexes import FORGOTTEN
 from adapters.schedules import fires
 from adapters.settings.table import Settings
 from domain.ids import uuid7

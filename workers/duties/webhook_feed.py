@@ -20,8 +20,8 @@ from pymongo.errors import DuplicateKeyError
 from adapters.delivery.ledger import insert, row
 from adapters.events import change_stream as event_stream
 from adapters.events.change_stream import EventStream, HistoryLost, Wanted
-from adapters.mongo import server_time as primary
 from adapters.mongo.client import Document
+from adapters.mongo.server_time import server_time
 from locks.fence import fenced, stamped
 from locks.lease import Lease
 
@@ -119,7 +119,7 @@ class WebhookFeed:
     def _read(self) -> timedelta:
         assert self._stream is not None
         assert self._place is not None
-        before = primary.ask(self._db).now
+        before = server_time(self._db)
         until = self._monotonic() + READ_FOR.total_seconds()
         batch = self._stream.read(until, self._monotonic)
         if self._listening() != self._listeners:
@@ -147,14 +147,14 @@ class WebhookFeed:
         self._search = Search(self._search.since if self._search else place.at - MARGIN)
         self._stream = EventStream(self._db, _wanted(self._listeners))
         # Not saved before the search is over: who leads after us then begins it again.
-        self._place = Place(self._stream.token, primary.ask(self._db).now)
+        self._place = Place(self._stream.token, server_time(self._db))
 
     def _seek(self) -> timedelta:
         assert self._search is not None
         assert self._place is not None
         wanted, search = _wanted(self._listeners), self._search
         found, last = event_stream.step(self._db, wanted, behind=search.behind, since=search.since)
-        now = primary.ask(self._db).now
+        now = server_time(self._db)
         self._tell(found, now)
         self._search = Search(search.since, last) if last else None
         if last is None:

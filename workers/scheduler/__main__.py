@@ -14,13 +14,13 @@ from loguru import logger
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters import guard
 from adapters.broker import hints
 from adapters.broker.epoch import Epoch
-from adapters.guard import DemoInProduction
 from adapters.mongo import client as mongo
-from adapters.mongo import server_time as primary
+from adapters.mongo import demo_guard
 from adapters.mongo.client import Unavailable
+from adapters.mongo.demo_guard import DemoInProduction
+from adapters.mongo.server_time import server_time
 from adapters.process import logs
 from adapters.process.clock import Clock, SystemClock
 from adapters.process.metrics import Metrics
@@ -157,7 +157,7 @@ def gauges_duty(client: MongoClient[Any], database: str, metrics: Metrics) -> Du
 
 def purge_duty(db: Database[Any], told: Settings) -> Duty:
     def tick() -> timedelta:
-        purged = purge.sweep(db, told, primary.ask(db).now)
+        purged = purge.sweep(db, told, server_time(db))
         if any(purged.values()):
             logger.info("purged", **purged)
         return timedelta() if purge.AT_ONCE in purged.values() else purge.EVERY
@@ -227,7 +227,7 @@ def main() -> int:
         return 2
     logs.configure(told, "scheduler")
     try:
-        guard.refuse_demo(told)
+        demo_guard.refuse_demo(told)
     except (DemoInProduction, Unavailable) as error:
         sys.stderr.write(f"scheduler: {error}\n")
         return 1

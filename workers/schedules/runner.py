@@ -20,8 +20,8 @@ from adapters.broker import hints
 from adapters.broker.hints import LOOKS, HintBroker, Line, Unheard
 from adapters.commands.acceptance import Accepted, accept_many
 from adapters.commands.document import FINAL
-from adapters.mongo import server_time as primary
 from adapters.mongo.client import Document
+from adapters.mongo.server_time import server_time
 from adapters.process.clock import SystemClock
 from adapters.process.ids import Ids
 from adapters.process.metrics import Metrics
@@ -234,7 +234,7 @@ def runners(
             catalogue(),
             told=told,
             hint=partial(hints.send, broker),
-            now=now or (lambda: primary.ask(db).now),
+            now=now or (lambda: server_time(db)),
             new_id=new_id,
             monotonic=clock.monotonic,
             metrics=metrics,

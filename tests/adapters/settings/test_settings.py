@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from adapters import guard
 from adapters.commands.document import KEYS_KEPT
 from adapters.identity.tokens import Tokens
+from adapters.mongo.demo_guard import DemoInProduction, refuse_demo_login
 from adapters.process.clock import SystemClock
 from adapters.settings.declaration import Row
 from adapters.settings.parsers import _ESCAPED
@@ -301,11 +301,11 @@ def test_production_does_not_take_what_make_up_left(tmp_path: Path) -> None:
 
 
 def test_production_refuses_a_database_with_demo_users(tmp_path: Path) -> None:
-    with pytest.raises(guard.DemoInProduction, match="demo users"):
-        guard.refuse_demo_login(Settings.load(PRODUCTION, tmp_path), {"_id": "admin@demo.millwright.test"})
+    with pytest.raises(DemoInProduction, match="demo users"):
+        refuse_demo_login(Settings.load(PRODUCTION, tmp_path), {"_id": "admin@demo.millwright.test"})
 
-    guard.refuse_demo_login(Settings.load(PRODUCTION, tmp_path), None)
-    guard.refuse_demo_login(load({}, tmp_path), {"_id": "admin@demo.millwright.test"})
+    refuse_demo_login(Settings.load(PRODUCTION, tmp_path), None)
+    refuse_demo_login(load({}, tmp_path), {"_id": "admin@demo.millwright.test"})
 
 
 def test_the_sample_file_is_what_the_table_says() -> None:

@@ -16,8 +16,8 @@ from adapters.process.clock import SystemClock
 from adapters.schedules.fires import Fire, Fires
 from adapters.settings.table import Settings
 from cli.commands import locks, schedules
-from cli.demo.tenants import PLATFORM
 from cli.stop import Stop
+from domain.identity.permissions import PLATFORM
 from locks.lease import Lease, Leases
 from schedules.table import table
 from tests.api.people import People, Person, new_id

@@ -14,8 +14,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from adapters import indexes
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from api.sync.answer import Sync
 from api.sync.cursor import Position, begun, milliseconds, written
 from api.sync.dependencies import Changed, Needs

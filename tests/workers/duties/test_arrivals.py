@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters import indexes
+from adapters.mongo import indexes
 from adapters.mongo.client import Document
 from tasks.catalogue import catalogue
 from tests.support import seeds

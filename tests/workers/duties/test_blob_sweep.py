@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
-from adapters import indexes
 from adapters.blobs import store as blobs
 from adapters.blobs.references import PLACES, is_named
 from adapters.blobs.store import CHUNK_BYTES, CHUNKS, FILES, GRACE, LAST_CALL, Blobs, Damaged, Taken
 from adapters.mongo import client as mongo
-from adapters.mongo import server_time as primary
+from adapters.mongo import indexes
 from adapters.mongo.client import Document, Unavailable
+from adapters.mongo.server_time import server_time
 from adapters.process.metrics import Metrics
 from tests.servers import Servers
 from workers.duties.blob_sweep import EVERY, sweep
@@ -261,7 +261,7 @@ def test_what_never_arrived_goes_and_cannot_arrive_afterwards(desk: Desk) -> Non
 
 def test_a_deletion_that_broke_off_is_taken_up_again(desk: Desk) -> None:
     record = desk.put()
-    going = {"state": "going", "why": "unnamed", "look_at": primary.ask(desk.store).now}
+    going = {"state": "going", "why": "unnamed", "look_at": server_time(desk.store)}
     desk.store[FILES].update_one({"_id": record["_id"]}, {"$set": going})
     desk.store[CHUNKS].delete_many({})
 
@@ -318,7 +318,7 @@ def test_every_question_about_a_name_is_answered_by_an_index(store: Database[Any
         query = {"tenant_id": TENANT, field: SHA, **condition}
         plan = str(store[collection].find(query).hint(index).explain()["queryPlanner"]["winningPlan"])
         assert "IXSCAN" in plan, plan
-    now = primary.ask(store).now
+    now = server_time(store)
     due = store[FILES].find({"look_at": {"$lte": now}}).sort([("look_at", 1), ("_id", 1)])
     assert "SORT'" not in str(due.explain()["queryPlanner"]["winningPlan"])
 

@@ -16,12 +16,12 @@ from pymongo import monitoring
 from pymongo.database import Database
 from pymongo.monitoring import CommandStartedEvent
 
-from adapters import indexes
 from adapters.broker import hints
 from adapters.broker.epoch import Epoch
 from adapters.broker.hints import HintBroker, Unheard
 from adapters.commands.document import AT_ONCE, QUEUES
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from adapters.mongo.client import Document
 from tests.support.patience import eventually
 from tests.support.wire import Wire

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters import indexes
 from adapters.commands.document import FINAL, State
 from adapters.commands.verdicts import Verdict, verdict_update
 from adapters.delivery.ledger import STATES
+from adapters.mongo import indexes
 from adapters.settings.table import Settings
 from domain.ids import uuid7
 from workers.duties import retention as purge

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from adapters import indexes
 from adapters.imports import report as import_report
 from adapters.imports import store as imports
 from adapters.mongo import client as mongo
+from adapters.mongo import indexes
 from adapters.mongo.client import Document
 from adapters.process.clock import SystemClock
 from domain.importing.mapping import Mapping
