@@ -1,35 +1,24 @@
-"""Reads a `.env` file: `NAME=value` lines, comments, optional quotes. Nothing is expanded."""
+"""Reads a `.env` file with python-dotenv's parser. Nothing is expanded: a password may hold a `$`."""
 
-import re
+import io
 from pathlib import Path
 
-LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+from dotenv.parser import parse_stream
 
 
 def read(path: Path) -> tuple[dict[str, str], list[str]]:
-    """The names it sets, and one fault per line that is not understood; empty if there is no file."""
+    """The names that the file sets, and a fault for each line that is not NAME=value; none without a file."""
     if not path.is_file():
         return {}, []
-    found: dict[str, str] = {}
-    faults: list[str] = []
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         return {}, [f"{path.name}: cannot be read: {error}"]
-    for number, line in enumerate(lines, start=1):
-        stripped = line.strip()
-        if not stripped or stripped.startswith("#"):
-            continue
-        if match := LINE.fullmatch(stripped):
-            found[match[1]] = _value(match[2])
-        else:
-            faults.append(f"{path.name}: line {number} is not NAME=value")
-    return found, faults
-
-
-def _value(raw: str) -> str:
-    if raw[:1] in ("'", '"'):
-        closing = raw.find(raw[0], 1)
-        return raw[1:closing] if closing > 0 else raw
-    # A comment needs a blank before it: a password may hold a `#`.
-    return re.split(r"\s#", raw, maxsplit=1)[0].strip()
+    values: dict[str, str] = {}
+    faults: list[str] = []
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error or (binding.key is not None and binding.value is None):
+            faults.append(f"{path.name}: line {binding.original.line} is not NAME=value")
+        elif binding.key is not None and binding.value is not None:
+            values[binding.key] = binding.value
+    return values, faults

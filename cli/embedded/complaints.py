@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from cli.embedded.ports import PortTaken
 from cli.stop import Stop
 
 MIB = 1024 * 1024
@@ -28,7 +29,7 @@ def demand_room(data_dir: Path, *, room_mib: int) -> None:
 
 
 def mongo(log: str, code: int, data_dir: Path) -> str:
-    """Why mongod ended with this exit code, from the end of its log."""
+    """Why mongod ended with this exit code, from the end of its log. Raises: PortTaken."""
     if code == DATA_FROM_ANOTHER_VERSION or any(words in log for words in ANOTHER_VERSION):
         return (
             f"The data in {data_dir / 'mongo'} was written by another version of MongoDB. "
@@ -40,7 +41,7 @@ def mongo(log: str, code: int, data_dir: Path) -> str:
 
 
 def valkey(log: str, code: int, data_dir: Path) -> str:
-    """Why valkey-server ended with this exit code, from the end of its log."""
+    """Why valkey-server ended with this exit code, from the end of its log. Raises: PortTaken."""
     return _common(log, code, name="Valkey", data_dir=data_dir, log_name="valkey.log", setting="REDIS_URL")
 
 
@@ -53,7 +54,7 @@ def _common(log: str, code: int, *, name: str, data_dir: Path, log_name: str, se
     if "No space left on device" in log or _is_full(data_dir):
         return f"{name} stopped: the disk of {data_dir} is full. Free some space, or set another DATA_DIR."
     if "Address already in use" in log:
-        return f"{name} stopped: another program took its port in the meantime. Start again."
+        raise PortTaken(f"{name} stopped: another program took its port in the meantime. Start again.")
     if "Permission denied" in log:
         return f"{name} may not write to {data_dir}: give this user the directory, or set another DATA_DIR."
     if "error while loading shared libraries" in log:

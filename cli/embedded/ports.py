@@ -7,6 +7,10 @@ from cli.stop import Stop
 HIGHEST = 65_535
 
 
+class PortTaken(Stop):
+    """Another program took a port between its choice and the server's start."""
+
+
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a server could listen there now."""
     try:

@@ -5,7 +5,7 @@ Development and tests only: production refuses them. Data survives a restart and
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,16 @@ from adapters.process.clock import SystemClock
 from adapters.settings.table import EMBEDDED_FILE
 from cli.embedded import binaries, complaints, ports, replica
 from cli.embedded.lockfile import await_release, hold
+from cli.embedded.ports import PortTaken
 from cli.processes.server import Server
 
 MONGO, VALKEY = "mongo", "valkey"
 
 # mongod preallocates its journal (300 MiB); below this it would start and then die in the middle.
 ROOM_MIB = 700
+
+STARTS = 5
+"""Ports are ours to choose: so often another is tried."""
 
 MONGOD_OPTIONS = (
     "--bind_ip=127.0.0.1",
@@ -90,14 +94,25 @@ def running(
     """
     complaints.demand_room(data_dir, room_mib=room_mib)
     with hold(data_dir / "up.lock", data_dir):
-        embedded = _prepare(data_dir, mongo_uri, redis_url)
         # A killed parent's mongod may still be writing its last page.
         await_release(data_dir / MONGO / "mongod.lock", data_dir, clock=SystemClock())
-        embedded.start()
+        embedded = _started(data_dir, mongo_uri, redis_url)
         try:
             yield embedded
         finally:
             embedded.stop()
+
+
+def _started(data_dir: Path, mongo_uri: str | None, redis_url: str | None) -> Embedded:
+    """The servers, all serving. A port that is lost between its choice and the start is chosen again."""
+    for _ in range(STARTS - 1):
+        embedded = _prepare(data_dir, mongo_uri, redis_url)
+        with suppress(PortTaken):
+            embedded.start()
+            return embedded
+    embedded = _prepare(data_dir, mongo_uri, redis_url)
+    embedded.start()
+    return embedded
 
 
 def _prepare(data_dir: Path, mongo_uri: str | None, redis_url: str | None) -> Embedded:

@@ -24,6 +24,7 @@ class Server:
     log: Path
     ready: Callable[[], bool]
     explain: Callable[[str, int], str]
+    """May raise a more exact Stop instead."""
     clock: Clock = field(default_factory=SystemClock)
     process: subprocess.Popen[bytes] | None = None
 

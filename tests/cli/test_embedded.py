@@ -69,6 +69,21 @@ def test_when_the_old_port_is_taken_the_data_comes_up_under_another(tmp_path: Pa
             assert notes(second) == ["kept"]
 
 
+def test_a_port_that_is_taken_after_its_choice_is_chosen_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = ports.free
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        lost = iter([taken.getsockname()[1]])
+        monkeypatch.setattr(ports, "free", lambda known=None: next(lost, None) or free(known))
+
+        with embedded.running(tmp_path) as servers:
+            note(servers, "kept")
+            assert f":{taken.getsockname()[1]}/" not in servers.mongo_uri
+
+
 def test_a_killed_mongod_leaves_a_lock_file_that_hinders_nobody(tmp_path: Path) -> None:
     with embedded.running(tmp_path) as first:
         note(first, "kept")
