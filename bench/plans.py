@@ -23,7 +23,7 @@ from bench.orders import TENANT, new_id
 from bench.ratios import Sample
 from bench.sides import Side
 from bench.sizes import Sizes
-from domain.plan.changes import begun
+from domain.plan.changes import new_plan
 from domain.plan.model import Plan, shard_of
 from domain.plan.rules import Rules
 from domain.time.local_time import format_local, to_local
@@ -90,7 +90,7 @@ def _plan(number: int, now: datetime) -> Plan:
     at = to_local(now + timedelta(hours=2) + number * _QUARTER, trigger["time_zone"])
     start = at.replace(second=0, microsecond=0) - timedelta(days=364)
     rules = _RULES | {"trigger": trigger | {"start_local": format_local(start)}}
-    return begun(new_id(), msgspec.convert(rules, Rules), None, at=now, now=now)
+    return new_plan(new_id(), msgspec.convert(rules, Rules), None, at=now, now=now)
 
 
 def _chunks(count: int, size: int) -> list[range]:

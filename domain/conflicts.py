@@ -71,7 +71,7 @@ class Effective(msgspec.Struct, frozen=True):
     is_suspect: bool
 
 
-def effective(occurred_at: datetime, offset: timedelta, received_at: datetime) -> Effective:
+def effective_time(occurred_at: datetime, offset: timedelta, received_at: datetime) -> Effective:
     """The device's time put right by its offset (server minus device), never in the future."""
     claimed = occurred_at + offset
     return Effective(
@@ -84,32 +84,32 @@ def is_too_old(happened_at: datetime, received_at: datetime) -> bool:
     return received_at - happened_at > OLDEST
 
 
-def foreign(changes: Iterable[Change], outbox: str | None) -> list[Change]:
+def from_others(changes: Iterable[Change], outbox: str | None) -> list[Change]:
     """Those from elsewhere than this outbox."""
     return [change for change in changes if outbox is None or change.outbox != outbox]
 
 
-def yielding(
+def server_wins(
     kind: str, wanted: Iterable[str], changes: Sequence[Change], outbox: str | None
 ) -> frozenset[str]:
     """Of the fields that a command from this outbox sets, those that stay as set since by others."""
     if outbox is None:
         return frozenset()
-    moved = {path for change in foreign(changes, outbox) for path in change.paths}
+    moved = {path for change in from_others(changes, outbox) for path in change.paths}
     return SERVER_WINS.get(kind, frozenset()) & moved & set(wanted)
 
 
-def contends(kind: str, touched: Iterable[str], outbox: str | None) -> frozenset[str]:
+def contended_paths(kind: str, touched: Iterable[str], outbox: str | None) -> frozenset[str]:
     """Of the paths that a command has really changed, those in which it can meet others."""
     tabled = TABLED.get(kind, frozenset()) if outbox is not None else frozenset[str]()
     return frozenset(touched) - tabled
 
 
-def contested(
+def contested_paths(
     touched: Iterable[str], changes: Sequence[Change], outbox: str | None
 ) -> list[tuple[str, Change]]:
     """Each path that somebody else has changed too, with the last such change; in the order of paths."""
-    others = foreign(changes, outbox)
+    others = from_others(changes, outbox)
     last = {path: change for change in others for path in change.paths}
     return [(path, last[path]) for path in sorted(touched) if path in last]
 
@@ -119,7 +119,7 @@ def value_before(path: str, changes: Sequence[Change]) -> Any:
     return next((change.was.get(path) for change in changes if path in change.paths), None)
 
 
-def paths_of(before: Entity, after: Entity) -> dict[str, tuple[Any, Any]]:
+def changed_paths(before: Entity, after: Entity) -> dict[str, tuple[Any, Any]]:
     """The fields in which these differ, with both values: `title`, and of a list with names in it also
     `checklist/<item>`, the answer to that item."""
     values = zip(

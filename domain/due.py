@@ -19,7 +19,7 @@ class DueOrder(msgspec.Struct, frozen=True):
     look_at: datetime
 
 
-class Changed(msgspec.Struct, frozen=True):
+class ChangedTerms(msgspec.Struct, frozen=True):
     """Something that others go by, in a version that not all of them have been told of. `at`: since when."""
 
     tenant_id: str

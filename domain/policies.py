@@ -106,7 +106,7 @@ class Policy(Protocol):
 P = TypeVar("P", bound=Policy)
 
 
-def fitting(policies: Iterable[P], type: str, priority: str) -> P | None:
+def best_policy(policies: Iterable[P], type: str, priority: str) -> P | None:
     """The narrowest policy for such an order; among equals the one with the first id."""
     return min(
         (policy for policy in policies if policy.applies.fits(type, priority)),

@@ -6,24 +6,24 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from domain.due import Changed
-from schedules.declaration import UNSEEN, Asked, Due, Every, Latest, Schedule
+from domain.due import ChangedTerms
+from schedules.declaration import WRITE_LAG, CommandRequest, Due, Every, Latest, Schedule
 
 
-def spread(due: Due, _slot: datetime, now: datetime) -> Iterator[Asked]:
+def request_updates(due: Due, _slot: datetime, now: datetime) -> Iterator[CommandRequest]:
     """Each plan and order behind the calendar's version once; when none is left or to come, it is settled."""
     for calendar in due.changed_calendars():
         told_all = True
         for asked in _behind(due, calendar):
             told_all = False
             yield asked
-        if told_all and now - calendar.at >= UNSEEN:
+        if told_all and now - calendar.at >= WRITE_LAG:
             yield _asked(
                 calendar, "calendar.settle", "settled", calendar_id=calendar.id, version=calendar.version
             )
 
 
-def _behind(due: Due, calendar: Changed) -> Iterator[Asked]:
+def _behind(due: Due, calendar: ChangedTerms) -> Iterator[CommandRequest]:
     version = calendar.version
     for id in due.plans_behind(calendar):
         yield _asked(calendar, "plan.refresh", f"plan:{id}", plan_id=id, calendar_version=version)
@@ -31,9 +31,9 @@ def _behind(due: Due, calendar: Changed) -> Iterator[Asked]:
         yield _asked(calendar, "work_order.retime", f"order:{id}", work_order_id=id, calendar_version=version)
 
 
-def _asked(calendar: Changed, type: str, what: str, **payload: Any) -> Asked:
+def _asked(calendar: ChangedTerms, type: str, what: str, **payload: Any) -> CommandRequest:
     key = f"calendar:{calendar.id}:{calendar.version}:{what}"
-    return Asked(tenant_id=calendar.tenant_id, type=type, payload=payload, key=key)
+    return CommandRequest(tenant_id=calendar.tenant_id, type=type, payload=payload, key=key)
 
 
 SCHEDULE = Schedule(
@@ -42,6 +42,6 @@ SCHEDULE = Schedule(
     lock_ttl="job_lock_ttl",
     catch_up=Latest(),
     overlap="skip",
-    asks=spread,
+    requests=request_updates,
     summary="works plans and SLA clocks out anew whose calendar has changed",
 )

@@ -1,6 +1,6 @@
 """How a schedule is declared: a name, when, and what it asks for.
 
-    SCHEDULE = Schedule(name="plans", rule=Every(timedelta(seconds=5)), asks=due_plans, ...)
+    SCHEDULE = Schedule(name="plans", rule=Every(timedelta(seconds=5)), requests=due_plans, ...)
 
 A schedule changes nothing: it yields commands whose keys come from their meaning, so that a fire may be late,
 doubled, or run by two schedulers at once, and each command is still accepted once.
@@ -14,15 +14,15 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from domain.due import Changed, DueOrder, DuePlan
+from domain.due import ChangedTerms, DueOrder, DuePlan
 from domain.entity import Entity
-from domain.time.instants import told
+from domain.time.instants import rfc3339
 from domain.time.local_time import to_instant, to_local
 
 ON_TIME = timedelta(minutes=1)
 """Within it a slot is not missed: the scheduler looks every second."""
 
-UNSEEN = timedelta(seconds=30)
+WRITE_LAG = timedelta(seconds=30)
 """What is written while something changes goes by how that was before, and may be seen so much later."""
 
 _MOMENT = timedelta(microseconds=1)
@@ -91,7 +91,7 @@ CatchUp = Skip | Latest | All
 Overlap = Literal["skip", "buffer_one"]
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A command a schedule asks for. `key` says what it is for: the same again is the same command."""
 
     tenant_id: str
@@ -109,21 +109,21 @@ class Due(Protocol):
     def orders(self, now: datetime) -> Iterator[DueOrder]:
         """Orders whose clocks are to be looked at, the longest due first."""
 
-    def changed_calendars(self) -> Iterator[Changed]: ...
+    def changed_calendars(self) -> Iterator[ChangedTerms]: ...
 
-    def plans_behind(self, calendar: Changed) -> Iterator[str]:
+    def plans_behind(self, calendar: ChangedTerms) -> Iterator[str]:
         """Ids of plans that go by an older version of this calendar."""
 
-    def orders_counting_by(self, calendar: Changed) -> Iterator[str]:
+    def orders_counting_by(self, calendar: ChangedTerms) -> Iterator[str]:
         """Ids of open orders whose SLA clocks were worked out by an older version of this calendar."""
 
-    def changed_policies(self) -> Iterator[Changed]: ...
+    def changed_policies(self) -> Iterator[ChangedTerms]: ...
 
-    def orders_behind(self, policies: Changed) -> Iterator[str]:
+    def orders_behind(self, policies: ChangedTerms) -> Iterator[str]:
         """Ids of open orders that are watched by an older version of their tenant's policies."""
 
 
-class Look(msgspec.Struct, frozen=True, kw_only=True):
+class DueCheck(msgspec.Struct, frozen=True, kw_only=True):
     """A command for each entity whose time, kept in `field`, has come. That never takes a value twice, so the
     same again is the same command.
 
@@ -134,21 +134,23 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     at: type[Entity]
     field: str
 
-    def asked(self, tenant_id: str, id: str, at: datetime) -> Asked:
-        kind, when = self.at.kind, told(at)
+    def request(self, tenant_id: str, id: str, at: datetime) -> CommandRequest:
+        kind, when = self.at.kind, rfc3339(at)
         payload = {f"{kind}_id": id, "at": when}
-        return Asked(tenant_id=tenant_id, type=self.command, payload=payload, key=f"{kind}:{id}@{when}")
+        return CommandRequest(
+            tenant_id=tenant_id, type=self.command, payload=payload, key=f"{kind}:{id}@{when}"
+        )
 
-    def target(self, asked: Asked) -> str:
+    def target(self, asked: CommandRequest) -> str:
         """`<kind>:<id>` of what is to be looked at."""
         kind = self.at.kind
         return f"{kind}:{asked.payload[f'{kind}_id']}"
 
 
-Asks = Callable[[Due, datetime, datetime], Iterator[Asked]]
+Requests = Callable[[Due, datetime, datetime], Iterator[CommandRequest]]
 """(what is due, the slot, server time) -> commands."""
 
-Answer = Callable[[Asked, str, str], Asked | None]
+OnBadEnd = Callable[[CommandRequest, str, str], CommandRequest | None]
 """(what was asked, its command's id and final state) -> what to ask instead, where it ended badly."""
 
 
@@ -160,14 +162,14 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     lock_ttl: Literal["job_lock_ttl", "pm_scheduler_lock_ttl", "reminder_job_lock_ttl"]
     catch_up: CatchUp
     overlap: Overlap
-    asks: Asks
-    look: Look | None = None
+    requests: Requests
+    due_check: DueCheck | None = None
     """Where all that it asks for are looks."""
-    on_bad_end: Answer | None = None
+    on_bad_end: OnBadEnd | None = None
     summary: str
 
 
-class Fires(msgspec.Struct, frozen=True):
+class DueSlots(msgspec.Struct, frozen=True):
     """Slots to fire now, oldest first; how many are passed over, all of them up to `before`."""
 
     slots: tuple[datetime, ...] = ()
@@ -175,24 +177,24 @@ class Fires(msgspec.Struct, frozen=True):
     before: datetime = EPOCH
 
 
-def due_slots(rule: Rule, catch_up: CatchUp, *, last: datetime | None, now: datetime) -> Fires:
+def due_slots(rule: Rule, catch_up: CatchUp, *, last: datetime | None, now: datetime) -> DueSlots:
     """What a schedule whose last slot was `last` is to fire at `now`.
 
     A clock that was set back gives none; a schedule that never fired begins with the present slot.
     """
     newest = rule.last(now)
     if last is None:
-        return Fires((newest,))
+        return DueSlots((newest,))
     if newest <= last:
-        return Fires()
+        return DueSlots()
     if isinstance(catch_up, All):
         slots = _within(rule, catch_up, last, newest, now)
         before = rule.last(slots[0] - _MOMENT)
-        return Fires(slots, _count(rule, last, before), before)
+        return DueSlots(slots, _count(rule, last, before), before)
     if isinstance(catch_up, Latest) or now - newest <= ON_TIME:
         before = rule.last(newest - _MOMENT)
-        return Fires((newest,), _count(rule, last, before), before)
-    return Fires((), _count(rule, last, newest), newest)
+        return DueSlots((newest,), _count(rule, last, before), before)
+    return DueSlots((), _count(rule, last, newest), newest)
 
 
 def _within(

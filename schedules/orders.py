@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from domain.work_order.model import WorkOrder
-from schedules.declaration import Asked, Due, Every, Latest, Look, Schedule
+from schedules.declaration import CommandRequest, Due, DueCheck, Every, Latest, Schedule
 
-LOOK = Look(command="work_order.look", at=WorkOrder, field="look_at")
+DUE_CHECK = DueCheck(command="work_order.look", at=WorkOrder, field="look_at")
 
 
-def due_orders(due: Due, _slot: datetime, now: datetime) -> Iterator[Asked]:
+def due_orders(due: Due, _slot: datetime, now: datetime) -> Iterator[CommandRequest]:
     for order in due.orders(now):
-        yield LOOK.asked(order.tenant_id, order.work_order_id, order.look_at)
+        yield DUE_CHECK.request(order.tenant_id, order.work_order_id, order.look_at)
 
 
 SCHEDULE = Schedule(
@@ -22,7 +22,7 @@ SCHEDULE = Schedule(
     lock_ttl="reminder_job_lock_ttl",
     catch_up=Latest(),
     overlap="skip",
-    asks=due_orders,
-    look=LOOK,
+    requests=due_orders,
+    due_check=DUE_CHECK,
     summary="looks at the SLA clocks and reminders of open orders",
 )

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from domain.plan.model import Plan
-from schedules.declaration import Asked, Due, Every, Latest, Look, Schedule
+from schedules.declaration import CommandRequest, Due, DueCheck, Every, Latest, Schedule
 
-LOOK = Look(command="plan.generate", at=Plan, field="generate_at")
+DUE_CHECK = DueCheck(command="plan.generate", at=Plan, field="generate_at")
 
 
-def due_plans(due: Due, _slot: datetime, now: datetime) -> Iterator[Asked]:
+def due_plans(due: Due, _slot: datetime, now: datetime) -> Iterator[CommandRequest]:
     for plan in due.plans(now):
-        yield LOOK.asked(plan.tenant_id, plan.plan_id, plan.generate_at)
+        yield DUE_CHECK.request(plan.tenant_id, plan.plan_id, plan.generate_at)
 
 
-def quarantine(asked: Asked, command_id: str, state: str) -> Asked | None:
+def quarantine(asked: CommandRequest, command_id: str, state: str) -> CommandRequest | None:
     """A plan whose look died would be asked for at every tick and never answer."""
-    return Asked(
+    return CommandRequest(
         tenant_id=asked.tenant_id,
         type="plan.quarantine",
         payload={
@@ -36,8 +36,8 @@ SCHEDULE = Schedule(
     lock_ttl="pm_scheduler_lock_ttl",
     catch_up=Latest(),
     overlap="skip",
-    asks=due_plans,
-    look=LOOK,
+    requests=due_plans,
+    due_check=DUE_CHECK,
     on_bad_end=quarantine,
     summary="opens the orders of maintenance plans that are due",
 )

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from schedules.declaration import UNSEEN, Asked, Due, Every, Latest, Schedule
+from schedules.declaration import WRITE_LAG, CommandRequest, Due, Every, Latest, Schedule
 
 
-def spread(due: Due, _slot: datetime, now: datetime) -> Iterator[Asked]:
+def request_updates(due: Due, _slot: datetime, now: datetime) -> Iterator[CommandRequest]:
     """Each order behind the policies' version once; when none is left or to come, they are settled."""
     for policies in due.changed_policies():
         told_all = True
         for order_id in due.orders_behind(policies):
             told_all = False
-            yield Asked(
+            yield CommandRequest(
                 tenant_id=policies.tenant_id,
                 type="work_order.rewatch",
                 payload={"work_order_id": order_id, "policies_version": policies.version},
                 key=f"policies:{policies.version}:order:{order_id}",
             )
-        if told_all and now - policies.at >= UNSEEN:
-            yield Asked(
+        if told_all and now - policies.at >= WRITE_LAG:
+            yield CommandRequest(
                 tenant_id=policies.tenant_id,
                 type="policies.settle",
                 payload={"policies_id": policies.id, "version": policies.version},
@@ -35,6 +35,6 @@ SCHEDULE = Schedule(
     lock_ttl="job_lock_ttl",
     catch_up=Latest(),
     overlap="skip",
-    asks=spread,
+    requests=request_updates,
     summary="tells open orders of policies that have changed",
 )

@@ -14,7 +14,7 @@ from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
 from adapters.mongo.client import CODEC, Document
-from domain.due import Changed, DueOrder, DuePlan
+from domain.due import ChangedTerms, DueOrder, DuePlan
 from domain.plan.model import SHARDS
 from domain.work_order.transitions import OPEN
 
@@ -39,13 +39,13 @@ class DueReader:
         for tenant_id, id, at in self._covered("work_orders", query, "look_at", hint="looks"):
             yield DueOrder(tenant_id, id, at)
 
-    def changed_calendars(self) -> Iterator[Changed]:
+    def changed_calendars(self) -> Iterator[ChangedTerms]:
         return self._fresh("calendars")
 
-    def changed_policies(self) -> Iterator[Changed]:
+    def changed_policies(self) -> Iterator[ChangedTerms]:
         return self._fresh("policies")
 
-    def plans_behind(self, calendar: Changed) -> Iterator[str]:
+    def plans_behind(self, calendar: ChangedTerms) -> Iterator[str]:
         query: Document = {
             "tenant_id": calendar.tenant_id,
             "rules.calendar_id": calendar.id,
@@ -54,7 +54,7 @@ class DueReader:
         }
         return self._ids("plans", query, hint="by_state")
 
-    def orders_counting_by(self, calendar: Changed) -> Iterator[str]:
+    def orders_counting_by(self, calendar: ChangedTerms) -> Iterator[str]:
         query: Document = {
             "tenant_id": calendar.tenant_id,
             "watch.policies_version": {"$exists": True},
@@ -64,7 +64,7 @@ class DueReader:
         }
         return self._ids("work_orders", query, hint="of_policies")
 
-    def orders_behind(self, policies: Changed) -> Iterator[str]:
+    def orders_behind(self, policies: ChangedTerms) -> Iterator[str]:
         query: Document = {
             "tenant_id": policies.tenant_id,
             "watch.policies_version": {"$lt": policies.version},
@@ -72,10 +72,10 @@ class DueReader:
         }
         return self._ids("work_orders", query, hint="of_policies")
 
-    def _fresh(self, collection: str) -> Iterator[Changed]:
+    def _fresh(self, collection: str) -> Iterator[ChangedTerms]:
         fields = ["tenant_id", "id", "version", "updated_at"]
         for found in self._db[collection].find({"fresh": True}, fields):
-            yield Changed(found["tenant_id"], found["id"], found["version"], found["updated_at"])
+            yield ChangedTerms(found["tenant_id"], found["id"], found["version"], found["updated_at"])
 
     def _ids(self, collection: str, query: Document, *, hint: str) -> Iterator[str]:
         for found in self._db[collection].find(query, {"id": 1}).hint(hint).batch_size(PAGE):

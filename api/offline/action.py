@@ -23,7 +23,7 @@ from adapters.mongo.client import Document
 from adapters.operators.resolutions import CHOICES
 from api.http.body import fault_of
 from api.http.problem import Fault
-from domain.conflicts import effective
+from domain.conflicts import effective_time
 from domain.fields import Instant, Sha256, instant
 from tasks.catalogue import Catalogue
 from tasks.command import Spec
@@ -219,7 +219,7 @@ class Doorkeeper:
         if action is None:
             return origin
         claimed, offset = instant(action.occurred_at), timedelta(milliseconds=action.clock_offset_ms or 0)
-        happened = effective(claimed, offset, batch.received_at)
+        happened = effective_time(claimed, offset, batch.received_at)
         return replace(
             origin,
             occurred_at=claimed,

@@ -10,7 +10,7 @@ import msgspec
 from api.views.resource import Resource
 from api.views.resources import ASSETS, PARTS, PLANS
 from domain.identity.actor import Actor
-from domain.work_order.holders import answers_to
+from domain.work_order.holders import holder_names
 
 NEEDED: Mapping[str, Resource] = {"asset": ASSETS, "part": PARTS, "template": PLANS}
 """Kinds that come along with the orders that name them, each by the permission of its list."""
@@ -39,6 +39,6 @@ def sight_of(actor: Actor) -> Sight:
     return Sight(
         tenant_id=actor.tenant_id,
         user_id=actor.user_id or "",
-        holders=answers_to(actor),
+        holders=holder_names(actor),
         kinds=tuple(kind for kind, resource in NEEDED.items() if actor.can(str(resource.permission))),
     )

@@ -78,11 +78,11 @@ class Recorded(msgspec.Struct, frozen=True):
 
 def reading_id(meter_id: str, mark: Mark) -> str:
     """The same for the same reading; rows sort by when they were read."""
-    name = f"{meter_id}|{mark.read_at.isoformat()}|{shown(mark.value)}|{mark.change}"
+    name = f"{meter_id}|{mark.read_at.isoformat()}|{decimal_text(mark.value)}|{mark.change}"
     return uuid7(mark.read_at, hashlib.sha256(name.encode()).digest()[:10])
 
 
-def shown(value: Decimal) -> str:
+def decimal_text(value: Decimal) -> str:
     """Plain decimal text, one for each value: 1500, never 1500.00 or 1.5E+3."""
     return f"{value.normalize() + Decimal(0):f}"
 
@@ -113,7 +113,7 @@ def _check(meter: Meter, mark: Mark) -> None:
     if mark.change == "rollover" and meter.rollover_at is None:
         raise Rejected("no_rollover", f"meter {meter.name} does not roll over", path="kind")
     if meter.rollover_at is not None and mark.value >= meter.rollover_at:
-        most = shown(meter.rollover_at)
+        most = decimal_text(meter.rollover_at)
         raise Rejected("beyond_rollover", f"the meter rolls over at {most}", path="value", rollover_at=most)
 
 
@@ -129,10 +129,11 @@ def _counted(meter: Meter, mark: Mark) -> Decimal:
     if last is not None and mark.value < last:
         raise Rejected(
             "reading_below_last",
-            f"the last reading was {shown(last)}: record a reset if the meter was replaced or set back, "
+            f"the last reading was {decimal_text(last)}: "
+            "record a reset if the meter was replaced or set back, "
             "a rollover if it began again from zero",
             path="value",
-            last=shown(last),
+            last=decimal_text(last),
         )
     return mark.value - (last or Decimal(0))
 

@@ -38,7 +38,7 @@ class Wait(msgspec.Struct, frozen=True):
     until: datetime
 
 
-def ask(breaker: Breaker, now: datetime) -> Breaker | Wait:
+def allow_attempt(breaker: Breaker, now: datetime) -> Breaker | Wait:
     """The breaker to attempt under; if it is another than before, whoever stores it first is the probe."""
     match breaker.state(now):
         case "closed":
@@ -52,12 +52,12 @@ def ask(breaker: Breaker, now: datetime) -> Breaker | Wait:
             return msgspec.structs.replace(breaker, probe_until=now + PROBE)
 
 
-def answered() -> Breaker:
+def after_response() -> Breaker:
     """The endpoint lives, whatever it says."""
     return Breaker()
 
 
-def failed(breaker: Breaker, now: datetime, *, was_probe: bool) -> Breaker:
+def after_failure(breaker: Breaker, now: datetime, *, was_probe: bool) -> Breaker:
     """`breaker` as it is now. An attempt begun before it opened tells nothing new once it is open."""
     if breaker.open_until is not None and not was_probe:
         return breaker

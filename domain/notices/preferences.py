@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from domain.entity import Entity
 from domain.fields import ClockTime
-from domain.notices.quiet_hours import QuietHours, awake, next_digest
+from domain.notices.quiet_hours import QuietHours, end_of_quiet, next_digest
 
 Personal = Literal["in_app", "email"]
 """The channels that reach a person."""
@@ -34,4 +34,4 @@ class Preferences(Entity, frozen=True, kw_only=True):
             return at
         if self.digest == "daily" and not is_due:
             at = next_digest(self.digest_at, self.time_zone, at)
-        return awake(self.quiet_hours, self.time_zone, at)
+        return end_of_quiet(self.quiet_hours, self.time_zone, at)

@@ -30,7 +30,7 @@ class QuietHours(
         return (_of_day(self.to) - _of_day(self.start)) % _DAY == timedelta()
 
 
-def awake(quiet: QuietHours | None, time_zone: str, at: datetime) -> datetime:
+def end_of_quiet(quiet: QuietHours | None, time_zone: str, at: datetime) -> datetime:
     """`at`, or the end of the quiet hours in which it lies. The instant of the end is not quiet."""
     if quiet is None:
         return at

@@ -97,7 +97,7 @@ def _invalid(fault: str) -> Rejected:
     return Rejected("invalid_url", f"the URL {fault}", path="url")
 
 
-def changed(
+def updated_webhook(
     old: Webhook | None,
     *,
     id: str,

@@ -17,9 +17,9 @@ from domain.errors import Rejected
 from domain.notices.notice import Notice
 from domain.order_clocks import announcements as telling
 from domain.order_clocks import reminders, sla
-from domain.order_clocks.reminders import Ripe
-from domain.order_clocks.sla import HISTORY, MOMENT, Judgement
-from domain.policies import Policies, fitting
+from domain.order_clocks.reminders import ReminderCheck
+from domain.order_clocks.sla import HISTORY, MOMENT, SlaCheck
+from domain.policies import Policies, best_policy
 from domain.time.working_calendar import Calendar
 from domain.work_order.model import WorkOrder
 from domain.work_order.transitions import OPEN
@@ -30,7 +30,7 @@ MOST_SPANS = 200
 
 Calendars = Callable[[str], Calendar | None]
 
-MOVING = (
+CLOCK_FIELDS = (
     "status",
     "started_at",
     "completed_at",
@@ -43,7 +43,7 @@ MOVING = (
 """Fields of an order whose change its clocks heed."""
 
 
-class Looked(msgspec.Struct, frozen=True, kw_only=True):
+class ClockCheck(msgspec.Struct, frozen=True, kw_only=True):
     """The order with its clocks as they are now; what happened by that; what people are to be told."""
 
     order: WorkOrder
@@ -51,12 +51,14 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[Notice, ...] = ()
 
 
-def heeds(before: WorkOrder, after: WorkOrder) -> bool:
+def affects_clocks(before: WorkOrder, after: WorkOrder) -> bool:
     """Whether this change concerns the clocks at all."""
-    return any(getattr(before, field) != getattr(after, field) for field in MOVING)
+    return any(getattr(before, field) != getattr(after, field) for field in CLOCK_FIELDS)
 
 
-def begun(order: WorkOrder, policies: Policies | None, calendars: Calendars, *, now: datetime) -> WorkOrder:
+def start_watch(
+    order: WorkOrder, policies: Policies | None, calendars: Calendars, *, now: datetime
+) -> WorkOrder:
     """A new order on watch. Nothing is told yet: what is due at birth is found by the first look."""
     if policies is None or order.status not in OPEN:
         return order
@@ -67,7 +69,7 @@ def begun(order: WorkOrder, policies: Policies | None, calendars: Calendars, *, 
     return _kept(order, watch, judgement, ripe, now=now)
 
 
-def moved(
+def update_clocks(
     before: WorkOrder,
     after: WorkOrder,
     policies: Policies | None,
@@ -75,7 +77,7 @@ def moved(
     *,
     at: datetime,
     now: datetime,
-) -> Looked:
+) -> ClockCheck:
     """The order after a change that happened `at` and became known `now`.
 
     Raises: Rejected: too_many_holds, too_many_reopenings.
@@ -83,24 +85,26 @@ def moved(
     watch = after.watch
     if watch is None:
         if policies is None or after.status not in OPEN:
-            return Looked(order=after)
+            return ClockCheck(order=after)
         watch = Watch(policies_version=policies.version)
     watch = _with_hold(_with_rest(watch, before, after, at), before, after, at)
     if policies and (before.type, before.priority) != (after.type, after.priority):
         watch = _chosen(watch, after, policies)
-    return looked(replace(after, watch=watch), policies, calendars, now=now)
+    return check_clocks(replace(after, watch=watch), policies, calendars, now=now)
 
 
-def looked(order: WorkOrder, policies: Policies | None, calendars: Calendars, *, now: datetime) -> Looked:
+def check_clocks(
+    order: WorkOrder, policies: Policies | None, calendars: Calendars, *, now: datetime
+) -> ClockCheck:
     """The order at `now`: the very same one when nothing has come of it."""
     watch = order.watch
     if watch is None:
-        return Looked(order=order)
+        return ClockCheck(order=order)
     judgement, ripe = _weighed(watch, order, policies, calendars, now=now)
     if policies:
         watch = replace(watch, policies_version=policies.version)
     kept = _kept(order, watch, judgement, ripe, now=now)
-    return Looked(
+    return ClockCheck(
         order=order if kept == order else kept,
         events=tuple(telling.events(judgement, ripe)),
         notices=tuple(telling.notices(kept, judgement, ripe)),
@@ -112,14 +116,14 @@ def with_ladder(order: WorkOrder, policies: Policies | None, change: Callable[[L
     watch = order.watch or (Watch(policies_version=policies.version) if policies else None)
     if watch is None or order.due_at is None or order.status not in OPEN:
         raise Rejected("no_reminders", f"nobody is reminded of {order.number}", status=order.status)
-    before = reminders.about(order, watch.ladder)
+    before = reminders.ladder_for(order, watch.ladder)
     after = change(before)
     return order if after is before else replace(order, watch=replace(watch, ladder=after))
 
 
 def _chosen(watch: Watch, order: WorkOrder, policies: Policies) -> Watch:
     """With the SLA policy that fits now; one that it has already keeps its terms."""
-    policy = fitting(policies.sla, order.type, order.priority) if watch.since else None
+    policy = best_policy(policies.sla, order.type, order.priority) if watch.since else None
     if policy is None:
         return replace(watch, sla=None)
     if watch.sla is None:
@@ -131,21 +135,21 @@ def _chosen(watch: Watch, order: WorkOrder, policies: Policies) -> Watch:
 
 def _weighed(
     watch: Watch, order: WorkOrder, policies: Policies | None, calendars: Calendars, *, now: datetime
-) -> tuple[Judgement | None, Ripe | None]:
+) -> tuple[SlaCheck | None, ReminderCheck | None]:
     calendar_id = watch.sla.policy.calendar_id if watch.sla else None
     calendar = calendars(calendar_id) if calendar_id else None
-    judgement = sla.judge(watch, order, calendar, now=now)
+    judgement = sla.check_sla(watch, order, calendar, now=now)
     if judgement and calendar:
         by_now = replace(judgement.sla, calendar_version=calendar.version)
         judgement = replace(judgement, sla=by_now)
     if order.status not in OPEN:
         return judgement, None
-    policy = fitting(policies.reminders, order.type, order.priority) if policies else None
-    return judgement, reminders.ripe(watch.ladder, order, policy, now=now)
+    policy = best_policy(policies.reminders, order.type, order.priority) if policies else None
+    return judgement, reminders.check_reminders(watch.ladder, order, policy, now=now)
 
 
 def _kept(
-    order: WorkOrder, watch: Watch, judgement: Judgement | None, ripe: Ripe | None, *, now: datetime
+    order: WorkOrder, watch: Watch, judgement: SlaCheck | None, ripe: ReminderCheck | None, *, now: datetime
 ) -> WorkOrder:
     coming = [found.next_at for found in (judgement, ripe) if found and found.next_at]
     is_open = order.status in OPEN

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from domain.policies import Channel, ReminderPolicy, Rung
 from domain.time.durations import duration
-from domain.time.instants import told
+from domain.time.instants import rfc3339
 from domain.work_order.model import WorkOrder
 from domain.work_order.watch import Ladder
 
@@ -29,7 +29,7 @@ REMINDED_BY: tuple[Channel, ...] = ("in_app", "email")
 Kind = Literal["due_soon", "overdue"]
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class ReminderStep(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to be said about a due date. Its name is its distance: an edited policy repeats nothing."""
 
     name: str
@@ -39,19 +39,19 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     channels: tuple[Channel, ...]
 
 
-class Ripe(msgspec.Struct, frozen=True, kw_only=True):
+class ReminderCheck(msgspec.Struct, frozen=True, kw_only=True):
     """The ladder after a look, what is to be said now, what came too late, and when to look again."""
 
     ladder: Ladder
-    fired: tuple[Step, ...] = ()
-    skipped: tuple[Step, ...] = ()
+    fired: tuple[ReminderStep, ...] = ()
+    skipped: tuple[ReminderStep, ...] = ()
     next_at: datetime | None = None
 
 
-def steps(policy: ReminderPolicy, due_at: datetime, *, created_at: datetime) -> list[Step]:
+def steps(policy: ReminderPolicy, due_at: datetime, *, created_at: datetime) -> list[ReminderStep]:
     """All of them in order of time, but for those before the due date that lie before the order itself."""
     early = (
-        Step(
+        ReminderStep(
             name=f"before:{text}",
             kind="due_soon",
             at=due_at - duration(text),
@@ -64,25 +64,27 @@ def steps(policy: ReminderPolicy, due_at: datetime, *, created_at: datetime) -> 
     return sorted((*(step for step in early if step.at >= created_at), *late), key=lambda step: step.at)
 
 
-def about(order: WorkOrder, ladder: Ladder) -> Ladder:
+def ladder_for(order: WorkOrder, ladder: Ladder) -> Ladder:
     """The ladder of the due date of now: another one when that has moved."""
     return ladder if ladder.due_at == order.due_at else Ladder(due_at=order.due_at)
 
 
-def ripe(ladder: Ladder, order: WorkOrder, policy: ReminderPolicy | None, *, now: datetime) -> Ripe:
+def check_reminders(
+    ladder: Ladder, order: WorkOrder, policy: ReminderPolicy | None, *, now: datetime
+) -> ReminderCheck:
     """What there is to say at `now`."""
-    ladder = about(order, ladder)
+    ladder = ladder_for(order, ladder)
     if policy is None or order.due_at is None or ladder.acknowledged_at is not None:
-        return Ripe(ladder=ladder)
+        return ReminderCheck(ladder=ladder)
     if ladder.snoozed_until is not None and ladder.snoozed_until > now:
-        return Ripe(ladder=ladder, next_at=ladder.snoozed_until)
+        return ReminderCheck(ladder=ladder, next_at=ladder.snoozed_until)
     everything = steps(policy, order.due_at, created_at=order.created_at)
     left = [step for step in everything if step.name not in (*ladder.fired, *ladder.skipped)]
     latest = _latest([step for step in everything if step.at <= now])
     fired = tuple(step for step in left if step in latest)
     skipped = tuple(step for step in left if step.at <= now and step not in latest)
     again = tuple(_again(step, ladder.snoozed_until) for step in latest if step not in left)
-    return Ripe(
+    return ReminderCheck(
         ladder=_noted(ladder, fired, skipped),
         fired=fired + (again if ladder.snoozed_until else ()),
         skipped=skipped,
@@ -90,10 +92,10 @@ def ripe(ladder: Ladder, order: WorkOrder, policy: ReminderPolicy | None, *, now
     )
 
 
-def _rung(rung: Rung, due_at: datetime, lower: tuple[Rung, ...]) -> Step:
+def _rung(rung: Rung, due_at: datetime, lower: tuple[Rung, ...]) -> ReminderStep:
     # Several rungs may be reached at once, each with its own people and ways.
     nth = sum(other.after == rung.after for other in lower)
-    return Step(
+    return ReminderStep(
         name=f"overdue:{rung.after}" + (f":{nth + 1}" if nth else ""),
         kind="overdue",
         at=due_at + duration(rung.after),
@@ -102,17 +104,17 @@ def _rung(rung: Rung, due_at: datetime, lower: tuple[Rung, ...]) -> Step:
     )
 
 
-def _latest(come: list[Step]) -> list[Step]:
+def _latest(come: list[ReminderStep]) -> list[ReminderStep]:
     """Of the steps that have come, what is still worth saying: a rung of the ladder before all else."""
     last = max(come, key=lambda step: (step.kind == "overdue", step.at), default=None)
     return [step for step in come if last and (step.kind, step.at) == (last.kind, last.at)]
 
 
-def _again(step: Step, woken_at: datetime | None) -> Step:
-    return replace(step, name=f"{step.name}~{told(woken_at)}") if woken_at else step
+def _again(step: ReminderStep, woken_at: datetime | None) -> ReminderStep:
+    return replace(step, name=f"{step.name}~{rfc3339(woken_at)}") if woken_at else step
 
 
-def _noted(ladder: Ladder, fired: tuple[Step, ...], skipped: tuple[Step, ...]) -> Ladder:
+def _noted(ladder: Ladder, fired: tuple[ReminderStep, ...], skipped: tuple[ReminderStep, ...]) -> Ladder:
     return replace(
         ladder,
         fired=(*ladder.fired, *(step.name for step in fired))[-MOST_STEPS:],

@@ -35,7 +35,7 @@ Stop = tuple[datetime, datetime | None]
 """A span in which a clock stands still; the end None: it still does."""
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
+class BreachChange(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a clock: its breach, or that this is taken back."""
 
     what: Literal["breached", "breach_withdrawn"]
@@ -43,7 +43,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     deadline: datetime
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class DueEscalation(msgspec.Struct, frozen=True, kw_only=True):
     """An escalation whose time has come; `step` names it for ever."""
 
     step: str
@@ -51,22 +51,22 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     escalation: Escalation
 
 
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+class SlaCheck(msgspec.Struct, frozen=True, kw_only=True):
     """`next_at`: when something will come of it, if nothing else happens."""
 
     sla: Sla
-    turns: tuple[Turn, ...] = ()
-    told: tuple[Told, ...] = ()
+    turns: tuple[BreachChange, ...] = ()
+    escalations: tuple[DueEscalation, ...] = ()
     next_at: datetime | None = None
 
 
-def judge(watch: Watch, order: WorkOrder, calendar: Calendar | None, *, now: datetime) -> Judgement | None:
+def check_sla(watch: Watch, order: WorkOrder, calendar: Calendar | None, *, now: datetime) -> SlaCheck | None:
     """Both clocks at `now`; None: nothing was promised."""
     if watch.sla is None or watch.since is None:
         return None
     sla = watch.sla
-    turns: list[Turn] = []
-    told: list[Told] = []
+    turns: list[BreachChange] = []
+    told: list[DueEscalation] = []
     coming: list[datetime] = []
     for trigger in TRIGGERS:
         run = _run(watch, sla.policy, watch.since, trigger, calendar)
@@ -87,7 +87,7 @@ def judge(watch: Watch, order: WorkOrder, calendar: Calendar | None, *, now: dat
                 coming.append(deadline + MOMENT)
         sla = replace(sla, **{trigger: clock})
     sla = replace(sla, told=(*sla.told, *(one.step for one in told)))
-    return Judgement(sla=sla, turns=tuple(turns), told=tuple(told), next_at=min(coming, default=None))
+    return SlaCheck(sla=sla, turns=tuple(turns), escalations=tuple(told), next_at=min(coming, default=None))
 
 
 class _Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,15 +155,15 @@ def _clock(order: WorkOrder, trigger: Trigger, deadline: datetime, now: datetime
     return Clock(deadline=deadline, met_at=met_at, breached_at=deadline if is_late else None)
 
 
-def _turns(trigger: Trigger, before: Clock | None, after: Clock) -> Iterator[Turn]:
+def _turns(trigger: Trigger, before: Clock | None, after: Clock) -> Iterator[BreachChange]:
     was, now = before.breached_at if before else None, after.breached_at
     if was is None and now is not None:
-        yield Turn(what="breached", trigger=trigger, deadline=now)
+        yield BreachChange(what="breached", trigger=trigger, deadline=now)
     elif was is not None and now is None:
-        yield Turn(what="breach_withdrawn", trigger=trigger, deadline=after.deadline)
+        yield BreachChange(what="breach_withdrawn", trigger=trigger, deadline=after.deadline)
 
 
-def _due(run: _Run, policy: SlaPolicy, deadline: datetime) -> Iterator[tuple[datetime, Told]]:
+def _due(run: _Run, policy: SlaPolicy, deadline: datetime) -> Iterator[tuple[datetime, DueEscalation]]:
     """The clock's escalations, each with its instant, as far as it does not stand still before."""
     for n, escalation in enumerate(policy.escalations):
         if escalation.trigger != run.trigger:
@@ -171,4 +171,4 @@ def _due(run: _Run, policy: SlaPolicy, deadline: datetime) -> Iterator[tuple[dat
         at, is_reached = run.out(duration(escalation.offset))
         if is_reached:
             step = f"sla:{policy.id}:{run.trigger}:{n}"
-            yield at, Told(step=step, deadline=deadline, escalation=escalation)
+            yield at, DueEscalation(step=step, deadline=deadline, escalation=escalation)

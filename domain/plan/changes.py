@@ -27,7 +27,7 @@ FEWEST_AHEAD = 100
 _MOMENT = timedelta(seconds=1)
 
 
-def begun(id: str, rules: Rules, calendar: Calendar | None, *, at: datetime, now: datetime) -> Plan:
+def new_plan(id: str, rules: Rules, calendar: Calendar | None, *, at: datetime, now: datetime) -> Plan:
     """A new plan, from `at` on: what its trigger names before is none of its business. Raises: Rejected."""
     check_rules(rules)
     meter = meters.begun(rules.metering)

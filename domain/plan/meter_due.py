@@ -28,7 +28,7 @@ def heard(plan: Plan, meter_id: str, *, total: Decimal, at: datetime | None) -> 
     both = _both(plan)
     if both is None or both[0].meter_id != meter_id or plan.state == "ended":
         return plan
-    return replace(plan, meter=meters.heard(*both, total=total, at=at))
+    return replace(plan, meter=meters.with_meter_total(*both, total=total, at=at))
 
 
 def due(plan: Plan) -> Occurrence | None:

@@ -43,10 +43,12 @@ def begun(trigger: ByMeter | None, before: MeterProgress | None = None) -> Meter
     anew = MeterProgress(meter_id=trigger.meter_id, round=before.round + 1)
     if before.meter_id != trigger.meter_id or before.last_total is None:
         return anew
-    return heard(anew, trigger, total=before.last_total, at=before.last_at)
+    return with_meter_total(anew, trigger, total=before.last_total, at=before.last_at)
 
 
-def heard(progress: MeterProgress, trigger: ByMeter, *, total: Decimal, at: datetime | None) -> MeterProgress:
+def with_meter_total(
+    progress: MeterProgress, trigger: ByMeter, *, total: Decimal, at: datetime | None
+) -> MeterProgress:
     """The meter's total as it was at a time (None: before its first reading).
 
     What is older than what is known changes nothing.

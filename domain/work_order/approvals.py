@@ -10,14 +10,16 @@ from msgspec.structs import replace
 from domain.errors import Rejected
 from domain.identity.actor import Actor
 from domain.work_order.model import ApprovalStep, Move, WorkOrder
-from domain.work_order.transitions import Action, step
+from domain.work_order.transitions import Action, next_status
 
 Verdict = Literal["approve", "reject"]
 
 
-def ask(order: WorkOrder, steps: tuple[ApprovalStep, ...], *, by: str | None, at: datetime) -> WorkOrder:
+def start_approval(
+    order: WorkOrder, steps: tuple[ApprovalStep, ...], *, by: str | None, at: datetime
+) -> WorkOrder:
     """A new round; one under way begins again. Raises: Rejected: self_approval, invalid_transition."""
-    status = step(order.number, order.status, "ask_approval")
+    status = next_status(order.number, order.status, "ask_approval")
     if by is not None and any(wanted.approver_id == by for wanted in steps):
         raise Rejected("self_approval", "nobody approves what they ask for", path="steps")
     return replace(
@@ -45,7 +47,7 @@ def decide(
     decided = replace(left[0], verdict=verdict, by=actor.user_id, at=at, note=note)
     return replace(
         order,
-        status=step(order.number, order.status, action),
+        status=next_status(order.number, order.status, action),
         # What follows a rejection is not asked any more.
         approvals=(*done, decided, *(() if verdict == "reject" else left[1:])),
         moved=Move(action=action, by=actor.user_id, at=at),

@@ -10,26 +10,26 @@ from msgspec.structs import replace
 from domain.errors import Rejected
 from domain.work_order.ledger import Attachment, Comment, Cost, Labor, Line, PartUse, Signature
 from domain.work_order.model import PartLine, WorkOrder
-from domain.work_order.transitions import step
+from domain.work_order.transitions import next_status
 
 MOST_PARTS = 500
 MOST_MONEY = Decimal(10) ** 15
 """Sums below it are exact to four decimals within the 28 digits that Decimal computes with."""
 
 
-def booked(order: WorkOrder, entry: Line) -> WorkOrder:
+def with_entry(order: WorkOrder, entry: Line) -> WorkOrder:
     """The order with the row counted. Raises: locked_period, currency_mismatch, invalid_transition."""
-    step(order.number, order.status, entry.action)
+    next_status(order.number, order.status, entry.action)
     return _count(order, entry, 1)
 
 
-def unbooked(order: WorkOrder, entry: Line) -> WorkOrder:
+def without_entry(order: WorkOrder, entry: Line) -> WorkOrder:
     """The order with the row no longer counted. Raises: Rejected: locked_period, already_returned."""
-    step(order.number, order.status, entry.action)
+    next_status(order.number, order.status, entry.action)
     return _count(order, entry, -1)
 
 
-def planned(parts: Iterable[tuple[str, Decimal]]) -> tuple[PartLine, ...]:
+def planned_parts(parts: Iterable[tuple[str, Decimal]]) -> tuple[PartLine, ...]:
     """A new order's lines, one for each part, however often it is named."""
     lines: dict[str, PartLine] = {}
     for part_id, quantity in parts:

@@ -62,7 +62,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
         return self.value is True if self.kind == "check" else self.value not in (None, "")
 
 
-def written(items: Sequence[NewItem], *, new_id: Callable[[], str]) -> tuple[Item, ...]:
+def new_checklist(items: Sequence[NewItem], *, new_id: Callable[[], str]) -> tuple[Item, ...]:
     """The checklist of a new order. Raises: Rejected: duplicate_item."""
     made = tuple(
         Item(
@@ -81,7 +81,7 @@ def written(items: Sequence[NewItem], *, new_id: Callable[[], str]) -> tuple[Ite
     return made
 
 
-def answered(
+def with_answer(
     items: tuple[Item, ...],
     item_id: str,
     value: Value,
@@ -97,7 +97,7 @@ def answered(
     item = next((item for item in items if item.item_id == item_id), None)
     if item is None:
         raise Rejected("unknown_item", f"the checklist has no item {item_id}", path="item_id")
-    value = fitting(item, value)
+    value = checked_value(item, value)
     if item.value == value and evidence_sha256 in (None, item.evidence_sha256):
         return items
     done = msgspec.structs.replace(
@@ -106,7 +106,7 @@ def answered(
     return tuple(done if other is item else other for other in items)
 
 
-def fitting(item: Item, value: Value) -> Value:
+def checked_value(item: Item, value: Value) -> Value:
     """The value as its kind stores it; numbers may come as text. Raises: checklist_value_invalid."""
     match item.kind, value:
         case "check", bool():
@@ -120,7 +120,7 @@ def fitting(item: Item, value: Value) -> Value:
     raise _unfit(item, f"is not an answer of kind {item.kind}")
 
 
-def missing(items: Sequence[Item]) -> list[Item]:
+def unanswered(items: Sequence[Item]) -> list[Item]:
     """Required items that still want an answer."""
     return [item for item in items if not item.satisfied]
 

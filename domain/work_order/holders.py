@@ -29,7 +29,7 @@ def holders(assignee_ids: tuple[str, ...], team_id: str | None) -> tuple[str, ..
     return () if team_id is None else (TEAM,)
 
 
-def answers_to(actor: Actor) -> tuple[str, ...]:
+def holder_names(actor: Actor) -> tuple[str, ...]:
     """The holders as whom this person carries orders."""
     own = (actor.user_id,) if actor.user_id else ()
     return (*own, TEAM) if actor.can(EXECUTE) else own

@@ -13,8 +13,8 @@ from domain.entity import Entity
 from domain.errors import Rejected
 from domain.identity.actor import Actor
 from domain.work_order import holders
-from domain.work_order.checklist import Item, Value, answered, missing
-from domain.work_order.transitions import Action, Status, step
+from domain.work_order.checklist import Item, Value, unanswered, with_answer
+from domain.work_order.transitions import Action, Status, next_status
 from domain.work_order.watch import Watch
 
 Type = Literal["corrective", "preventive", "inspection", "calibration", "safety"]
@@ -71,7 +71,7 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "work_order"
     collection: ClassVar[str] = "work_orders"
-    named: ClassVar[Mapping[str, tuple[str, str]]] = {"checklist": ("item_id", "value")}
+    order_number: ClassVar[Mapping[str, tuple[str, str]]] = {"checklist": ("item_id", "value")}
 
     number: str
     title: str
@@ -137,7 +137,7 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
 
     def update(self, **changes: Any) -> Self:
         """With other values of its plain fields. Raises: Rejected: invalid_transition."""
-        step(self.number, self.status, "update")
+        next_status(self.number, self.status, "update")
         return self._with(**changes)
 
     def assign(
@@ -197,8 +197,8 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
         if self.status == "completed":
             is_later = self.completed_at is None or at > self.completed_at
             return self if not measured or (self.end_measured and not is_later) else self._ended(at)
-        step(self.number, self.status, "complete")
-        if open_items := missing(self.checklist):
+        next_status(self.number, self.status, "complete")
+        if open_items := unanswered(self.checklist):
             raise Rejected(
                 "checklist_incomplete",
                 f"{len(open_items)} required items are not answered, first: {open_items[0].text}",
@@ -240,8 +240,8 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
         evidence_sha256: str | None = None,
     ) -> Self:
         """With that answer on its checklist. Raises: Rejected as `answered`."""
-        step(self.number, self.status, "answer")
-        items = answered(self.checklist, item_id, value, by=by, at=at, evidence_sha256=evidence_sha256)
+        next_status(self.number, self.status, "answer")
+        items = with_answer(self.checklist, item_id, value, by=by, at=at, evidence_sha256=evidence_sha256)
         return self if items is self.checklist else self._with(checklist=items)
 
     def _ended(self, at: datetime) -> Self:
@@ -259,7 +259,7 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
         """Through the table. The same word again from the same person is no change and no error."""
         if self._repeats(action, by):
             return self
-        status = step(self.number, self.status, action)
+        status = next_status(self.number, self.status, action)
         if status != self.status:
             changes |= {"status": status, "moved": Move(action=action, by=by, at=at)}
         return self._with(**changes)
@@ -281,6 +281,6 @@ def initial_status(assignee_ids: tuple[str, ...], team_id: str | None) -> Status
     return "assigned" if assignee_ids or team_id else "requested"
 
 
-def named(number: int) -> str:
+def order_number(number: int) -> str:
     """WO-000123; longer when a tenant outgrows a million."""
     return f"WO-{number:06d}"

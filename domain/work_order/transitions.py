@@ -111,7 +111,7 @@ _PAST: dict[Action, str] = {
 }
 
 
-def step(number: str, status: Status, action: Action) -> Status:
+def next_status(number: str, status: Status, action: Action) -> Status:
     """The status after `action`. Raises: Rejected: locked_period, invalid_transition."""
     after = TRANSITIONS.get((status, action))
     if after is not None:

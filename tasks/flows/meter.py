@@ -7,7 +7,7 @@ from domain.plan.model import Plan
 from tasks.work import Work
 
 
-def follow(work: Work, before: Plan | None, after: Plan) -> None:
+def update_attachment(work: Work, before: Plan | None, after: Plan) -> None:
     """Attach the plan to the meter it goes by from now on, detach it from the one of before.
 
     Raises: Rejected: too_many_plans. By a peek: should another plan take the last place at this very moment,

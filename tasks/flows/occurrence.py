@@ -15,12 +15,12 @@ from domain.ids import Id
 from domain.plan.generate import Opened
 from domain.plan.identity import order_id
 from domain.plan.rules import PlannedPart, Rules
-from domain.time.instants import told
-from domain.work_order.books import planned
-from domain.work_order.checklist import Item, NewItem, NewItems, written
-from domain.work_order.model import FromPlan, Priority, Type, WorkOrder, initial_status, named
+from domain.time.instants import rfc3339
+from domain.work_order.books import planned_parts
+from domain.work_order.checklist import Item, NewItem, NewItems, new_checklist
+from domain.work_order.model import FromPlan, Priority, Type, WorkOrder, initial_status, order_number
 from tasks.command import Payload
-from tasks.flows.work_order import opened_beside
+from tasks.flows.work_order import create_order
 from tasks.work import Work
 
 
@@ -51,7 +51,7 @@ class Opening(Payload, frozen=True, kw_only=True):
         return self.lane not in self.asset_ids
 
 
-def opening(plan_id: str, rules: Rules, opened: Opened) -> Opening:
+def opening_of(plan_id: str, rules: Rules, opened: Opened) -> Opening:
     """By the rules that named the occurrence."""
     template, found = rules.template, opened.occurrence
     return Opening(
@@ -61,8 +61,8 @@ def opening(plan_id: str, rules: Rules, opened: Opened) -> Opening:
         lane=opened.lane,
         occurrence=found.occurrence,
         time_zone=found.time_zone,
-        due_at=told(found.due_at),
-        window_until=told(opened.window_until) if opened.window_until else None,
+        due_at=rfc3339(found.due_at),
+        window_until=rfc3339(opened.window_until) if opened.window_until else None,
         asset_ids=opened.asset_ids,
         title=template.title,
         description=template.description,
@@ -79,7 +79,7 @@ def open_order(work: Work, asked: Opening) -> None:
     """Open the order of one occurrence; its id follows from what it is for, so there is one."""
     order = WorkOrder(
         id=asked.id,
-        number=named(work.number(WorkOrder)),
+        number=order_number(work.number(WorkOrder)),
         title=asked.title,
         description=asked.description,
         status=initial_status(asked.assignee_ids, asked.team_id),
@@ -91,11 +91,11 @@ def open_order(work: Work, asked: Opening) -> None:
         assignee_ids=tuple(dict.fromkeys(asked.assignee_ids)),
         team_id=asked.team_id,
         checklist=_checklist(asked, work),
-        parts=planned(_parts(asked, work)),
+        parts=planned_parts(_parts(asked, work)),
         plan=_origin(asked),
         created_at=work.now,
     )
-    opened_beside(work, order, plan_id=asked.plan_id, occurrence=asked.occurrence)
+    create_order(work, order, plan_id=asked.plan_id, occurrence=asked.occurrence)
 
 
 def _without_id(item: NewItem) -> NewItem:
@@ -117,11 +117,11 @@ def _origin(asked: Opening) -> FromPlan:
 def _checklist(asked: Opening, work: Work) -> tuple[Item, ...]:
     """On a route once for each asset, in the order of the round."""
     if not asked.is_route:
-        return written(asked.checklist, new_id=work.new_id)
+        return new_checklist(asked.checklist, new_id=work.new_id)
     return tuple(
         replace(item, asset_id=asset_id)
         for asset_id in asked.asset_ids
-        for item in written(asked.checklist, new_id=work.new_id)
+        for item in new_checklist(asked.checklist, new_id=work.new_id)
     )
 
 

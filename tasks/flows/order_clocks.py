@@ -6,7 +6,7 @@ from datetime import datetime
 
 from domain.entity import Entity
 from domain.order_clocks import clocks
-from domain.order_clocks.clocks import Looked
+from domain.order_clocks.clocks import ClockCheck
 from domain.policies import Policies
 from domain.time.working_calendar import Calendar
 from domain.work_order.model import WorkOrder
@@ -22,32 +22,32 @@ def policies(work: Work) -> Policies | None:
     return work.peek(Policies, THE_TENANTS)
 
 
-def born(work: Work, order: WorkOrder) -> WorkOrder:
+def with_clocks(work: Work, order: WorkOrder) -> WorkOrder:
     """A new order, put on watch."""
-    return clocks.begun(order, policies(work), _calendars(work), now=work.now)
+    return clocks.start_watch(order, policies(work), _calendars(work), now=work.now)
 
 
-def moved(work: Work, before: WorkOrder, after: WorkOrder) -> Looked:
+def update_clocks(work: Work, before: WorkOrder, after: WorkOrder) -> ClockCheck:
     """The order after a change, with its clocks moved on. Raises: Rejected: as `clocks.moved`."""
-    if not clocks.heeds(before, after):
-        return Looked(order=after)
+    if not clocks.affects_clocks(before, after):
+        return ClockCheck(order=after)
     at, now = work.occurred_at, work.now
-    return clocks.moved(before, after, policies(work), _calendars(work), at=at, now=now)
+    return clocks.update_clocks(before, after, policies(work), _calendars(work), at=at, now=now)
 
 
-def look(work: Work, order: WorkOrder, *, at: datetime | None = None) -> None:
+def check_due(work: Work, order: WorkOrder, *, at: datetime | None = None) -> None:
     """See what the time has brought, and save and tell it; nothing: no trace.
 
     `at` is the instant at which it was found due: that is used up, even if the clock has been set back since.
     """
     now = max(work.now, at or work.now)
-    looked = clocks.looked(order, policies(work), _calendars(work), now=now)
+    looked = clocks.check_clocks(order, policies(work), _calendars(work), now=now)
     if looked.order is not order:
         work.save(looked.order)
-    tell(work, looked)
+    announce(work, looked)
 
 
-def tell(work: Work, looked: Looked) -> None:
+def announce(work: Work, looked: ClockCheck) -> None:
     """Emit what happened to the clocks, and have people told."""
     for name, data in looked.events:
         work.emit(name, **data)

@@ -19,8 +19,8 @@ from domain.plan.model import Plan
 from domain.plan.rules import Rules, weight
 from domain.time.working_calendar import Calendar
 from tasks.flows.asset import check_asset
-from tasks.flows.meter import follow
-from tasks.flows.occurrence import open_order, opening
+from tasks.flows.meter import update_attachment
+from tasks.flows.occurrence import open_order, opening_of
 from tasks.flows.order_clocks import POLICIES
 from tasks.work import Work
 
@@ -34,7 +34,7 @@ _MOMENT = timedelta(milliseconds=1)
 _PATHS: dict[type[Entity], str] = {Calendar: "calendar_id", Meter: "trigger"}
 
 
-def names_of(rules: Rules) -> Iterable[tuple[type[Entity], str]]:
+def references_of(rules: Rules) -> Iterable[tuple[type[Entity], str]]:
     """What rules name, for a command that is going to check it."""
     yield from ((Asset, target.asset_id) for target in rules.targets)
     yield from ((Part, part.part_id) for part in rules.template.parts)
@@ -44,7 +44,7 @@ def names_of(rules: Rules) -> Iterable[tuple[type[Entity], str]]:
         yield Meter, rules.metering.meter_id
 
 
-def names_in(plan: Plan) -> Iterable[tuple[type[Entity], str]]:
+def generation_reads(plan: Plan) -> Iterable[tuple[type[Entity], str]]:
     """What a look at a plan asks for, and the orders that it opens."""
     yield POLICIES
     yield from ((Asset, target.asset_id) for target in plan.rules.targets)
@@ -53,12 +53,12 @@ def names_in(plan: Plan) -> Iterable[tuple[type[Entity], str]]:
         yield Calendar, plan.rules.calendar_id
 
 
-def check_names(work: Work, rules: Rules, *, known: Rules | None = None) -> None:
+def check_references(work: Work, rules: Rules, *, known: Rules | None = None) -> None:
     """What the rules name exists, unless `known` rules named it before: who revises a plan's title is not to
     blame for an asset retired since. Raises: Missing; Rejected: asset_decommissioned.
     """
-    taken = set(names_of(known)) if known else set()
-    for kind, id in names_of(rules):
+    taken = set(references_of(known)) if known else set()
+    for kind, id in references_of(rules):
         if (kind, id) in taken:
             continue
         if kind is Asset:
@@ -71,7 +71,7 @@ def calendar_of(work: Work, rules: Rules) -> Calendar | None:
     return work.peek(Calendar, rules.calendar_id) if rules.calendar_id else None
 
 
-def settle(work: Work, before: Plan | None, after: Plan, event: str, **data: Any) -> None:
+def save_change(work: Work, before: Plan | None, after: Plan, event: str, **data: Any) -> None:
     """Save and tell, unless nothing changed; and tell when that was the end of it, or put it aside."""
     if after == before:
         return
@@ -81,10 +81,10 @@ def settle(work: Work, before: Plan | None, after: Plan, event: str, **data: Any
         _tell_end(work, before, after)
     if event != QUARANTINED and before is not None and after.quarantine not in (None, before.quarantine):
         work.emit(QUARANTINED, code=after.quarantine.code, message=after.quarantine.message)
-    follow(work, before, after)
+    update_attachment(work, before, after)
 
 
-def look(work: Work, plan: Plan, *, at: datetime) -> None:
+def generate_due(work: Work, plan: Plan, *, at: datetime) -> None:
     """Bring what is due. A plan whose rules no longer make sense is quarantined, and stops nobody else.
 
     `at` is the server time that the plan was found due at. The server's clock may have been set back since;
@@ -100,7 +100,7 @@ def look(work: Work, plan: Plan, *, at: datetime) -> None:
         )
     except Refusal as refusal:
         after = quarantined(plan, code=refusal.code, message=refusal.message, at=work.now)
-        settle(work, plan, after, QUARANTINED, code=refusal.code, message=refusal.message)
+        save_change(work, plan, after, QUARANTINED, code=refusal.code, message=refusal.message)
         return
     after = found.plan
     if after.generate_at is not None and after.generate_at <= at:
@@ -110,7 +110,7 @@ def look(work: Work, plan: Plan, *, at: datetime) -> None:
     work.save(after)
     _order(work, plan, found)
     _tell(work, plan, found)
-    follow(work, plan, after)
+    update_attachment(work, plan, after)
 
 
 def _room(rules: Rules) -> int:
@@ -129,7 +129,7 @@ def _order(work: Work, before: Plan, found: Generation) -> None:
     for opened in found.opened:
         # A revision may have come into force between two occurrences of one look.
         is_old = opened.occurrence.revision == before.revision
-        asked = opening(plan_id, before.rules if is_old else found.plan.rules, opened)
+        asked = opening_of(plan_id, before.rules if is_old else found.plan.rules, opened)
         step = f"{opened.lane}@{opened.occurrence.occurrence}"
         if opened.merged_into is None:
             open_order(work, asked)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain.entity import Entry
-from domain.work_order.books import booked
+from domain.work_order.books import with_entry
 from domain.work_order.holders import taken_from
 from domain.work_order.ledger import Line
 from domain.work_order.model import WorkOrder
@@ -21,38 +21,38 @@ def load_own(work: Work) -> WorkOrder:
     return order
 
 
-def opened_beside(work: Work, order: WorkOrder, rows: Sequence[Entry] = (), **why: str) -> None:
+def create_order(work: Work, order: WorkOrder, rows: Sequence[Entry] = (), **why: str) -> None:
     """Open an order beside the command's target, on watch like any other."""
-    work.create(clocks.born(work, order), "work_order.created", rows, **as_opened(order), **why)
+    work.create(clocks.with_clocks(work, order), "work_order.created", rows, **created_data(order), **why)
 
 
-def as_opened(order: WorkOrder) -> dict[str, str]:
+def created_data(order: WorkOrder) -> dict[str, str]:
     """What is told of every new order."""
     return {"number": order.number, "title": order.title, "status": order.status}
 
 
-def settle(work: Work, before: WorkOrder, after: WorkOrder, event: str, **data: Any) -> None:
+def save_change(work: Work, before: WorkOrder, after: WorkOrder, event: str, **data: Any) -> None:
     """Save and tell, unless nothing changed: then the command is applied and leaves no trace.
 
     The clocks move with it: what this change makes of them is told behind it. Whom it takes the order from is
     told by name: the devices of those hear of it by this event alone.
     """
     if after is not before:
-        looked = clocks.moved(work, before, after)
+        looked = clocks.update_clocks(work, before, after)
         work.save(looked.order)
         if lost := taken_from(before.holders, after.holders):
             data["taken_from"] = list(lost)
         work.emit(event, **{name: value for name, value in data.items() if value is not None})
-        clocks.tell(work, looked)
-        tell_plan(work, before, after)
+        clocks.announce(work, looked)
+        notify_plan(work, before, after)
 
 
-def told_as(before: WorkOrder, after: WorkOrder, event: str) -> str:
+def event_name(before: WorkOrder, after: WorkOrder, event: str) -> str:
     """The event's name; what moves no status puts a time right."""
     return event if after.status != before.status else "work_order.time_corrected"
 
 
-def tell_plan(work: Work, before: WorkOrder, after: WorkOrder) -> None:
+def notify_plan(work: Work, before: WorkOrder, after: WorkOrder) -> None:
     """The plan an order is of hears that it has ended, or at another time than was told, or is open again."""
     same = (after.status, after.completed_at) == (before.status, before.completed_at)
     if after.plan is None or same:
@@ -73,6 +73,6 @@ def tell_plan(work: Work, before: WorkOrder, after: WorkOrder) -> None:
 
 def book(work: Work, order: WorkOrder, entry: Line, event: str, **data: Any) -> None:
     """Append the row and count it. Raises: Rejected: as `booked`."""
-    after = booked(order, entry)
+    after = with_entry(order, entry)
     work.record(entry)
-    settle(work, order, after, event, entry_id=entry.id, **data)
+    save_change(work, order, after, event, entry_id=entry.id, **data)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from domain.assets.meter import Meter, attached, shown
+from domain.assets.meter import Meter, attached, decimal_text
 from domain.ids import Id
-from domain.time.instants import told
+from domain.time.instants import rfc3339
 from tasks.command import Payload, handles
 from tasks.work import Work
 
@@ -27,8 +27,8 @@ def attach(cmd: AttachPlan, work: Work) -> None:
         {
             "plan_id": cmd.plan_id,
             "meter_id": meter.id,
-            "total": shown(meter.total),
-            "read_at": told(meter.last_read_at) if meter.last_read_at else None,
+            "total": decimal_text(meter.total),
+            "read_at": rfc3339(meter.last_read_at) if meter.last_read_at else None,
         },
         step=f"plan:{cmd.plan_id}",
     )

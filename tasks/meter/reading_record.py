@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from domain.assets.meter import Change, Mark, Meter, Reading, reading_id, recorded, shown
+from domain.assets.meter import Change, Mark, Meter, Reading, decimal_text, reading_id, recorded
 from domain.errors import Rejected
 from domain.fields import Instant, SignedDecimal, decimal, instant
 from domain.ids import Id
-from domain.time.instants import told
+from domain.time.instants import rfc3339
 from tasks.command import Payload, handles
 from tasks.work import Work
 
@@ -29,7 +29,7 @@ def record(cmd: RecordReading, work: Work) -> None:
     meter = work.load(Meter)
     read_at = instant(cmd.read_at) if cmd.read_at else work.occurred_at
     if read_at > work.now + AHEAD:
-        raise Rejected("read_in_future", f"it is {told(work.now)} only", path="read_at")
+        raise Rejected("read_in_future", f"it is {rfc3339(work.now)} only", path="read_at")
     mark = Mark(read_at=read_at, value=decimal(cmd.value), change=cmd.kind)
     # Named by what was sent: the same reading twice is one, also where its time is corrected below.
     id = reading_id(meter.id, mark)
@@ -42,8 +42,9 @@ def record(cmd: RecordReading, work: Work) -> None:
     if not found.fits:
         work.warn(
             "out_of_order_mismatch",
-            f"the readings around {told(mark.read_at)} contradict {shown(mark.value)}: the total stays",
-            value=shown(mark.value),
+            f"{decimal_text(mark.value)} contradicts the readings around {rfc3339(mark.read_at)}: "
+            "the total is unchanged",
+            value=decimal_text(mark.value),
         )
     if not found.late:
         _tell_plans(work, found.meter, mark)
@@ -66,9 +67,9 @@ def _note(work: Work, id: str, mark: Mark, meter: Meter, *, late: bool) -> None:
         "meter.reading_recorded",
         entry_id=id,
         kind=mark.change,
-        value=shown(mark.value),
+        value=decimal_text(mark.value),
         read_at=mark.read_at,
-        total=shown(meter.total),
+        total=decimal_text(meter.total),
         late=late,
     )
 
@@ -80,8 +81,8 @@ def _tell_plans(work: Work, meter: Meter, mark: Mark) -> None:
             {
                 "plan_id": plan_id,
                 "meter_id": meter.id,
-                "total": shown(meter.total),
-                "read_at": told(mark.read_at),
+                "total": decimal_text(meter.total),
+                "read_at": rfc3339(mark.read_at),
             },
             step=f"plan:{plan_id}",
         )

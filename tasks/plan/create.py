@@ -6,11 +6,11 @@ import msgspec
 
 from domain.errors import Rejected
 from domain.ids import Id
-from domain.plan.changes import begun
+from domain.plan.changes import new_plan
 from domain.plan.model import Plan
 from domain.plan.rules import Rules
 from tasks.command import Payload, handles
-from tasks.flows.plan import calendar_of, check_names, names_of, settle
+from tasks.flows.plan import calendar_of, check_references, references_of, save_change
 from tasks.work import Work
 
 
@@ -18,12 +18,12 @@ class Create(Payload, Rules, frozen=True, kw_only=True):
     id: Id | None = None
 
 
-@handles("plan.create", permission="pm.write", reads=names_of)
+@handles("plan.create", permission="pm.write", reads=references_of)
 def create(cmd: Create, work: Work) -> None:
     """Plan maintenance that recurs: what is due from now on becomes work orders."""
     if work.find(Plan) is not None:
         raise Rejected("already_exists", f"there is a plan {work.target_id}", path="id")
     rules = msgspec.convert(cmd, Rules, from_attributes=True)
-    check_names(work, rules)
-    plan = begun(work.target_id, rules, calendar_of(work, rules), at=work.occurred_at, now=work.now)
-    settle(work, None, plan, "plan.created", name=rules.name, next_due_at=plan.next_due_at)
+    check_references(work, rules)
+    plan = new_plan(work.target_id, rules, calendar_of(work, rules), at=work.occurred_at, now=work.now)
+    save_change(work, None, plan, "plan.created", name=rules.name, next_due_at=plan.next_due_at)

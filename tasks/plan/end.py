@@ -7,7 +7,7 @@ from domain.ids import Id
 from domain.plan.changes import ended
 from domain.plan.model import Plan
 from tasks.command import Payload, handles
-from tasks.flows.plan import settle
+from tasks.flows.plan import save_change
 from tasks.work import Work
 
 
@@ -21,4 +21,4 @@ def end(cmd: End, work: Work) -> None:
     """End a plan for good; its open orders stay open."""
     plan = work.load(Plan)
     if plan.state != "ended":
-        settle(work, plan, ended(plan, cmd.reason), "plan.ended", reason=cmd.reason)
+        save_change(work, plan, ended(plan, cmd.reason), "plan.ended", reason=cmd.reason)

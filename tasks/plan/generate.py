@@ -7,7 +7,7 @@ from domain.ids import Id
 from domain.plan.model import Plan
 from domain.work_order.model import WorkOrder
 from tasks.command import Payload, handles
-from tasks.flows.plan import look, names_in
+from tasks.flows.plan import generate_due, generation_reads
 from tasks.work import Work
 
 
@@ -18,7 +18,7 @@ class Generate(Payload, frozen=True, kw_only=True):
     which is later unless somebody has set the clock back."""
 
 
-@handles("plan.generate", permission=None, numbers=WorkOrder, internal=True, refers=names_in)
+@handles("plan.generate", permission=None, numbers=WorkOrder, internal=True, refers=generation_reads)
 def generate(cmd: Generate, work: Work) -> None:
     """Bring what is due of a plan."""
-    look(work, work.load(Plan), at=instant(cmd.at))
+    generate_due(work, work.load(Plan), at=instant(cmd.at))

@@ -12,7 +12,7 @@ from domain.ids import Id
 from domain.plan.meter_due import heard
 from domain.plan.model import Plan
 from tasks.command import Payload, handles
-from tasks.flows.plan import look, settle
+from tasks.flows.plan import generate_due, save_change
 from tasks.work import Work
 
 Total = Annotated[str, Meta(pattern=r"^[0-9]{1,22}(\.[0-9]{1,6})?$(?!\n)", description="decimal text")]
@@ -32,5 +32,5 @@ def check(cmd: MeterCheck, work: Work) -> None:
     plan = work.load(Plan)
     read_at = instant(cmd.read_at) if cmd.read_at else None
     after = heard(plan, cmd.meter_id, total=Decimal(cmd.total), at=read_at)
-    settle(work, plan, after, "plan.meter_heard", meter_id=cmd.meter_id, total=cmd.total)
-    look(work, after, at=work.now)
+    save_change(work, plan, after, "plan.meter_heard", meter_id=cmd.meter_id, total=cmd.total)
+    generate_due(work, after, at=work.now)

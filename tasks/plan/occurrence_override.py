@@ -11,7 +11,7 @@ from domain.plan.changes import overridden
 from domain.plan.model import Override, Plan
 from domain.time.local_time import format_local, parse_local
 from tasks.command import Payload, handles
-from tasks.flows.plan import calendar_of, settle
+from tasks.flows.plan import calendar_of, save_change
 from tasks.work import Work
 
 
@@ -36,7 +36,7 @@ def override(cmd: OverrideOccurrence, work: Work) -> None:
         reason=cmd.reason,
     )
     after = overridden(plan, decided, calendar_of(work, plan.rules), now=work.now)
-    settle(
+    save_change(
         work,
         plan,
         after,

@@ -9,7 +9,7 @@ from domain.ids import Id
 from domain.plan.model import OpenOrder, Plan
 from domain.plan.order_endings import order_ended
 from tasks.command import Payload, handles
-from tasks.flows.plan import calendar_of, settle
+from tasks.flows.plan import calendar_of, save_change
 from tasks.work import Work
 
 
@@ -28,4 +28,4 @@ def ended(cmd: OrderEnded, work: Work) -> None:
     plan = work.load(Plan)
     order = OpenOrder(work_order_id=cmd.work_order_id, lane=cmd.lane, occurrence=cmd.occurrence)
     after = order_ended(plan, order, calendar_of(work, plan.rules), at=instant(cmd.at), now=work.now)
-    settle(work, plan, after, "plan.order_ended", work_order_id=cmd.work_order_id, outcome=cmd.outcome)
+    save_change(work, plan, after, "plan.order_ended", work_order_id=cmd.work_order_id, outcome=cmd.outcome)

@@ -7,7 +7,7 @@ from domain.ids import Id
 from domain.plan.model import OpenOrder, Plan
 from domain.plan.order_endings import order_reopened
 from tasks.command import Payload, handles
-from tasks.flows.plan import calendar_of, settle
+from tasks.flows.plan import calendar_of, save_change
 from tasks.work import Work
 
 
@@ -24,4 +24,4 @@ def reopened(cmd: OrderReopened, work: Work) -> None:
     plan = work.load(Plan)
     order = OpenOrder(work_order_id=cmd.work_order_id, lane=cmd.lane, occurrence=cmd.occurrence)
     after = order_reopened(plan, order, calendar_of(work, plan.rules), now=work.now)
-    settle(work, plan, after, "plan.order_reopened", work_order_id=cmd.work_order_id)
+    save_change(work, plan, after, "plan.order_reopened", work_order_id=cmd.work_order_id)

@@ -6,7 +6,7 @@ from domain.ids import Id
 from domain.plan.changes import paused
 from domain.plan.model import Plan
 from tasks.command import Payload, handles
-from tasks.flows.plan import settle
+from tasks.flows.plan import save_change
 from tasks.work import Work
 
 
@@ -18,4 +18,4 @@ class Pause(Payload, frozen=True, kw_only=True):
 def pause(cmd: Pause, work: Work) -> None:
     """Bring no orders until the plan is resumed."""
     plan = work.load(Plan)
-    settle(work, plan, paused(plan), "plan.paused")
+    save_change(work, plan, paused(plan), "plan.paused")

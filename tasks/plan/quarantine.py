@@ -7,7 +7,7 @@ from domain.ids import Id
 from domain.plan.changes import quarantined
 from domain.plan.model import Plan
 from tasks.command import Payload, handles
-from tasks.flows.plan import QUARANTINED, settle
+from tasks.flows.plan import QUARANTINED, save_change
 from tasks.work import Work
 
 
@@ -22,4 +22,4 @@ def quarantine(cmd: QuarantinePlan, work: Work) -> None:
     """Take a plan whose generation died out of the way of the others, and show why."""
     plan = work.load(Plan)
     after = quarantined(plan, code=cmd.code, message=cmd.message, at=work.now)
-    settle(work, plan, after, QUARANTINED, code=cmd.code, message=cmd.message)
+    save_change(work, plan, after, QUARANTINED, code=cmd.code, message=cmd.message)

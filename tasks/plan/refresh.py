@@ -10,7 +10,7 @@ from domain.ids import Id
 from domain.plan.changes import refreshed
 from domain.plan.model import Plan
 from tasks.command import Payload, handles
-from tasks.flows.plan import calendar_of, settle
+from tasks.flows.plan import calendar_of, save_change
 from tasks.work import Work
 
 
@@ -24,4 +24,4 @@ def refresh(cmd: Refresh, work: Work) -> None:
     """Work the next occurrences out anew: the calendar has changed."""
     plan = work.load(Plan)
     after = refreshed(plan, calendar_of(work, plan.rules), now=work.now)
-    settle(work, plan, after, "plan.refreshed", next_due_at=after.next_due_at)
+    save_change(work, plan, after, "plan.refreshed", next_due_at=after.next_due_at)

@@ -6,7 +6,7 @@ from domain.ids import Id
 from domain.plan.changes import resumed
 from domain.plan.model import Plan
 from tasks.command import Payload, handles
-from tasks.flows.plan import calendar_of, settle
+from tasks.flows.plan import calendar_of, save_change
 from tasks.work import Work
 
 
@@ -21,4 +21,4 @@ def resume(cmd: Resume, work: Work) -> None:
     if plan.state == "active":
         return
     after = resumed(plan, calendar_of(work, plan.rules), now=work.now)
-    settle(work, plan, after, "plan.resumed", next_due_at=after.next_due_at)
+    save_change(work, plan, after, "plan.resumed", next_due_at=after.next_due_at)

@@ -13,7 +13,7 @@ from domain.plan.changes import revised
 from domain.plan.model import Plan
 from domain.plan.rules import Rules
 from tasks.command import Payload, handles
-from tasks.flows.plan import calendar_of, check_names, settle
+from tasks.flows.plan import calendar_of, check_references, save_change
 from tasks.work import Work
 
 if TYPE_CHECKING:
@@ -49,6 +49,6 @@ def revise(cmd: Revise, work: Work) -> None:
     if not changes:
         raise Rejected("nothing_to_revise", "the patch is empty", path="patch")
     rules = msgspec.structs.replace(plan.rules, **changes)
-    check_names(work, rules, known=plan.rules)
+    check_references(work, rules, known=plan.rules)
     after = revised(plan, rules, calendar_of(work, rules), effective_from=cmd.effective_from, now=work.now)
-    settle(work, plan, after, "plan.revised", fields=sorted(changes), effective_from=cmd.effective_from)
+    save_change(work, plan, after, "plan.revised", fields=sorted(changes), effective_from=cmd.effective_from)

@@ -9,7 +9,7 @@ from domain.order_clocks.clocks import with_ladder
 from domain.order_clocks.reminders import acknowledged
 from tasks.command import Payload, handles
 from tasks.flows.order_clocks import policies
-from tasks.flows.work_order import load_own, settle
+from tasks.flows.work_order import load_own, save_change
 from tasks.work import Work
 
 
@@ -22,4 +22,4 @@ def acknowledge(cmd: Acknowledge, work: Work) -> None:
     """Say that one knows: nobody is reminded of this due date any more."""
     order = load_own(work)
     after = with_ladder(order, policies(work), partial(acknowledged, at=work.occurred_at))
-    settle(work, order, after, "work_order.reminder_acknowledged", due_at=order.due_at)
+    save_change(work, order, after, "work_order.reminder_acknowledged", due_at=order.due_at)

@@ -11,7 +11,7 @@ from domain.order_clocks.clocks import with_ladder
 from domain.order_clocks.reminders import snoozed
 from tasks.command import Payload, handles
 from tasks.flows.order_clocks import policies
-from tasks.flows.work_order import load_own, settle
+from tasks.flows.work_order import load_own, save_change
 from tasks.work import Work
 
 
@@ -28,4 +28,4 @@ def snooze(cmd: Snooze, work: Work) -> None:
     if until <= work.now:
         raise Rejected("until_is_past", f"{cmd.until} is over", path="until")
     after = with_ladder(order, policies(work), partial(snoozed, until=until, at=work.now))
-    settle(work, order, after, "work_order.reminder_snoozed", until=cmd.until, due_at=order.due_at)
+    save_change(work, order, after, "work_order.reminder_snoozed", until=cmd.until, due_at=order.due_at)

@@ -10,10 +10,10 @@ from domain.fields import Reason
 from domain.ids import Id
 from domain.request import Attached, Request, accepted, rejected
 from domain.work_order.ledger import Attachment
-from domain.work_order.model import WorkOrder, initial_status, named
+from domain.work_order.model import WorkOrder, initial_status, order_number
 from tasks.command import Payload, handles
 from tasks.flows.order_clocks import POLICIES
-from tasks.flows.work_order import opened_beside
+from tasks.flows.work_order import create_order
 from tasks.work import Work
 
 
@@ -41,14 +41,14 @@ def decide(cmd: Decide, work: Work) -> None:
     work.save(request)
     work.emit("request.accepted", work_order_id=work_order_id)
     files = [_attachment(file, work) for file in request.attachments]
-    opened_beside(work, _order(request, work_order_id, work), files, request_id=request.id)
+    create_order(work, _order(request, work_order_id, work), files, request_id=request.id)
 
 
 def _order(request: Request, id: str, work: Work) -> WorkOrder:
     """With the request's files. The asset is taken as it is: the person who accepted has seen it."""
     return WorkOrder(
         id=id,
-        number=named(work.number(WorkOrder)),
+        number=order_number(work.number(WorkOrder)),
         title=request.title,
         description=request.description,
         status=initial_status((), None),

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from domain.fields import Secret
 from domain.ids import Id
-from domain.notices.webhook import MOST_TYPES, EventType, Webhook, WebhookUrl, changed, endpoint
+from domain.notices.webhook import MOST_TYPES, EventType, Webhook, WebhookUrl, endpoint, updated_webhook
 from tasks.command import Payload, handles
 from tasks.work import Work
 
@@ -25,7 +25,7 @@ class SetWebhook(Payload, frozen=True, kw_only=True):
 def set_webhook(cmd: SetWebhook, work: Work) -> None:
     """Tell an address outside of events, or change which, or stop."""
     old = work.find(Webhook)
-    new = changed(
+    new = updated_webhook(
         old,
         id=work.target_id,
         url=cmd.url,

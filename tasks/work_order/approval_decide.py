@@ -7,7 +7,7 @@ from domain.ids import Id
 from domain.work_order.approvals import Verdict, decide
 from domain.work_order.model import WorkOrder
 from tasks.command import Payload, handles
-from tasks.flows.work_order import settle
+from tasks.flows.work_order import save_change
 from tasks.work import Work
 
 
@@ -23,4 +23,6 @@ def decide_approval(cmd: Decide, work: Work) -> None:
     order = work.load(WorkOrder)
     after = decide(order, cmd.verdict, actor=work.actor, at=work.occurred_at, note=cmd.note)
     event = {"approved": "work_order.approved", "draft": "work_order.approval_rejected"}
-    settle(work, order, after, event.get(after.status, "work_order.approval_step_approved"), note=cmd.note)
+    save_change(
+        work, order, after, event.get(after.status, "work_order.approval_step_approved"), note=cmd.note
+    )

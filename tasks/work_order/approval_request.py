@@ -10,10 +10,10 @@ from msgspec import Meta
 from domain.errors import Rejected
 from domain.fields import Word
 from domain.ids import Id
-from domain.work_order.approvals import ask
+from domain.work_order.approvals import start_approval
 from domain.work_order.model import ApprovalStep
 from tasks.command import Payload, handles
-from tasks.flows.work_order import load_own, settle
+from tasks.flows.work_order import load_own, save_change
 from tasks.work import Work
 
 
@@ -40,5 +40,5 @@ def request_approval(cmd: RequestApproval, work: Work) -> None:
         raise Rejected("forbidden", "only those who plan or do the work ask for its approval")
     order = load_own(work)
     steps = tuple(ApprovalStep(approver_id=step.approver_id, role=step.role) for step in cmd.steps)
-    asked = ask(order, steps, by=work.actor.user_id, at=work.occurred_at)
-    settle(work, order, asked, "work_order.approval_requested", steps=msgspec.to_builtins(cmd.steps))
+    asked = start_approval(order, steps, by=work.actor.user_id, at=work.occurred_at)
+    save_change(work, order, asked, "work_order.approval_requested", steps=msgspec.to_builtins(cmd.steps))

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from domain.ids import Id
 from domain.work_order.model import WorkOrder
 from tasks.command import Payload, handles
-from tasks.flows.work_order import settle
+from tasks.flows.work_order import save_change
 from tasks.work import Work
 
 
@@ -33,4 +33,4 @@ def assign(cmd: Assign, work: Work) -> None:
     team = order.team_id if cmd.team_id is UNSET else cmd.team_id
     given = order.assign(people, team, by=work.actor.user_id, at=work.occurred_at)
     event = "work_order.assigned" if people or team else "work_order.unassigned"
-    settle(work, order, given, event, assignee_ids=list(people), team_id=team)
+    save_change(work, order, given, event, assignee_ids=list(people), team_id=team)

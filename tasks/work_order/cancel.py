@@ -6,7 +6,7 @@ from domain.fields import Reason
 from domain.ids import Id
 from domain.work_order.model import WorkOrder
 from tasks.command import Payload, handles
-from tasks.flows.work_order import settle
+from tasks.flows.work_order import save_change
 from tasks.work import Work
 
 
@@ -20,4 +20,4 @@ def cancel(cmd: Cancel, work: Work) -> None:
     """Give an open order up."""
     order = work.load(WorkOrder)
     after = order.cancel(cmd.reason, by=work.actor.user_id, at=work.occurred_at)
-    settle(work, order, after, "work_order.cancelled", reason=cmd.reason)
+    save_change(work, order, after, "work_order.cancelled", reason=cmd.reason)

@@ -6,7 +6,7 @@ from domain.ids import Id
 from domain.work_order.model import WorkOrder
 from domain.work_order.transitions import OPEN
 from tasks.command import Payload, handles
-from tasks.flows.work_order import settle
+from tasks.flows.work_order import save_change
 from tasks.work import Work
 
 REASON = "superseded by the plan's next occurrence"
@@ -23,4 +23,4 @@ def cancel_superseded(cmd: CancelSuperseded, work: Work) -> None:
     order = work.load(WorkOrder)
     if order.status in OPEN:
         cancelled = order.cancel(REASON, by=None, at=work.now)
-        settle(work, order, cancelled, "work_order.cancelled", reason=REASON)
+        save_change(work, order, cancelled, "work_order.cancelled", reason=REASON)

@@ -6,7 +6,7 @@ from domain.fields import Sha256
 from domain.ids import Id
 from domain.work_order.checklist import Answer
 from tasks.command import Payload, handles
-from tasks.flows.work_order import load_own, settle
+from tasks.flows.work_order import load_own, save_change
 from tasks.work import Work
 
 
@@ -29,7 +29,7 @@ def answer_item(cmd: AnswerItem, work: Work) -> None:
         at=work.occurred_at,
         evidence_sha256=cmd.evidence_sha256,
     )
-    settle(
+    save_change(
         work,
         order,
         after,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain.ids import Id
 from domain.work_order.model import WorkOrder
 from tasks.command import Payload, handles
-from tasks.flows.work_order import settle
+from tasks.flows.work_order import save_change
 from tasks.work import Work
 
 
@@ -17,4 +17,4 @@ class Close(Payload, frozen=True, kw_only=True):
 def close(cmd: Close, work: Work) -> None:
     """Close the books of a completed order: no more hours, parts or costs."""
     order = work.load(WorkOrder)
-    settle(work, order, order.close(by=work.actor.user_id, at=work.occurred_at), "work_order.closed")
+    save_change(work, order, order.close(by=work.actor.user_id, at=work.occurred_at), "work_order.closed")

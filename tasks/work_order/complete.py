@@ -6,7 +6,7 @@ from domain.fields import Note, Word
 from domain.ids import Id
 from domain.work_order.ledger import Comment
 from tasks.command import Payload, handles
-from tasks.flows.work_order import book, load_own, settle, told_as
+from tasks.flows.work_order import book, event_name, load_own, save_change
 from tasks.work import Work
 
 
@@ -28,6 +28,6 @@ def complete(cmd: Complete, work: Work) -> None:
     if order.status == "completed" and cmd.note and cmd.note != order.completion_note:
         book(work, done, Comment(id=work.new_id(), at=at, by=by, text=cmd.note), "work_order.commented")
     elif done.status == order.status:
-        settle(work, order, done, told_as(order, done, "work_order.completed"))
+        save_change(work, order, done, event_name(order, done, "work_order.completed"))
     else:
-        settle(work, order, done, "work_order.completed", note=cmd.note, **codes)
+        save_change(work, order, done, "work_order.completed", note=cmd.note, **codes)

@@ -15,13 +15,13 @@ from domain.entity import Entity
 from domain.errors import Missing, Rejected
 from domain.fields import Description, Instant, Quantity, Title, decimal, instant
 from domain.ids import Id
-from domain.work_order.books import planned
-from domain.work_order.checklist import NewItems, written
-from domain.work_order.model import Priority, Type, WorkOrder, initial_status, named
+from domain.work_order.books import planned_parts
+from domain.work_order.checklist import NewItems, new_checklist
+from domain.work_order.model import Priority, Type, WorkOrder, initial_status, order_number
 from tasks.command import Payload, handles
 from tasks.flows.asset import asset_read, check_asset
-from tasks.flows.order_clocks import POLICIES, born
-from tasks.flows.work_order import as_opened
+from tasks.flows.order_clocks import POLICIES, with_clocks
+from tasks.flows.work_order import created_data
 from tasks.work import Work
 
 
@@ -59,7 +59,7 @@ def create(cmd: Create, work: Work) -> None:
     people = tuple(dict.fromkeys(cmd.assignee_ids))
     order = WorkOrder(
         id=work.target_id,
-        number=named(work.number(WorkOrder)),
+        number=order_number(work.number(WorkOrder)),
         title=cmd.title,
         description=cmd.description,
         status=initial_status(people, cmd.team_id),
@@ -69,13 +69,13 @@ def create(cmd: Create, work: Work) -> None:
         due_at=instant(cmd.due_at) if cmd.due_at else None,
         assignee_ids=people,
         team_id=cmd.team_id,
-        checklist=written(cmd.checklist, new_id=work.new_id),
-        parts=planned(_parts(cmd, work)),
+        checklist=new_checklist(cmd.checklist, new_id=work.new_id),
+        parts=planned_parts(_parts(cmd, work)),
         created_by=work.actor.user_id,
         created_at=work.occurred_at,
     )
-    work.save(born(work, order))
-    work.emit("work_order.created", **as_opened(order))
+    work.save(with_clocks(work, order))
+    work.emit("work_order.created", **created_data(order))
 
 
 def _parts(cmd: Create, work: Work) -> Iterator[tuple[str, Decimal]]:

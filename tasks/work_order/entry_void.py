@@ -5,11 +5,11 @@ from __future__ import annotations
 from domain.errors import Rejected
 from domain.fields import Reason
 from domain.ids import Id
-from domain.work_order.books import unbooked
+from domain.work_order.books import without_entry
 from domain.work_order.ledger import Line, PartUse, voided
 from domain.work_order.model import WorkOrder
 from tasks.command import Payload, handles
-from tasks.flows.work_order import settle
+from tasks.flows.work_order import save_change
 from tasks.work import Work
 
 
@@ -27,9 +27,9 @@ def void_entry(cmd: VoidEntry, work: Work) -> None:
     if not isinstance(entry, Line):
         raise Rejected("unknown_entry", f"{order.number} has no entry {cmd.entry_id}", path="entry_id")
     crossed = voided(entry, by=work.actor.user_id, at=work.occurred_at, reason=cmd.reason)
-    after = unbooked(order, entry)
+    after = without_entry(order, entry)
     work.record(crossed)
-    settle(work, order, after, "work_order.entry_voided", entry_id=entry.id, reason=cmd.reason)
+    save_change(work, order, after, "work_order.entry_voided", entry_id=entry.id, reason=cmd.reason)
     if isinstance(entry, PartUse):
         _move_back(entry, order, work)
 

@@ -6,7 +6,7 @@ from domain.fields import Instant, instant
 from domain.ids import Id
 from domain.work_order.model import HoldReason
 from tasks.command import Payload, handles
-from tasks.flows.work_order import load_own, settle
+from tasks.flows.work_order import load_own, save_change
 from tasks.work import Work
 
 
@@ -22,4 +22,4 @@ def hold(cmd: Hold, work: Work) -> None:
     order = load_own(work)
     until = instant(cmd.until) if cmd.until else None
     held = order.hold(cmd.reason, until, by=work.actor.user_id, at=work.occurred_at)
-    settle(work, order, held, "work_order.held", reason=cmd.reason, until=cmd.until)
+    save_change(work, order, held, "work_order.held", reason=cmd.reason, until=cmd.until)

@@ -27,4 +27,4 @@ def reads(cmd: Look) -> Iterable[tuple[type[Entity], str]]:
 @handles("work_order.look", permission=None, internal=True, reads=reads)
 def look(cmd: Look, work: Work) -> None:
     """See what the time has brought: breaches, escalations, reminders."""
-    clocks.look(work, work.load(WorkOrder), at=instant(cmd.at))
+    clocks.check_due(work, work.load(WorkOrder), at=instant(cmd.at))

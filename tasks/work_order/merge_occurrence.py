@@ -5,12 +5,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from domain.ids import Id
-from domain.work_order.checklist import Item, written
+from domain.work_order.checklist import Item, new_checklist
 from domain.work_order.model import WorkOrder
 from domain.work_order.transitions import OPEN
 from tasks.command import Payload, handles
 from tasks.flows.occurrence import Opening, open_order
-from tasks.flows.work_order import settle
+from tasks.flows.work_order import save_change
 from tasks.work import Work
 
 MOST_ITEMS = 400
@@ -32,7 +32,7 @@ def merge(cmd: MergeOccurrence, work: Work) -> None:
         return
     room = max(MOST_ITEMS - len(order.checklist), 0)
     after = replace(order, checklist=order.checklist + _lines(cmd.instead, order, work)[:room])
-    settle(work, order, after, "work_order.occurrence_merged", occurrence=cmd.instead.occurrence)
+    save_change(work, order, after, "work_order.occurrence_merged", occurrence=cmd.instead.occurrence)
 
 
 def _lines(asked: Opening, order: WorkOrder, work: Work) -> tuple[Item, ...]:
@@ -40,7 +40,7 @@ def _lines(asked: Opening, order: WorkOrder, work: Work) -> tuple[Item, ...]:
     return tuple(
         replace(item, asset_id=asset_id)
         for asset_id in assets
-        for item in written(asked.checklist, new_id=work.new_id)
+        for item in new_checklist(asked.checklist, new_id=work.new_id)
     )
 
 

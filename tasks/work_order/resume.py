@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.ids import Id
 from tasks.command import Payload, handles
-from tasks.flows.work_order import load_own, settle
+from tasks.flows.work_order import load_own, save_change
 from tasks.work import Work
 
 
@@ -16,4 +16,4 @@ class Resume(Payload, frozen=True, kw_only=True):
 def resume(cmd: Resume, work: Work) -> None:
     """Go on after a hold."""
     order = load_own(work)
-    settle(work, order, order.resume(by=work.actor.user_id, at=work.occurred_at), "work_order.resumed")
+    save_change(work, order, order.resume(by=work.actor.user_id, at=work.occurred_at), "work_order.resumed")

@@ -30,4 +30,4 @@ def retime(cmd: Retime, work: Work) -> None:
     order = work.load(WorkOrder)
     sla = order.watch.sla if order.watch else None
     if sla is not None and (sla.calendar_version or 0) < cmd.calendar_version:
-        clocks.look(work, order)
+        clocks.check_due(work, order)

@@ -29,4 +29,4 @@ def rewatch(cmd: Rewatch, work: Work) -> None:
     """Let an order on watch go by new policies: its reminders do, its promises keep the terms they have."""
     order = work.load(WorkOrder)
     if order.watch is not None and order.watch.policies_version < cmd.policies_version:
-        clocks.look(work, order)
+        clocks.check_due(work, order)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.ids import Id
 from tasks.command import Payload, handles
-from tasks.flows.work_order import load_own, settle, told_as
+from tasks.flows.work_order import event_name, load_own, save_change
 from tasks.work import Work
 
 
@@ -17,4 +17,4 @@ def start(cmd: Start, work: Work) -> None:
     """Begin the work; beginning again what one has begun changes nothing."""
     order = load_own(work)
     begun = order.start(by=work.actor.user_id, at=work.occurred_at, measured=work.is_measured)
-    settle(work, order, begun, told_as(order, begun, "work_order.started"))
+    save_change(work, order, begun, event_name(order, begun, "work_order.started"))

@@ -13,7 +13,7 @@ from domain.ids import Id
 from domain.work_order.model import Priority, Type, WorkOrder
 from tasks.command import Payload, handles
 from tasks.flows.asset import asset_read, check_asset
-from tasks.flows.work_order import settle
+from tasks.flows.work_order import save_change
 from tasks.work import Work
 
 FIELDS = ("title", "description", "asset_id", "type", "priority", "due_at")
@@ -47,4 +47,4 @@ def update(cmd: Update, work: Work) -> None:
     changed = {field: value for field, value in named.items() if value != getattr(order, field)}
     check_asset(work, changed.get("asset_id"))
     after = order.update(**changed)
-    settle(work, order, after if changed else order, "work_order.updated", fields=sorted(changed))
+    save_change(work, order, after if changed else order, "work_order.updated", fields=sorted(changed))

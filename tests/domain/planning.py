@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from domain.plan.changes import begun, revised
+from domain.plan.changes import new_plan, revised
 from domain.plan.generate import LIMIT, Generation, Opened, generate
 from domain.plan.model import OpenOrder, Plan, Skipped
 from domain.plan.order_endings import order_ended, order_reopened
@@ -59,7 +59,7 @@ class Life:
         self.calendar = calendar
         more |= {"calendar_id": CALENDAR} if calendar else {}
         born = utc(at)
-        self.plan: Plan = begun("plan-1", rules(trigger, **more), calendar, at=born, now=born)
+        self.plan: Plan = new_plan("plan-1", rules(trigger, **more), calendar, at=born, now=born)
         self.opened: list[Opened] = []
         self.skipped: list[Skipped] = []
         self.superseded: list[str] = []

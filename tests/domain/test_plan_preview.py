@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from domain.errors import Rejected
-from domain.plan.changes import begun, ended
+from domain.plan.changes import ended, new_plan
 from domain.plan.generate import generate
 from domain.plan.model import Plan
 from domain.plan.preview import Foreseen, preview
@@ -38,7 +38,7 @@ def planned(**rules: Any) -> Plan:
         "targets": [{"asset_id": ident(1)}, {"asset_id": ident(2)}],
         "template": {"title": "Look"},
     }
-    return begun(ident(9), msgspec.convert(body | rules, Rules), CALENDAR, at=START, now=START)
+    return new_plan(ident(9), msgspec.convert(body | rules, Rules), CALENDAR, at=START, now=START)
 
 
 def brought(plan: Plan, until: datetime, ends: Callable[[datetime], datetime]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from domain.notices.preferences import Preferences
-from domain.notices.quiet_hours import QuietHours, awake, next_digest
+from domain.notices.quiet_hours import QuietHours, end_of_quiet, next_digest
 
 NIGHT = QuietHours(start="22:00", to="07:00")
 BERLIN = "Europe/Berlin"
@@ -37,7 +37,7 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_a_night_begins_and_ends_by_the_wall_clock(at: str, until: str) -> None:
-    assert awake(NIGHT, BERLIN, utc(at)) == utc(until)
+    assert end_of_quiet(NIGHT, BERLIN, utc(at)) == utc(until)
 
 
 @pytest.mark.parametrize(
@@ -49,15 +49,15 @@ def test_a_night_begins_and_ends_by_the_wall_clock(at: str, until: str) -> None:
     ],
 )
 def test_an_end_that_the_clocks_leave_out_or_repeat(to: str, at: str, until: str) -> None:
-    assert awake(QuietHours(start="22:00", to=to), BERLIN, utc(at)) == utc(until)
+    assert end_of_quiet(QuietHours(start="22:00", to=to), BERLIN, utc(at)) == utc(until)
 
 
 def test_by_day_and_in_another_zone() -> None:
     lunch = QuietHours(start="12:00", to="13:00")
 
-    assert awake(lunch, "Pacific/Kiritimati", utc("2026-05-01T22:30")) == utc("2026-05-01T23:00")
-    assert awake(lunch, "UTC", utc("2026-05-01T22:30")) == utc("2026-05-01T22:30")
-    assert awake(None, "UTC", utc("2026-05-01T22:30")) == utc("2026-05-01T22:30")
+    assert end_of_quiet(lunch, "Pacific/Kiritimati", utc("2026-05-01T22:30")) == utc("2026-05-01T23:00")
+    assert end_of_quiet(lunch, "UTC", utc("2026-05-01T22:30")) == utc("2026-05-01T22:30")
+    assert end_of_quiet(None, "UTC", utc("2026-05-01T22:30")) == utc("2026-05-01T22:30")
 
 
 def test_a_digest_is_due_at_the_very_minute_and_then_a_day_later() -> None:
@@ -80,10 +80,10 @@ def test_nobody_is_woken_and_nobody_waits_longer_than_their_quiet_hours(
     quiet = QuietHours(start=start, to=to)
     assume(not quiet.never_ends)
 
-    until = awake(quiet, zone, at)
+    until = end_of_quiet(quiet, zone, at)
 
     assert at <= until <= at + timedelta(hours=50)  # Apia once left out a whole day
-    assert awake(quiet, zone, until) == until
+    assert end_of_quiet(quiet, zone, until) == until
 
 
 @settings(max_examples=150, deadline=None)

@@ -15,7 +15,7 @@ from domain.errors import Rejected
 from domain.notices.notice import Audience
 from domain.order_clocks.clocks import MOST_SPANS
 from domain.order_clocks.sla import MOMENT
-from domain.policies import Applies, SlaPolicy, fitting
+from domain.policies import Applies, SlaPolicy, best_policy
 from domain.time.working_calendar import Calendar, Hours
 from tests.support.life import Life, at, promise, warning
 from tests.tasks.fake_work import ident
@@ -211,7 +211,7 @@ def test_of_policies_the_narrowest_is_chosen_then_the_first_id() -> None:
     middle = [promise(id=id, applies=Applies(priorities=("high",))) for id in "cb"]
 
     def chosen(*policies: SlaPolicy) -> str | None:
-        found = fitting(policies, "safety", "high")
+        found = best_policy(policies, "safety", "high")
         return found.id if found else None
 
     assert chosen(wide, *middle, narrow) == "z"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Rejected
-from domain.notices.webhook import Endpoint, Webhook, changed, endpoint
+from domain.notices.webhook import Endpoint, Webhook, endpoint, updated_webhook
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ def made(old: Webhook | None = None, **fields: Any) -> Webhook:
         "active": True,
         "now": NOON,
     }
-    return changed(old, id="w1", **known | fields)
+    return updated_webhook(old, id="w1", **known | fields)
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Rejected
-from domain.work_order.books import booked, cost_of_return, money, part_line, unbooked
+from domain.work_order.books import cost_of_return, money, part_line, with_entry, without_entry
 from domain.work_order.ledger import Comment, Cost, Labor, Line, PartUse, Signature, voided
-from domain.work_order.model import WorkOrder, named
+from domain.work_order.model import WorkOrder, order_number
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
 def order(**fields: object) -> WorkOrder:
-    plain = {"id": "o", "number": named(7), "title": "Leak", "type": "corrective", "priority": "low"}
+    plain = {"id": "o", "number": order_number(7), "title": "Leak", "type": "corrective", "priority": "low"}
     return WorkOrder(**{**plain, "status": "in_progress", "created_at": AT, **fields})  # type: ignore[arg-type]
 
 
@@ -43,19 +43,19 @@ def test_a_closed_order_refuses_late_costs_but_takes_comments() -> None:
     closed = order(status="closed")
 
     with pytest.raises(Rejected) as refused:
-        booked(closed, cost("1"))
+        with_entry(closed, cost("1"))
     assert refused.value.code == "locked_period"
     with pytest.raises(Rejected, match="closed"):
-        unbooked(closed, cost("1"))
-    assert booked(closed, Comment(id="k", at=AT, by="ann", text="thanks")).comment_count == 1
+        without_entry(closed, cost("1"))
+    assert with_entry(closed, Comment(id="k", at=AT, by="ann", text="thanks")).comment_count == 1
 
 
 def test_the_first_cost_sets_the_currency_and_another_is_refused() -> None:
-    spent = booked(order(), cost("10.25"))
+    spent = with_entry(order(), cost("10.25"))
     assert (spent.cost_total, spent.currency) == (Decimal("10.25"), "EUR")
 
     with pytest.raises(Rejected) as refused:
-        booked(spent, cost("1", "USD"))
+        with_entry(spent, cost("1", "USD"))
     assert refused.value.code == "currency_mismatch"
 
 
@@ -64,12 +64,12 @@ def test_a_total_beyond_exact_sums_is_refused_not_rounded() -> None:
 
     for row in (use("999999999", str(dear)), cost("1" + "0" * 15)):
         with pytest.raises(Rejected) as refused:
-            booked(order(), row)
+            with_entry(order(), row)
         assert refused.value.code == "amount_too_large"
 
 
 def test_a_return_takes_off_its_share_of_the_cost_and_never_more_than_was_used() -> None:
-    used = booked(order(), use("3", "10"))
+    used = with_entry(order(), use("3", "10"))
 
     assert cost_of_return(used, "seal", Decimal(1)) == Decimal("3.3333")
     assert cost_of_return(used, "seal", Decimal(3)) == Decimal(10)
@@ -79,10 +79,10 @@ def test_a_return_takes_off_its_share_of_the_cost_and_never_more_than_was_used()
 
 
 def test_what_was_returned_cannot_also_be_voided() -> None:
-    used = booked(booked(order(), use("2", "10")), use("-2", "-10", "q"))
+    used = with_entry(with_entry(order(), use("2", "10")), use("-2", "-10", "q"))
 
     with pytest.raises(Rejected) as refused:
-        unbooked(used, use("2", "10"))
+        without_entry(used, use("2", "10"))
     assert refused.value.code == "already_returned"
 
 
@@ -125,7 +125,7 @@ def test_totals_equal_the_fold_of_the_rows_that_are_not_void(acts: list[Line | i
                 ledger.append(row)
             elif act < len(ledger):
                 crossed = voided(ledger[act], by="bob", at=AT, reason="wrong")
-                going = unbooked(going, ledger[act])
+                going = without_entry(going, ledger[act])
                 ledger[act] = crossed
         except Rejected:
             continue
@@ -143,7 +143,7 @@ def _book(going: WorkOrder, row: Line, *, id: str) -> tuple[Line, WorkOrder]:
     row = msgspec.structs.replace(row, id=id)
     if isinstance(row, PartUse) and row.quantity < 0:
         row = msgspec.structs.replace(row, cost=-cost_of_return(going, "seal", -row.quantity))
-    return row, booked(going, row)
+    return row, with_entry(going, row)
 
 
 def test_money_is_kept_to_four_decimals() -> None:

@@ -8,7 +8,16 @@ import msgspec
 import pytest
 
 from domain.errors import Rejected
-from domain.work_order.checklist import Item, Kind, NewItem, Value, answered, fitting, missing, written
+from domain.work_order.checklist import (
+    Item,
+    Kind,
+    NewItem,
+    Value,
+    checked_value,
+    new_checklist,
+    unanswered,
+    with_answer,
+)
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -30,7 +39,7 @@ def item(kind: Kind = "number", **fields: object) -> Item:
     ],
 )
 def test_an_answer_of_its_kind_is_kept(asked: Item, value: Value, kept: Value) -> None:
-    assert fitting(asked, value) == kept
+    assert checked_value(asked, value) == kept
 
 
 @pytest.mark.parametrize(
@@ -55,36 +64,36 @@ def test_an_answer_of_its_kind_is_kept(asked: Item, value: Value, kept: Value) -
 )
 def test_an_answer_of_another_kind_or_out_of_bounds_is_refused(asked: Item, value: Value) -> None:
     with pytest.raises(Rejected) as refused:
-        fitting(asked, value)
+        checked_value(asked, value)
     assert (refused.value.code, refused.value.path) == ("checklist_value_invalid", "value")
 
 
 def test_the_same_answer_by_the_same_person_is_no_change() -> None:
-    once = answered((item(),), "1", 4, by="ann", at=AT)
+    once = with_answer((item(),), "1", 4, by="ann", at=AT)
 
-    assert answered(once, "1", 4, by="ann", at=AT + timedelta(hours=1)) is once
+    assert with_answer(once, "1", 4, by="ann", at=AT + timedelta(hours=1)) is once
     assert (once[0].answered_by, once[0].answered_at) == ("ann", AT)
 
 
 def test_the_same_answer_again_changes_nothing_whoever_gives_it() -> None:
-    first = answered((item(),), "1", 4, by="ann", at=AT)
+    first = with_answer((item(),), "1", 4, by="ann", at=AT)
 
-    assert answered(first, "1", 4, by="bob", at=AT + timedelta(minutes=1)) is first
-    assert answered(first, "1", 5, by="bob", at=AT - timedelta(minutes=1))[0].value == 5
+    assert with_answer(first, "1", 4, by="bob", at=AT + timedelta(minutes=1)) is first
+    assert with_answer(first, "1", 5, by="bob", at=AT - timedelta(minutes=1))[0].value == 5
 
 
 def test_an_unknown_item_and_a_doubled_one_are_refused() -> None:
     with pytest.raises(Rejected, match="no item"):
-        answered((item(),), "2", 4, by="ann", at=AT)
+        with_answer((item(),), "2", 4, by="ann", at=AT)
     twice = NewItem(item_id="018f0000-0000-7000-8000-000000000001", text="Oil", kind="check")
     with pytest.raises(Rejected, match="same item_id"):
-        written((twice, twice), new_id=str)
+        new_checklist((twice, twice), new_id=str)
 
 
 def test_a_failed_inspection_is_an_answer_and_an_unticked_box_is_not() -> None:
     items = (item("pass_fail", required=True, value="fail"), item("check", required=True, value=False))
 
-    assert missing(items) == [items[1]]
+    assert unanswered(items) == [items[1]]
 
 
 def test_bounds_the_wrong_way_round_are_refused_at_the_door() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from domain.errors import Rejected
 from domain.identity.actor import Actor
-from domain.work_order.holders import CARRIED, TEAM, answers_to, holders, is_carried, taken_from
+from domain.work_order.holders import CARRIED, TEAM, holder_names, holders, is_carried, taken_from
 from domain.work_order.model import WorkOrder
 from domain.work_order.transitions import OPEN, STATUSES
 
@@ -36,8 +36,8 @@ def test_an_order_is_of_those_named_or_else_of_the_team(
 
 
 def test_who_may_execute_work_answers_for_the_team_too() -> None:
-    assert answers_to(person("workorders.execute")) == ("ann", TEAM)
-    assert answers_to(person("workorders.read")) == ("ann",)
+    assert holder_names(person("workorders.execute")) == ("ann", TEAM)
+    assert holder_names(person("workorders.read")) == ("ann",)
 
 
 @pytest.mark.parametrize("people", [(), ("ann",), ("bob",)])
@@ -57,7 +57,7 @@ def test_who_carries_an_order_may_work_on_it_and_nobody_else(
         created_at=NOW,
     )
     actor = person("workorders.execute")
-    carries = not set(order.holders).isdisjoint(answers_to(actor))
+    carries = not set(order.holders).isdisjoint(holder_names(actor))
 
     try:
         order.must_be_worked_by(actor)

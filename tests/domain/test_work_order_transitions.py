@@ -14,7 +14,7 @@ from domain.errors import Rejected
 from domain.identity.actor import Actor
 from domain.work_order import approvals
 from domain.work_order.checklist import Item
-from domain.work_order.model import ApprovalStep, WorkOrder, initial_status, named
+from domain.work_order.model import ApprovalStep, WorkOrder, initial_status, order_number
 from domain.work_order.transitions import ACTIONS, OPEN, STATUSES, TRANSITIONS, Action, Status
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -23,7 +23,7 @@ ANN, BOB, EVE = "ann", "bob", "eve"
 
 def order(status: Status = "requested", **fields: object) -> WorkOrder:
     plain = {"title": "Oil leak", "type": "corrective", "priority": "high", "created_at": AT}
-    return WorkOrder(**{"id": "o", "number": named(7), "status": status, **plain, **fields})  # type: ignore[arg-type]
+    return WorkOrder(**{"id": "o", "number": order_number(7), "status": status, **plain, **fields})  # type: ignore[arg-type]
 
 
 MOVES: dict[Action, Callable[[WorkOrder, str], WorkOrder]] = {
@@ -36,7 +36,7 @@ MOVES: dict[Action, Callable[[WorkOrder, str], WorkOrder]] = {
     "reopen": lambda o, by: o.reopen("still leaks", by=by, at=AT),
     "close": lambda o, by: o.close(by=by, at=AT),
     "cancel": lambda o, by: o.cancel("scrapped", by=by, at=AT),
-    "ask_approval": lambda o, by: approvals.ask(o, (ApprovalStep(role="manager"),), by=by, at=AT),
+    "ask_approval": lambda o, by: approvals.start_approval(o, (ApprovalStep(role="manager"),), by=by, at=AT),
     "approve": lambda o, by: approvals.decide(o, "approve", actor=manager(by), at=AT),
     "reject": lambda o, by: approvals.decide(o, "reject", actor=manager(by), at=AT),
     "update": lambda o, by: o.update(title=f"Oil leak, says {by}"),
@@ -170,7 +170,7 @@ def test_technicians_work_on_their_own_orders_only() -> None:
 
 def test_approval_steps_are_decided_in_order_by_their_own_people() -> None:
     steps = (ApprovalStep(approver_id=BOB), ApprovalStep(role="manager"))
-    asked = approvals.ask(order(), steps, by=ANN, at=AT)
+    asked = approvals.start_approval(order(), steps, by=ANN, at=AT)
 
     with pytest.raises(Rejected) as refused:
         approvals.decide(asked, "approve", actor=manager(EVE), at=AT)
@@ -189,13 +189,13 @@ def test_nobody_approves_what_they_asked_for() -> None:
         MOVES["approve"](asked, ANN)
     assert refused.value.code == "self_approval"
     with pytest.raises(Rejected) as refused:
-        approvals.ask(order(), (ApprovalStep(approver_id=ANN),), by=ANN, at=AT)
+        approvals.start_approval(order(), (ApprovalStep(approver_id=ANN),), by=ANN, at=AT)
     assert refused.value.code == "self_approval"
 
 
 def test_a_rejection_sends_back_and_asks_no_further() -> None:
     steps = (ApprovalStep(role="manager"), ApprovalStep(approver_id=EVE))
-    asked = approvals.ask(order(), steps, by=ANN, at=AT)
+    asked = approvals.start_approval(order(), steps, by=ANN, at=AT)
 
     back = approvals.decide(asked, "reject", actor=manager(BOB), at=AT, note="too dear")
 

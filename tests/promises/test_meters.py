@@ -11,7 +11,7 @@ from pymongo.database import Database
 
 from adapters.mongo.client import Document
 from adapters.process.clock import SystemClock
-from domain.time.instants import told
+from domain.time.instants import rfc3339
 from tasks.catalogue import catalogue
 from tests.support.drains import Drains
 from tests.support.seeds import Seeds, new_id
@@ -38,7 +38,7 @@ class Plant:
         self.drains.until_dry([self.accept(type, **payload)])
 
     def reading(self, hour: int, value: int, kind: str = "reading") -> Document:
-        at = told(self.began + hour * HOUR)
+        at = rfc3339(self.began + hour * HOUR)
         return {"meter_id": self.meter, "value": str(value), "read_at": at, "kind": kind}
 
     def all(self, collection: str, **where: Any) -> list[Document]:
@@ -95,14 +95,14 @@ def test_a_downtime_and_its_end_in_one_batch_are_one_row(
     house: MongoClient[Any], shared: Database[Any], tenant: str
 ) -> None:
     plant = Plant(house, shared, tenant)
-    since = {"asset_id": plant.asset, "from": told(plant.began), "cause": "bearing"}
+    since = {"asset_id": plant.asset, "from": rfc3339(plant.began), "cause": "bearing"}
 
     lines = [
         plant.accept("asset.downtime.set", **since),
-        plant.accept("asset.downtime.set", **since, to=told(plant.began + HOUR)),
+        plant.accept("asset.downtime.set", **since, to=rfc3339(plant.began + HOUR)),
     ]
     plant.drains.until_dry(lines)
-    plant.ask("asset.downtime.set", **since, to=told(plant.began + 2 * HOUR))
+    plant.ask("asset.downtime.set", **since, to=rfc3339(plant.began + 2 * HOUR))
 
     [row] = plant.all("entries", target=f"asset:{plant.asset}")
     assert row["until"] - row["since"] == 2 * HOUR

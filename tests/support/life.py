@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.notices.notice import Notice
 from domain.order_clocks import clocks
-from domain.order_clocks.clocks import Looked
+from domain.order_clocks.clocks import ClockCheck
 from domain.policies import Escalation, Policies, ReminderPolicy, Rung, SlaPolicy
 from domain.time.working_calendar import Calendar
 from domain.work_order.model import WorkOrder
@@ -65,20 +65,22 @@ class Life:
             "assignee_ids": (TECHNICIAN,),
             "created_at": opened,
         }
-        self.order = clocks.begun(
+        self.order = clocks.start_watch(
             WorkOrder(**plain | fields), self.policies, self.calendars.get, now=known or opened
         )
 
     def happens(
         self, change: Callable[[WorkOrder], WorkOrder], when: datetime, *, known: datetime | None = None
-    ) -> Looked:
+    ) -> ClockCheck:
         after = change(self.order)
         return self._keep(
-            clocks.moved(self.order, after, self.policies, self.calendars.get, at=when, now=known or when)
+            clocks.update_clocks(
+                self.order, after, self.policies, self.calendars.get, at=when, now=known or when
+            )
         )
 
-    def look(self, now: datetime) -> Looked:
-        return self._keep(clocks.looked(self.order, self.policies, self.calendars.get, now=now))
+    def look(self, now: datetime) -> ClockCheck:
+        return self._keep(clocks.check_clocks(self.order, self.policies, self.calendars.get, now=now))
 
     def look_until(self, end: datetime) -> list[datetime]:
         """Look whenever it is time to, as the schedule does. Returns when."""
@@ -88,7 +90,7 @@ class Life:
             self.look(seen[-1])
         return seen
 
-    def _keep(self, looked: Looked) -> Looked:
+    def _keep(self, looked: ClockCheck) -> ClockCheck:
         self.order = looked.order
         self.events += looked.events
         self.notices += looked.notices
@@ -96,25 +98,25 @@ class Life:
 
     # -- what can happen ----------------------------------------------------------------------------------
 
-    def starts(self, when: datetime, **known: datetime) -> Looked:
+    def starts(self, when: datetime, **known: datetime) -> ClockCheck:
         return self.happens(lambda order: order.start(by=TECHNICIAN, at=when), when, **known)
 
-    def waits(self, when: datetime, reason: Any = "parts", **known: datetime) -> Looked:
+    def waits(self, when: datetime, reason: Any = "parts", **known: datetime) -> ClockCheck:
         return self.happens(lambda order: order.hold(reason, by=TECHNICIAN, at=when), when, **known)
 
-    def resumes(self, when: datetime, **known: datetime) -> Looked:
+    def resumes(self, when: datetime, **known: datetime) -> ClockCheck:
         return self.happens(lambda order: order.resume(by=TECHNICIAN, at=when), when, **known)
 
-    def completes(self, when: datetime, **known: datetime) -> Looked:
+    def completes(self, when: datetime, **known: datetime) -> ClockCheck:
         return self.happens(lambda order: order.complete(by=TECHNICIAN, at=when), when, **known)
 
-    def reopens(self, when: datetime, **known: datetime) -> Looked:
+    def reopens(self, when: datetime, **known: datetime) -> ClockCheck:
         return self.happens(lambda order: order.reopen("leaks", by=TECHNICIAN, at=when), when, **known)
 
-    def cancels(self, when: datetime, **known: datetime) -> Looked:
+    def cancels(self, when: datetime, **known: datetime) -> ClockCheck:
         return self.happens(lambda order: order.cancel("not needed", by=None, at=when), when, **known)
 
-    def changes(self, when: datetime, **fields: Any) -> Looked:
+    def changes(self, when: datetime, **fields: Any) -> ClockCheck:
         return self.happens(lambda order: order.update(**fields), when)
 
     # -- what came of it ----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from domain.assets.asset import Asset
 from domain.identity.actor import Actor
 from domain.identity.permissions import granted
 from domain.plan.model import Plan
-from domain.time.instants import told
+from domain.time.instants import rfc3339
 from domain.work_order.model import WorkOrder
 from tasks.catalogue import catalogue
 from tests.tasks.fake_work import NOON, FakeWork, World, ident
@@ -80,7 +80,7 @@ def look(world: World, now: datetime) -> FakeWork:
     """What the schedule asks for once the plan is due, with all that follows."""
     world.now = now
     at = plan(world).generate_at or now
-    done = ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=told(at))
+    done = ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=rfc3339(at))
     settle(world)
     return done
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.assets.asset import Asset
 from domain.assets.downtime import REMEMBERED, Downtime
 from domain.errors import Rejected
-from domain.time.instants import told
+from domain.time.instants import rfc3339
 from tests.tasks.fake_work import NOON, FakeWork, World
 from tests.tasks.planning import PUMP, ask, plant
 from tests.tasks.test_meter import TECHNICIAN
@@ -28,7 +28,7 @@ def down(world: World, since: int, until: int | None = None, *, cause: str = "be
 
 
 def at(hours: int) -> str:
-    return told(NOON + hours * HOUR)
+    return rfc3339(NOON + hours * HOUR)
 
 
 def pump(world: World) -> Asset:

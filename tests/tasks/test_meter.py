@@ -14,7 +14,7 @@ from domain.assets.meter import MOST_PLANS, Meter, Reading
 from domain.errors import Missing, Rejected
 from domain.identity.actor import Actor
 from domain.identity.permissions import granted
-from domain.time.instants import told
+from domain.time.instants import rfc3339
 from tests.tasks.fake_work import NOON, FakeWork, World, ident
 from tests.tasks.planning import PUMP, SYSTEM, ask, plant
 
@@ -34,7 +34,7 @@ def read(
     world: World, value: str, *, after: float = 0, kind: str = "reading", at: datetime | None = None
 ) -> FakeWork:
     """`after` so many hours from noon."""
-    read_at = told(at or NOON + after * HOUR)
+    read_at = rfc3339(at or NOON + after * HOUR)
     return ask(
         world, "meter.reading.record", TECHNICIAN, meter_id=METER, value=value, read_at=read_at, kind=kind
     )
@@ -235,7 +235,7 @@ def test_each_attached_plan_hears_of_what_is_read_in_time_and_of_nothing_late() 
     in_time = read(world, "10", after=2)
     late = read(world, "5", after=1)
 
-    heard = {"plan_id": PLAN, "meter_id": METER, "total": "10", "read_at": told(NOON + 2 * HOUR)}
+    heard = {"plan_id": PLAN, "meter_id": METER, "total": "10", "read_at": rfc3339(NOON + 2 * HOUR)}
     assert in_time.follow_ups == [("plan.meter_check", heard, f"plan:{PLAN}")]
     assert late.follow_ups == []
 

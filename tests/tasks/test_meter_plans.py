@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain.assets.meter import Meter
 from domain.errors import Missing, Rejected
 from domain.plan.meter_progress import MeterProgress
-from domain.time.instants import told
+from domain.time.instants import rfc3339
 from tests.tasks.fake_work import NOON, World, ident
 from tests.tasks.planning import (
     BOSS,
@@ -69,7 +69,7 @@ def read(world: World, value: float, *, kind: str = "reading", meter_id: str = M
 def correct(world: World, total: float) -> None:
     """What no command can do: the plan is told of a total that fell."""
     world.now += timedelta(minutes=1)
-    payload = {"plan_id": PLAN, "meter_id": METER, "total": str(total), "read_at": told(world.now)}
+    payload = {"plan_id": PLAN, "meter_id": METER, "total": str(total), "read_at": rfc3339(world.now)}
     ask(world, "plan.meter_check", SYSTEM, **payload)
     settle(world)
 
@@ -206,7 +206,7 @@ def test_what_is_older_than_what_the_plan_knows_changes_nothing() -> None:
     world = metered(HOURS, shown=100)
     before = plan(world)
 
-    payload = {"plan_id": PLAN, "meter_id": METER, "total": "900", "read_at": told(NOON - DAY)}
+    payload = {"plan_id": PLAN, "meter_id": METER, "total": "900", "read_at": rfc3339(NOON - DAY)}
     done = ask(world, "plan.meter_check", SYSTEM, **payload)
 
     assert (plan(world), done.events) == (before, [])

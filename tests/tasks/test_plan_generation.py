@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from domain.assets.asset import Asset
 from domain.assets.part import Part
 from domain.plan.model import Plan
-from domain.time.instants import told
+from domain.time.instants import rfc3339
 from domain.time.working_calendar import Calendar
 from domain.work_order.model import WorkOrder
 from tasks.work_order.complete import Complete, complete
@@ -54,9 +54,9 @@ def test_nothing_comes_of_a_plan_before_it_is_due_and_one_order_when_it_is(world
     due_at = planned(world).generate_at
     assert due_at == NOON + HOUR
 
-    early = ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=told(NOON))
+    early = ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=rfc3339(NOON))
     look(world, due_at)
-    again = ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=told(due_at))
+    again = ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=rfc3339(due_at))
 
     [order] = orders(world)
     assert (order.title, order.asset_id, order.due_at, order.status) == (
@@ -76,7 +76,7 @@ def test_a_clock_set_back_neither_loses_an_occurrence_nor_brings_it_twice(world:
     world.now = asked_at - timedelta(minutes=5)
 
     for _ in range(2):
-        ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=told(asked_at))
+        ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=rfc3339(asked_at))
     settle(world)
 
     assert len(orders(world)) == 1
@@ -92,7 +92,7 @@ def test_what_an_outage_missed_is_made_up_for_in_bounded_looks_none_of_which_ask
 
     while (at := plan(world).generate_at) and at <= world.now:
         asked.append(at)
-        ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=told(at))
+        ask(world, "plan.generate", SYSTEM, plan_id=PLAN, at=rfc3339(at))
         settle(world)
         world.now = max(world.now, at) + timedelta(milliseconds=1)
 

@@ -11,7 +11,7 @@ from typing import Any
 from pymongo.database import Database
 
 from adapters.mongo.client import Document
-from domain.plan.changes import begun
+from domain.plan.changes import new_plan
 from domain.plan.generate import LATE
 from domain.plan.model import Plan
 from domain.plan.occurrences import Occurrence
@@ -31,7 +31,7 @@ class Foreseen:
 
     def __init__(self, plan: Plan, calendar: Calendar | None, until: datetime) -> None:
         at = plan.begins_at
-        new = begun(plan.id, plan.rules, calendar, at=at, now=at)
+        new = new_plan(plan.id, plan.rules, calendar, at=at, now=at)
         shown = preview(new, calendar, at - FAR, until + FAR, now=at)
         due = [(lane, one) for lane, one in shown if one.generate_at <= until]
         self.orders = {(lane, one.occurrence): one for lane, one in due if one.skipped is None}

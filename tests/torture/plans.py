@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.errors import Rejected
-from domain.plan.changes import begun
+from domain.plan.changes import new_plan
 from domain.plan.rules import Rules
 from domain.time.working_calendar import Calendar
 from tests.support.seeds import new_id
@@ -72,7 +72,7 @@ class Planner:
         rules = msgspec.convert({key: payload[key] for key in payload if key != "id"}, Rules)
         calendar = self._calendars.get(rules.calendar_id or "")
         try:
-            begun(payload["id"], rules, calendar, at=self._start, now=self._start)
+            new_plan(payload["id"], rules, calendar, at=self._start, now=self._start)
         except Rejected:
             return False
         return True

@@ -14,7 +14,7 @@ import msgspec
 from adapters.commands.secrets import masked
 from adapters.commands.unit_of_work import EVENTS_READ
 from adapters.mongo.client import Document
-from domain.conflicts import Change, contends, contested, value_at, value_before, yielding
+from domain.conflicts import Change, contended_paths, contested_paths, server_wins, value_at, value_before
 from domain.errors import Conflict, Rejected
 from domain.fields import instant
 from tasks.command import Spec
@@ -73,7 +73,7 @@ def give_way(base: Base, spec: Spec, overlay: Overlay) -> Document | None:
     wanted = spec.touched(payload) & payload.keys()
     if base.outbox is None or not wanted:
         return payload
-    if not (given := yielding(spec.kind, wanted, base.changes, base.outbox)):
+    if not (given := server_wins(spec.kind, wanted, base.changes, base.outbox)):
         return payload
     before = overlay.before()
     for field in sorted(given):
@@ -101,10 +101,10 @@ def conflict(
     """
     touched = spec.touched(base.command["payload"]).intersection(changed)
     if refusal is None:
-        touched = contends(spec.kind, touched, base.outbox)
+        touched = contended_paths(spec.kind, touched, base.outbox)
     if base.version is None or not touched:
         return None
-    rows = contested(touched, base.changes, base.outbox)
+    rows = contested_paths(touched, base.changes, base.outbox)
     if rows:
         why = f": {refusal.message}" if refusal else ""
         diff = [_row(base, overlay, refusal, path, last) for path, last in rows[:DIFF]]

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from adapters.broker.hints import Line
 from adapters.commands.verdicts import Ref
 from adapters.mongo.client import Document, document_id
-from schedules.declaration import Look, Schedule
+from schedules.declaration import DueCheck, Schedule
 from tasks.catalogue import Catalogue
 from workers.drain.snapshot import Snapshot
 from workers.schedules.requests import command_for
@@ -29,7 +29,7 @@ class Looks:
     """What schedules look at, by kind of entity. For one drain."""
 
     def __init__(self, schedules: Iterable[Schedule], *, catalogue: Catalogue, new_id: NewId) -> None:
-        self._known = {one.look.at.kind: (one.name, one.look) for one in schedules if one.look}
+        self._known = {one.due_check.at.kind: (one.name, one.due_check) for one in schedules if one.due_check}
         self._catalogue = catalogue
         self._new_id = new_id
         self._made: dict[tuple[Line, datetime], Document] = {}
@@ -48,13 +48,13 @@ class Looks:
                 found.append(self._at(line, at, by, look, snapshot.now))
         return found
 
-    def _at(self, line: Line, at: datetime, by: str, look: Look, now: datetime) -> Document:
+    def _at(self, line: Line, at: datetime, by: str, look: DueCheck, now: datetime) -> Document:
         if (line, at) not in self._made:
-            asked = look.asked(line[0], line[1].partition(":")[2], at)
+            asked = look.request(line[0], line[1].partition(":")[2], at)
             made = command_for(asked, by=by, catalogue=self._catalogue, id=self._new_id(), now=now)
             self._made[line, at] = made
         return self._made[line, at]
 
 
-def _ref(line: Line, look: Look) -> Ref:
+def _ref(line: Line, look: DueCheck) -> Ref:
     return look.at.collection, document_id(line[0], line[1].partition(":")[2])

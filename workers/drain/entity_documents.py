@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from adapters.mongo.client import Document, document_id
-from domain.conflicts import paths_of
+from domain.conflicts import changed_paths
 from domain.entity import Entity, Entry
 
 _KEPT = (datetime, Decimal)
@@ -67,7 +67,7 @@ def changed(
     document = old | fields
     if before is None or after is None:
         return Draft(document, fields.keys())
-    paths = paths_of(before, after)
+    paths = changed_paths(before, after)
     was = {path: value for path, (value, _) in paths.items() if path in contended or "/" in path}
     kept = {path: value for path, value in plain(was).items() if _is_short(value)} if was else {}
     return Draft(document, fields.keys(), tuple(paths), kept)

@@ -11,7 +11,7 @@ import msgspec
 
 from adapters.commands.document import Key, Origin, fingerprint, fresh, target_of
 from adapters.mongo.client import Document
-from schedules.declaration import Asked
+from schedules.declaration import CommandRequest
 from tasks.catalogue import Catalogue
 
 SCOPE = "schedule"
@@ -23,7 +23,7 @@ remembered for twice as long, so that a second time tells of a hint that was los
 REMEMBERED = 200_000
 
 
-def command_for(asked: Asked, *, by: str, catalogue: Catalogue, id: str, now: datetime) -> Document:
+def command_for(asked: CommandRequest, *, by: str, catalogue: Catalogue, id: str, now: datetime) -> Document:
     """The fresh command that the schedule `by` asks for."""
     spec = catalogue[asked.type]
     target_id = spec.target_id(msgspec.convert(asked.payload, spec.payload), None)
@@ -48,17 +48,17 @@ class Memory:
         self._monotonic = monotonic
         self._asked: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    def due(self, asked: Iterable[Asked]) -> Iterator[Asked]:
+    def due(self, asked: Iterable[CommandRequest]) -> Iterator[CommandRequest]:
         """Those that were not asked for within ASK_AGAIN."""
         span, now = ASK_AGAIN.total_seconds(), self._monotonic()
         while self._asked and next(iter(self._asked.values())) < now - 2 * span:
             self._asked.popitem(last=False)
         return (one for one in asked if self._asked.get(_name(one), -inf) <= now - span)
 
-    def knows(self, asked: Asked) -> bool:
+    def knows(self, asked: CommandRequest) -> bool:
         return _name(asked) in self._asked
 
-    def note(self, asked: Iterable[Asked]) -> None:
+    def note(self, asked: Iterable[CommandRequest]) -> None:
         """They have just been asked for."""
         for one in asked:
             self._asked[_name(one)] = self._monotonic()
@@ -67,5 +67,5 @@ class Memory:
             self._asked.popitem(last=False)
 
 
-def _name(asked: Asked) -> tuple[str, str]:
+def _name(asked: CommandRequest) -> tuple[str, str]:
     return asked.tenant_id, asked.key

@@ -30,7 +30,7 @@ from adapters.schedules.fires import Fire, Fires
 from adapters.settings.table import Settings
 from locks.keeper import Keeper
 from locks.lease import Leases
-from schedules.declaration import Asked, Schedule, due_slots
+from schedules.declaration import CommandRequest, Schedule, due_slots
 from schedules.table import table
 from tasks.catalogue import Catalogue, catalogue
 from workers.schedules.requests import Memory, command_for
@@ -68,7 +68,7 @@ class Runner:
     ) -> None:
         """`by_hint`: looks are first asked for by a hint alone; not by who will not be there to ask again."""
         self.schedule = schedule
-        self._look = schedule.look if by_hint else None
+        self._look = schedule.due_check if by_hint else None
         self._commands = db["commands"]
         self._due = DueReader(db)
         self._fires = Fires(db)
@@ -116,7 +116,7 @@ class Runner:
         """One fire, if there is something to ask for (or to end, that a dead process has begun) and nobody
         else is at it."""
         began = self._now()
-        pages = _pages(self._asked.due(self.schedule.asks(self._due, fire.slot, began)))
+        pages = _pages(self._asked.due(self.schedule.requests(self._due, fire.slot, began)))
         first = next(pages, None)
         if first is None and fire.request is None and not is_begun:
             self._pass(fire, began)
@@ -152,7 +152,7 @@ class Runner:
             last = newest if self.schedule.overlap == "skip" else rule.last(newest - MOMENT)
         self._fires.passed(self.schedule.name, last=last, over=0)
 
-    def _ask(self, pages: Iterator[list[Asked]], keeper: Keeper) -> int:
+    def _ask(self, pages: Iterator[list[CommandRequest]], keeper: Keeper) -> int:
         """Page by page, while the lease is held and there is time."""
         until = self._monotonic() + MOST_TIME.total_seconds()
         fired = 0
@@ -165,7 +165,7 @@ class Runner:
                 break
         return fired
 
-    def _unheard(self, page: list[Asked]) -> list[Asked]:
+    def _unheard(self, page: list[CommandRequest]) -> list[CommandRequest]:
         """Ask by a hint for what may be asked for so. Returns what is left to accept."""
         look = self._look
         if look is None:
@@ -180,7 +180,7 @@ class Runner:
         self._asked.note(new)
         return known
 
-    def _accept(self, page: list[Asked]) -> int:
+    def _accept(self, page: list[CommandRequest]) -> int:
         if not page:
             return 0
         now = self._now()
@@ -199,7 +199,7 @@ class Runner:
         self._asked.note(page)
         return len(new) + self._accept(list(self._instead(page, accepted)))
 
-    def _instead(self, page: list[Asked], accepted: list[Accepted]) -> Iterator[Asked]:
+    def _instead(self, page: list[CommandRequest], accepted: list[Accepted]) -> Iterator[CommandRequest]:
         """What to ask for where the command of a key ended otherwise than applied, and is due still."""
         if self.schedule.on_bad_end is None:
             return
@@ -245,6 +245,6 @@ def runners(
     return [runner(schedule) for schedule in table().values()]
 
 
-def _pages(asked: Iterator[Asked]) -> Iterator[list[Asked]]:
+def _pages(asked: Iterator[CommandRequest]) -> Iterator[list[CommandRequest]]:
     while page := list(islice(asked, PAGE)):
         yield page

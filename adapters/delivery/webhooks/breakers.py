@@ -15,7 +15,7 @@ from pymongo.errors import DuplicateKeyError
 
 from adapters.delivery.outcomes import Trouble
 from adapters.mongo.client import Document, translated
-from domain.notices.breaker import Breaker, Wait, answered, ask, failed
+from domain.notices.breaker import Breaker, Wait, after_failure, after_response, allow_attempt
 
 TRIES = 5
 
@@ -42,7 +42,7 @@ class Breakers:
         with translated():
             known = self._health.find_one({"_id": id})
         before = _breaker(known)
-        found = ask(before, now)
+        found = allow_attempt(before, now)
         if isinstance(found, Wait):
             return found
         if found == before:
@@ -54,12 +54,15 @@ class Breakers:
     def answered(self, id: str, permit: Permit, now: datetime, error: Trouble | None = None) -> None:
         """It lives; `error`: though it does not like what it was sent."""
         known = permit.known or {}
-        is_news = _breaker(permit.known) != answered() or permit.is_probe
+        is_news = _breaker(permit.known) != after_response() or permit.is_probe
         seen: datetime | None = known.get("last_ok_at")
         if not (is_news or error or seen is None or now - seen >= SEEN_WELL_EVERY):
             return
         noted = _noted(error, now) if error else {"last_ok_at": now}
-        update = {"$set": _fields(answered()) | noted | {"tenant_id": _tenant(id)}, "$inc": {"revision": 1}}
+        update = {
+            "$set": _fields(after_response()) | noted | {"tenant_id": _tenant(id)},
+            "$inc": {"revision": 1},
+        }
         with translated():
             self._health.update_one({"_id": id}, update, upsert=True)
 
@@ -68,7 +71,7 @@ class Breakers:
         for _ in range(TRIES):
             with translated():
                 known = self._health.find_one({"_id": id})
-            after = failed(_breaker(known), now, was_probe=permit.is_probe)
+            after = after_failure(_breaker(known), now, was_probe=permit.is_probe)
             if self._store(id, known, after, _noted(error, now)):
                 return after
         # So many are telling the same that one may be lost.

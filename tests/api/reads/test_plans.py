@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from adapters.commands.document import Origin
 from adapters.mongo.client import document_id
-from domain.time.instants import told
+from domain.time.instants import rfc3339
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person, new_id
 from tests.support.drains import Drains
@@ -76,7 +76,7 @@ class Office:
         found = self.store["plans"].find_one({"_id": document_id(self.planner.tenant_id, plan_id)})
         assert found is not None
         self.drains.clock.push(found["generate_at"] - self.drains.clock.now())
-        payload = {"plan_id": plan_id, "at": told(found["generate_at"])}
+        payload = {"plan_id": plan_id, "at": rfc3339(found["generate_at"])}
         asked = self.seeds.document("plan.generate", payload, queue="time", origin=Origin(via="schedule"))
         self.seeds.accept_all([asked])
         self.drains.until_dry([(self.planner.tenant_id, f"plan:{plan_id}")])
@@ -137,7 +137,7 @@ async def test_plans_are_found_by_state_asset_calendar_name_and_due_date(office:
     second = await office.plan(fan, name="Second", trigger=late)
     third = await office.plan(pump, fan, name="Third")
     await office.ask("plan.pause", plan_id=third)
-    soon = told(office.drains.clock.now() + timedelta(days=10))
+    soon = rfc3339(office.drains.clock.now() + timedelta(days=10))
 
     async def found(**params: str) -> list[str]:
         return [item["id"] for item in (await office.read("plans", **params))["items"]]

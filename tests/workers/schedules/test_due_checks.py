@@ -11,7 +11,7 @@ from adapters.commands.document import Origin
 from adapters.commands.unit_of_work import UnitOfWork
 from adapters.mongo.client import Document
 from domain.errors import Transient
-from domain.time.instants import told
+from domain.time.instants import rfc3339
 from tasks.command import handles
 from tasks.plan.generate import Generate
 from tasks.work import Work
@@ -150,7 +150,7 @@ def test_a_clock_a_little_behind_that_of_who_asked_finds_it_due_all_the_same(hou
 
 def test_nor_does_such_a_clock_use_up_an_orders_reminder(house: House) -> None:
     house.do("reminder.policy.set", name="All", before_due=["PT1H"])
-    due_at = told(house.now + timedelta(days=1))
+    due_at = rfc3339(house.now + timedelta(days=1))
     made = house.do("work_order.create", title="Leak", type="corrective", priority="low", due_at=due_at)
     order = {"target": made["target"], "tenant_id": TENANT}
     look_at = (house.db.work_orders.find_one({"tenant_id": TENANT}) or {})["look_at"]

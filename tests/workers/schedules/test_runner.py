@@ -11,9 +11,9 @@ import pytest
 from adapters.schedules import due
 from adapters.schedules.fires import Fire, Fires
 from domain.plan.model import SHARDS, shard_of
-from domain.time.instants import told
+from domain.time.instants import rfc3339
 from locks.lease import Lease, Unreachable
-from schedules.declaration import Asked, Due, Every, Latest, Schedule
+from schedules.declaration import CommandRequest, Due, Every, Latest, Schedule
 from tests.support.scheduling import TENANT, House
 from tests.support.seeds import new_id
 from workers.schedules import runner as schedules
@@ -132,7 +132,7 @@ def test_a_plan_whose_look_died_is_quarantined_and_stops_no_other(house: House) 
 
 def test_a_first_reminder_policy_reaches_open_orders_that_nothing_runs_on(house: House) -> None:
     house.do("sla.policy.set", name="Only critical", applies={"priorities": ["critical"]}, response="PT1H")
-    order = {"type": "corrective", "priority": "low", "due_at": told(house.now + timedelta(days=1))}
+    order = {"type": "corrective", "priority": "low", "due_at": rfc3339(house.now + timedelta(days=1))}
     open_one = house.do("work_order.create", title="Open", **order)
     closed = house.do("work_order.create", title="Given up", **order)
     house.do("work_order.cancel", work_order_id=closed["target"].partition(":")[2], reason="no need")
@@ -149,7 +149,7 @@ def test_a_first_reminder_policy_reaches_open_orders_that_nothing_runs_on(house:
 
 def test_an_order_that_was_being_opened_while_policies_changed_is_told_of_them_too(house: House) -> None:
     house.do("reminder.policy.set", name="All", before_due=["PT1H"])
-    due_at = told(house.now + timedelta(days=1))
+    due_at = rfc3339(house.now + timedelta(days=1))
     house.do("work_order.create", title="Leak", type="corrective", priority="low", due_at=due_at)
     house.do("reminder.policy.set", name="Low", applies={"priorities": ["low"]}, before_due=["PT2H"])
     order = house.db.work_orders.find_one_and_delete({})
@@ -229,9 +229,11 @@ def slow(house: House, overlap: Any) -> int:
     """Fires of a schedule whose first takes three periods, in the three periods after it began."""
     period = timedelta(hours=1)
 
-    def asks(_due: Due, slot: datetime, _now: datetime) -> Iterator[Asked]:
+    def asks(_due: Due, slot: datetime, _now: datetime) -> Iterator[CommandRequest]:
         payload = {"id": house.seeds.part(), "name": "x", "unit": "piece"}
-        yield Asked(tenant_id=TENANT, type="part.create", payload=payload, key=f"{overlap}@{slot}" + "x" * 9)
+        yield CommandRequest(
+            tenant_id=TENANT, type="part.create", payload=payload, key=f"{overlap}@{slot}" + "x" * 9
+        )
         if not house.db.fires.count_documents({"schedule": overlap, "state": "done"}):
             house.push(hours=3)
 
@@ -242,7 +244,7 @@ def slow(house: House, overlap: Any) -> int:
             lock_ttl="job_lock_ttl",
             catch_up=Latest(),
             overlap=overlap,
-            asks=asks,
+            requests=asks,
             summary="",
         )
     )
