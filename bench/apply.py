@@ -11,7 +11,7 @@ import msgspec
 from pymongo.database import Database
 
 from adapters.broker import hints
-from adapters.broker.hints import Line
+from adapters.commands.document import TargetQueue
 from adapters.mongo.client import Document
 from bench import orders, plain_actor, stock
 from bench.ground import CLOCK, LOOK_EVERY_S, PATIENCE_S, Ground, Process
@@ -70,7 +70,7 @@ def workers(ground: Ground, db: Database[Document], count: int = PROCESSES) -> I
         yield processes
 
 
-def hint(ground: Ground, lines: Sequence[Line]) -> None:
+def hint(ground: Ground, lines: Sequence[TargetQueue]) -> None:
     broker = hints.broker(ground.redis_url, timeout=SEND_PATIENCE)
     hints.send(broker, "interactive", lines)
     broker.close()

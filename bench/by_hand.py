@@ -11,11 +11,12 @@ from decimal import Decimal
 
 import msgspec
 
-from adapters.commands.document import KEYS_KEPT, event
+from adapters.commands.document import event
 from adapters.commands.verdicts import Verdict, verdict_update
 from adapters.mongo.client import Document
 from bench.orders import new_id
 from domain.work_order.model import WorkOrder
+from locks.idempotency import KEYS_KEPT
 
 _KEPT = (datetime, Decimal)
 

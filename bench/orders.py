@@ -12,9 +12,8 @@ from typing import Any
 
 from pymongo.collection import Collection
 
-from adapters.broker.hints import Line
 from adapters.commands import acceptance as intake
-from adapters.commands.document import Key, Origin, fingerprint, fresh, target_of
+from adapters.commands.document import Key, Origin, TargetQueue, fingerprint, fresh, target_of
 from adapters.mongo.client import Document
 from adapters.process.clock import SystemClock
 from domain.ids import uuid7
@@ -65,7 +64,7 @@ def user() -> Document:
     }
 
 
-def line(order: str, tenant: str = TENANT) -> Line:
+def line(order: str, tenant: str = TENANT) -> TargetQueue:
     return tenant, f"work_order:{order}"
 
 
@@ -143,7 +142,7 @@ def accepted(wanted: Wanted, tenant: str = TENANT) -> Document:
     )
 
 
-def accept(commands: Collection[Any], orders: int, per_order: int, tenant: str = TENANT) -> list[Line]:
+def accept(commands: Collection[Any], orders: int, per_order: int, tenant: str = TENANT) -> list[TargetQueue]:
     """Accepts `per_order` commands for each order: all the creates, then all the second ones, and so on."""
     ids = [new_id() for _ in range(orders)]
     lives = [life(order, per_order) for order in ids]

@@ -1,4 +1,12 @@
-"""What an idempotency key may look like. Races between equal keys are decided by a unique index, not here."""
+"""What an idempotency key may look like, and how long one is remembered at the least.
+
+Races between equal keys are decided by a unique index, not here.
+"""
+
+from datetime import timedelta
+
+KEYS_KEPT = timedelta(days=90)
+"""The least that IDEMPOTENCY_TTL_MS may say, and its default. Everything that runs takes the setting."""
 
 SHORTEST = 16
 LONGEST = 255

@@ -17,8 +17,8 @@ from loguru import logger
 from pymongo import MongoClient
 
 from adapters.broker import hints
-from adapters.broker.hints import HintBroker, Line, Unheard
-from adapters.commands.document import KEYS_KEPT, QUEUES
+from adapters.broker.hints import HintBroker, Unheard
+from adapters.commands.document import QUEUES, TargetQueue
 from adapters.commands.unit_of_work import UnitOfWork
 from adapters.delivery.outcomes import Sender
 from adapters.mongo.client import TRANSACTION_LIFETIME, Unavailable, transaction_lifetime
@@ -26,6 +26,7 @@ from adapters.process.clock import Clock
 from adapters.process.ids import Ids
 from adapters.process.metrics import Metrics
 from domain.ids import uuid7
+from locks.idempotency import KEYS_KEPT
 from schedules.table import table
 from tasks.catalogue import catalogue
 from workers.delivery.courier import Courier
@@ -34,8 +35,8 @@ from workers.drain.pool import Pool
 from workers.drain.report import Report
 from workers.imports.importer import Importer
 from workers.middleware import StopFetching
-from workers.process.heartbeat import Presence, ServerClock
-from workers.process.stop_signal import await_set
+from workers.process.heartbeat import Heartbeat, ServerClock
+from workers.process.stop_signal import wait_for
 
 SLOTS = 2
 """Drains of one process at once: one folds while the other commits."""
@@ -70,7 +71,7 @@ class WorkerProcess:
         metrics = metrics or Metrics()
         self._started = False
         self.id = uuid7(clock.now(), secrets.token_bytes(10))
-        self.presence = Presence(
+        self.heartbeat = Heartbeat(
             mongo[database],
             {
                 "_id": self.id,
@@ -84,7 +85,7 @@ class WorkerProcess:
             pace=self._pace,
             end_process=end_process,
         )
-        now = self.presence.clock.now
+        now = self.heartbeat.clock.now
         solo = threading.Lock()
         executors = [
             Executor(
@@ -135,7 +136,7 @@ class WorkerProcess:
 
     def start(self) -> None:
         """Ready for hints when this returns. Raises: Unavailable."""
-        self.presence.start()
+        self.heartbeat.start()
         self._check_server()
         self._dramatiq.start()
         self.importer.start()
@@ -151,7 +152,7 @@ class WorkerProcess:
         self.courier.stop()
         for queue, lines in self.pool.left().items():
             self._pass_on(queue, lines)
-        self.presence.stop(finished=not self.pool.oldest_batch_age())
+        self.heartbeat.stop(finished=not self.pool.oldest_batch_age())
         logger.info("worker stopped", worker=self.id)
 
     def is_alive(self) -> bool:
@@ -159,19 +160,19 @@ class WorkerProcess:
         awaited: a restart would not bring it back."""
         worker = self._dramatiq
         threads = [*worker.consumers.values(), *worker.workers]
-        ours = self.importer.is_alive() and self.courier.is_alive() and self.presence.is_alive()
+        ours = self.importer.is_alive() and self.courier.is_alive() and self.heartbeat.is_alive()
         return not self._started or (ours and all(thread.is_alive() for thread in threads))
 
     def is_ready(self) -> bool:
         """Started, and the store has answered our heartbeat lately."""
-        return self._started and self.presence.is_heard()
+        return self._started and self.heartbeat.is_heard()
 
     def _drain(self, queue: str, lines: list[list[str]]) -> None:
         self.pool.drain(queue, [(tenant, target) for tenant, target in lines])
 
     def _new_token(self) -> str:
         """For the courier's threads: each asks once a round, and none could share a page with another."""
-        return uuid7(self.presence.clock.now(), secrets.token_bytes(10))
+        return uuid7(self.heartbeat.clock.now(), secrets.token_bytes(10))
 
     def _check_server(self) -> None:
         lifetime = transaction_lifetime(self._mongo)
@@ -192,7 +193,7 @@ class WorkerProcess:
     def _stop_fetching(self) -> None:
         self.broker.closing.set()
 
-    def _pass_on(self, queue: str, lines: list[Line]) -> None:
+    def _pass_on(self, queue: str, lines: list[TargetQueue]) -> None:
         try:
             hints.send(self.broker, queue, lines)
         except Unheard as error:
@@ -208,5 +209,5 @@ def run(process: WorkerProcess, stop: threading.Event) -> None:
             logger.warning("waiting for the store", reason=str(error))
             stop.wait(START_AGAIN.total_seconds())
         else:
-            await_set(stop)
+            wait_for(stop)
             process.stop()

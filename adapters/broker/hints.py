@@ -22,7 +22,7 @@ from dramatiq.message import Message
 from dramatiq.middleware import Middleware
 from redis.exceptions import RedisError
 
-from adapters.commands.document import QUEUES
+from adapters.commands.document import QUEUES, TargetQueue
 
 ACTOR = "drain"
 LINES_PER_HINT = 200
@@ -35,9 +35,6 @@ TIMEOUT = timedelta(milliseconds=250)
 DOORBELL = "millwright:doorbell:"
 
 IDLE = timedelta(seconds=1)
-
-Line = tuple[str, str]
-"""(tenant id, target): one ordered line of commands."""
 
 
 class Unheard(Exception):
@@ -54,14 +51,14 @@ def broker(url: str, middleware: Sequence[Middleware] = (), *, timeout: timedelt
     return made
 
 
-def chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
+def chunks(lines: Iterable[TargetQueue]) -> Iterator[list[TargetQueue]]:
     """Distinct lines in order, as many as one hint carries."""
     distinct = list(dict.fromkeys(lines))
     for start in range(0, len(distinct), LINES_PER_HINT):
         yield distinct[start : start + LINES_PER_HINT]
 
 
-def send(broker: dramatiq.Broker, queue: str, lines: Iterable[Line]) -> None:
+def send(broker: dramatiq.Broker, queue: str, lines: Iterable[TargetQueue]) -> None:
     """Hint these lines of a queue, or of LOOKS. Raises: Unheard: some or all may be lost."""
     name = "time" if queue == LOOKS else queue
     try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
@@ -37,6 +37,9 @@ Queue = Literal["interactive", "offline", "bulk", "time"]
 QUEUES: tuple[Queue, ...] = ("interactive", "offline", "bulk", "time")
 """Classes of work, in the order in which a worker that has both prefers them."""
 
+TargetQueue = tuple[str, str]
+"""(tenant id, target): the commands of one target, in the order in which they were accepted."""
+
 Via = Literal["api", "offline", "schedule", "import", "operator", "follow_up"]
 
 FOLLOW_UP: Final = "follow_up"
@@ -57,7 +60,6 @@ LAST: Final[Document] = {"seq": {"$type": "timestamp"}}
 
 MAX_DEPTH = 8
 HISTORY = 50
-KEYS_KEPT = timedelta(days=90)
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -161,6 +163,11 @@ def fresh(
     if named := sorted({*needs, *spec.blobs(payload)}):
         document["needs"] = named
     return document
+
+
+def lane_id(tenant_id: str, outbox: str, target: str) -> str:
+    """The `_id` of the document in `lanes` that has the next number of this outbox for this target."""
+    return f"{tenant_id}/{outbox}/{target}"
 
 
 def is_stored(command: Document) -> bool:

@@ -10,8 +10,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.synchronous.cursor import Cursor
 
-from adapters.broker.hints import Line
-from adapters.commands.document import RUNNABLE
+from adapters.commands.document import RUNNABLE, TargetQueue
 from adapters.mongo.client import PLAIN, Document
 
 PER_LINE = 32
@@ -25,12 +24,12 @@ class Heads(msgspec.Struct, frozen=True):
     `more`: lines that hold more than their share. `unread`: lines the budget did not reach.
     """
 
-    lines: dict[Line, list[Document]]
-    more: list[Line]
-    unread: list[Line]
+    lines: dict[TargetQueue, list[Document]]
+    more: list[TargetQueue]
+    unread: list[TargetQueue]
 
 
-def read_heads(db: Database[Any], session: ClientSession, lines: Sequence[Line]) -> Heads:
+def read_heads(db: Database[Any], session: ClientSession, lines: Sequence[TargetQueue]) -> Heads:
     """At most PER_BATCH commands and BYTES of payload, and of one line among many at most PER_LINE.
 
     Lines are read in index order, tenant by tenant; one query takes whole lines until the budget is spent,
@@ -81,13 +80,13 @@ class _Budget:
         self.share = share
         self.count = 0
         self.size = 0
-        self.taken: dict[Line, list[Document]] = {}
-        self.more: set[Line] = set()
+        self.taken: dict[TargetQueue, list[Document]] = {}
+        self.more: set[TargetQueue] = set()
 
     def spent(self) -> bool:
         return self.count >= PER_BATCH or self.size >= BYTES
 
-    def offer(self, line: Line, command: Document) -> None:
+    def offer(self, line: TargetQueue, command: Document) -> None:
         if self.spent() or len(self.taken.get(line, ())) >= self.share:
             self.more.add(line)
             return

@@ -17,10 +17,9 @@ from pymongo import MongoClient, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.broker.hints import Line
 from adapters.commands import waiters
 from adapters.commands.acceptance import key_of, keys_filter
-from adapters.commands.document import KEYS_KEPT, is_stored
+from adapters.commands.document import TargetQueue, is_stored
 from adapters.commands.line_heads import Heads, read_heads
 from adapters.commands.verdicts import (
     Changes,
@@ -44,6 +43,7 @@ from adapters.mongo.client import (
     Unwritable,
     translated,
 )
+from locks.idempotency import KEYS_KEPT
 from tasks.catalogue import Catalogue
 
 TRY_FOR = timedelta(seconds=6)
@@ -120,7 +120,7 @@ class UnitOfWork:
 
     # -- reading ------------------------------------------------------------------------------------------
 
-    def heads(self, lines: Sequence[Line]) -> Heads:
+    def heads(self, lines: Sequence[TargetQueue]) -> Heads:
         """The first active commands of these lines, within one batch's bounds."""
         return read_heads(self.db, self._session, lines)
 
@@ -138,7 +138,7 @@ class UnitOfWork:
         return found
 
     @translated()
-    def changed_since(self, line: Line, version: int) -> list[Document]:
+    def changed_since(self, line: TargetQueue, version: int) -> list[Document]:
         """The line's latest events above this version, oldest first; never more than EVENTS_READ."""
         query = {
             "tenant_id": line[0],
@@ -150,7 +150,7 @@ class UnitOfWork:
         return list(found.limit(EVENTS_READ).batch_size(EVENTS_READ))[::-1]
 
     @translated()
-    def blockers(self, lines: Iterable[Line]) -> list[Document]:
+    def blockers(self, lines: Iterable[TargetQueue]) -> list[Document]:
         """The commands that block a lane of these lines."""
         by_tenant: dict[str, list[str]] = {}
         for tenant_id, target in lines:
@@ -180,7 +180,9 @@ class UnitOfWork:
 
     # -- writing ------------------------------------------------------------------------------------------
 
-    def write(self, changes: Changes, *, now: datetime, keys_kept: timedelta = KEYS_KEPT) -> list[Line]:
+    def write(
+        self, changes: Changes, *, now: datetime, keys_kept: timedelta = KEYS_KEPT
+    ) -> list[TargetQueue]:
         """Everything, in few bulk commands. Returns the lines that it woke or began.
 
         Raises: Contention, Unwritable.
@@ -248,7 +250,7 @@ class UnitOfWork:
         for collection, id in refs:
             self._update(collection, [(id, {"$inc": {"guards": 1}})])
 
-    def _begin(self, changes: Changes) -> list[Line]:
+    def _begin(self, changes: Changes) -> list[TargetQueue]:
         """Insert the follow-ups. Returns their lines."""
         changes.begun = self.unknown(changes.follow_ups)
         self._insert("commands", changes.begun)
@@ -262,7 +264,7 @@ class UnitOfWork:
         # A parent may be purged by now: nobody is left to read the warning.
         self._run_updates("commands", statements, expected=None)
 
-    def _tell_waiters(self, verdicts: list[Verdict], now: datetime) -> list[Line]:
+    def _tell_waiters(self, verdicts: list[Verdict], now: datetime) -> list[TargetQueue]:
         awaited = [verdict for verdict in verdicts if "awaited" in verdict.command]
         stuck = [verdict.command for verdict in awaited if verdict.state in ("dead", "parked")]
         ended = [v.command for v in awaited if is_ending(v.state) and v.state != "dead"]

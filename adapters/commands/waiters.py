@@ -15,13 +15,12 @@ import msgspec
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.broker.hints import Line
 from adapters.commands import parking
-from adapters.commands.document import DUE, KEYS_KEPT, LAST, RUNNABLE
+from adapters.commands.document import DUE, LAST, RUNNABLE, TargetQueue, lane_id
 from adapters.commands.secrets import MASK, given_secrets
 from adapters.commands.verdicts import MARKS, Resolution, blocking, verdict_update
-from adapters.devices.batch import lane_id
 from adapters.mongo.client import Contention, Document
+from locks.idempotency import KEYS_KEPT
 from tasks.catalogue import Catalogue, catalogue
 
 STATEMENTS = 1_000
@@ -43,7 +42,7 @@ def await_ending(db: Database[Any], session: ClientSession, predecessor: Documen
         raise Contention(f"{predecessor['_id']} is no longer {state}")
 
 
-def release(db: Database[Any], session: ClientSession, ended: Iterable[Document]) -> list[Line]:
+def release(db: Database[Any], session: ClientSession, ended: Iterable[Document]) -> list[TargetQueue]:
     """Wake whoever waited for these commands alone, in order of acceptance: a parked one comes back at the
     end of its line."""
     known = list(ended)
@@ -59,7 +58,7 @@ def release(db: Database[Any], session: ClientSession, ended: Iterable[Document]
     return _in_lane_order(db, session, woken)
 
 
-def arrive(db: Database[Any], session: ClientSession, parked: Iterable[Document]) -> list[Line]:
+def arrive(db: Database[Any], session: ClientSession, parked: Iterable[Document]) -> list[TargetQueue]:
     """What these waited for is there: they come back at the end of their lines."""
     known = list(parked)
     _update(db, session, [{"q": {"_id": command["_id"]}, "u": _released(command, [])} for command in known])
@@ -73,12 +72,12 @@ def resolve(
     *,
     now: datetime,
     keys_kept: timedelta,
-) -> list[Line]:
+) -> list[TargetQueue]:
     """Write what was decided on these conflicts, and release whoever was parked behind them.
 
     One that has been decided before is left as it is.
     """
-    woken: list[Line] = []
+    woken: list[TargetQueue] = []
     for resolution in resolutions:
         conflict = db.commands.find_one({"_id": resolution.command_id, "inbox": "conflict"}, session=session)
         if conflict is None:
@@ -97,7 +96,7 @@ def resolve(
     return woken
 
 
-def _in_lane_order(db: Database[Any], session: ClientSession, woken: list[Document]) -> list[Line]:
+def _in_lane_order(db: Database[Any], session: ClientSession, woken: list[Document]) -> list[TargetQueue]:
     """Commands of a device go on in the order in which it sent them: those behind one that comes back come
     back behind it. Returns the lines that have something due."""
     first: dict[Lane, int] = {}
@@ -146,7 +145,9 @@ def _lane_of(command: Document) -> Lane:
     return command["tenant_id"], command["target"], command["origin"]["outbox"]
 
 
-def strand(db: Database[Any], session: ClientSession, dead: Iterable[Document], now: datetime) -> list[Line]:
+def strand(
+    db: Database[Any], session: ClientSession, dead: Iterable[Document], now: datetime
+) -> list[TargetQueue]:
     """Park whoever waits for these dead or parked commands, with an event each.
 
     Returns the lines that may now pass them.

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from adapters.broker.hints import Line
+from adapters.commands.document import TargetQueue, lane_id
 from adapters.mongo.client import Document
 
 Status = Literal["accepted", "duplicate", "rejected", "out_of_order", "retry_later"]
@@ -65,12 +65,7 @@ class Taken(msgspec.Struct, frozen=True):
     """What became of a batch: a result for each action, in its order, and the lines to hint."""
 
     results: list[Result]
-    lines: list[Line]
-
-
-def lane_id(tenant_id: str, outbox: str, lane: str) -> str:
-    """Of the document that has the next number of this lane."""
-    return f"{tenant_id}/{outbox}/{lane}"
+    lines: list[TargetQueue]
 
 
 def record_id(tenant_id: str, user_id: str, batch_id: str) -> str:

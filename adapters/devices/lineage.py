@@ -13,7 +13,8 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters.mongo.client import Document, translated
-from adapters.operators.audit import Act, audit, in_transaction
+from adapters.mongo.transactions import in_transaction
+from adapters.operators.audit import Act, audit
 
 COLLECTION = "lineage"
 ONLY = "lineage"

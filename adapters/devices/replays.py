@@ -14,12 +14,13 @@ from typing import Any
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.broker.hints import Line
+from adapters.commands.document import TargetQueue
 from adapters.commands.verdicts import ending, settled
 from adapters.devices.batch import DISCARD, Batch, Entry, Result, Status, Taken, record_id
 from adapters.mongo.client import Document
+from adapters.mongo.transactions import in_transaction
 from adapters.operators import resolutions
-from adapters.operators.audit import Act, in_transaction
+from adapters.operators.audit import Act
 from adapters.operators.resolutions import CONFLICT, NothingToDecide
 
 
@@ -48,7 +49,7 @@ class _Take:
         self._next = self._read_lanes(entries)
         self._advanced: set[str] = set()
         self._unwritten: list[Document] = []
-        self._lines: dict[Line, None] = {}
+        self._lines: dict[TargetQueue, None] = {}
 
     def run(self) -> Taken:
         results = [self._judge(action) for action in self._batch.actions]
@@ -141,7 +142,7 @@ class _Take:
             raise NothingToDecide(found["state"] if found else None)
         return found
 
-    def _decide(self, document: Document, conflict_id: str) -> list[Line]:
+    def _decide(self, document: Document, conflict_id: str) -> list[TargetQueue]:
         act = Act(
             id=document["_id"],
             tenant_id=self._batch.tenant_id,

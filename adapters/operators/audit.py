@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any
 
 import msgspec
-import pymongo
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters.commands.document import event
 from adapters.commands.secrets import masked
-from adapters.mongo.client import TRANSACTION, Document, document_id, translated
-
-T = TypeVar("T")
-
-DEADLINE = timedelta(seconds=4)
+from adapters.mongo.client import Document, document_id
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,12 +51,6 @@ _AUDITED = (
 def audited(command: Document) -> Document:
     """A command as the audit trail keeps it."""
     return masked({name: command[name] for name in _AUDITED if name in command})
-
-
-def in_transaction(db: Database[Any], act: Callable[[ClientSession], T]) -> T:
-    """Runs it until it commits, again on contention. Raises: Unavailable, Contention, UnknownOutcome."""
-    with translated(), pymongo.timeout(DEADLINE.total_seconds()), db.client.start_session() as session:
-        return session.with_transaction(act, **TRANSACTION)
 
 
 def audit(

@@ -15,11 +15,11 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.broker.hints import Line
 from adapters.commands import json_limits as storable
-from adapters.commands.document import DUE, HISTORY, LAST, Key, Origin, fingerprint, fresh
+from adapters.commands.document import DUE, HISTORY, LAST, Key, Origin, TargetQueue, fingerprint, fresh
 from adapters.mongo.client import Contention, Document
-from adapters.operators.audit import Act, audit, audited, in_transaction, write_event
+from adapters.mongo.transactions import in_transaction
+from adapters.operators.audit import Act, audit, audited, write_event
 from adapters.operators.manual_endings import end
 from tasks.catalogue import Catalogue
 from tasks.command import Spec
@@ -62,7 +62,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """What an act left: the command that stands now, and the lines to hint."""
 
     command: Document
-    lines: list[Line]
+    lines: list[TargetQueue]
 
 
 class Edit(msgspec.Struct, frozen=True):

@@ -15,7 +15,8 @@ from pymongo.database import Database
 from adapters.delivery.ledger import State
 from adapters.delivery.row_updates import HISTORY
 from adapters.mongo.client import Contention, Document, document_id
-from adapters.operators.audit import Act, audit, in_transaction
+from adapters.mongo.transactions import in_transaction
+from adapters.operators.audit import Act, audit
 
 OPEN_TO_PEOPLE: tuple[State, ...] = ("failed", "uncertain")
 BOUNCES: tuple[State, ...] = (*OPEN_TO_PEOPLE, "sent")

@@ -9,12 +9,12 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.broker.hints import Line
 from adapters.commands import waiters
-from adapters.commands.document import State
+from adapters.commands.document import State, TargetQueue
 from adapters.commands.verdicts import Verdict, verdict_update
 from adapters.mongo.client import Contention, Document
-from adapters.operators.audit import Act, audit, audited, in_transaction, write_event
+from adapters.mongo.transactions import in_transaction
+from adapters.operators.audit import Act, audit, audited, write_event
 
 
 class TooLate(Exception):
@@ -40,7 +40,7 @@ def end(
     act: Act,
     *,
     keys_kept: timedelta,
-) -> tuple[Document, list[Line]]:
+) -> tuple[Document, list[TargetQueue]]:
     """Write an ending by hand, with its event, and wake who waited for it. Inside the caller's transaction.
 
     Returns the command as it is then and the lines that have something due. Raises: Contention: it has
@@ -71,14 +71,14 @@ def end(
 
 def cancel(
     db: Database[Any], command_id: str, act: Act, *, keys_kept: timedelta
-) -> tuple[Document, list[Line]] | None:
+) -> tuple[Document, list[TargetQueue]] | None:
     """The cancelled command and the lines to hint; None: no such command in the tenant.
 
     Cancelling what somebody else asked for is an operator's act: it needs a reason and leaves an audit row.
     Raises: TooLate, ReasonNeeded.
     """
 
-    def work(session: ClientSession) -> tuple[Document, list[Line]] | None:
+    def work(session: ClientSession) -> tuple[Document, list[TargetQueue]] | None:
         command = db["commands"].find_one({"_id": command_id, "tenant_id": act.tenant_id}, session=session)
         if command is None:
             return None

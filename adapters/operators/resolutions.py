@@ -14,12 +14,12 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.broker.hints import Line
 from adapters.commands import parking, waiters
-from adapters.commands.document import HISTORY
+from adapters.commands.document import HISTORY, TargetQueue
 from adapters.commands.verdicts import Resolution
 from adapters.mongo.client import Contention, Document
-from adapters.operators.audit import Act, audit, audited, in_transaction, write_event
+from adapters.mongo.transactions import in_transaction
+from adapters.operators.audit import Act, audit, audited, write_event
 from adapters.operators.manual_endings import end
 
 CONFLICT = "conflict"
@@ -68,10 +68,10 @@ class NothingToDecide(Exception):
 
 def decide(
     db: Database[Any], command_id: str, act: Act, choice: Choice, *, keys_kept: timedelta
-) -> tuple[Document, list[Line]]:
+) -> tuple[Document, list[TargetQueue]]:
     """The command as it is then, and the lines that have something due. Raises: NothingToDecide."""
 
-    def work(session: ClientSession) -> tuple[Document, list[Line]]:
+    def work(session: ClientSession) -> tuple[Document, list[TargetQueue]]:
         query = {"_id": command_id, "tenant_id": act.tenant_id}
         before = db["commands"].find_one(query, session=session)
         lines = settle(db, session, command_id, act, choice, keys_kept=keys_kept)
@@ -103,7 +103,7 @@ def settle(
     choice: Choice,
     *,
     keys_kept: timedelta,
-) -> list[Line]:
+) -> list[TargetQueue]:
     """As `decide`, inside the caller's transaction and without the audit row."""
     query = {"_id": command_id, "tenant_id": act.tenant_id}
     command = db["commands"].find_one(query, session=session)
@@ -125,7 +125,7 @@ def settle(
 
 def _approve(
     db: Database[Any], session: ClientSession, command: Document, act: Act, events: int
-) -> list[Line]:
+) -> list[TargetQueue]:
     """It runs again, as its author with the leave of whoever approved; who waits behind it still does."""
     entry = {"state": "accepted", "at": act.at, "by": act.actor, "reason": act.reason}
     change = parking.back() | {"$push": {"history": {"$each": [entry], "$slice": -HISTORY}}}

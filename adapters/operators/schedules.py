@@ -13,7 +13,8 @@ from pymongo.database import Database
 
 from adapters.mongo.client import CODEC, Document, translated
 from adapters.mongo.server_time import server_time
-from adapters.operators.audit import DEADLINE, Act, audit, in_transaction
+from adapters.mongo.transactions import DEADLINE, in_transaction
+from adapters.operators.audit import Act, audit
 from adapters.schedules.fires import Fires
 
 SHOWN_FIRES = 5

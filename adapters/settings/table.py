@@ -13,11 +13,11 @@ from typing import Any
 
 from pymongo.uri_parser import parse_uri
 
-from adapters.commands.document import KEYS_KEPT
 from adapters.settings import dotenv, parsers
 from adapters.settings.declaration import Row, given_text, setting
 from adapters.settings.parsers import duration, milliseconds, one_of, origins, text, url, whole, yes_or_no
 from adapters.settings.production import production_faults
+from locks.idempotency import KEYS_KEPT
 
 ROOT = Path(__file__).resolve().parents[2]
 MILLISECOND = timedelta(milliseconds=1)

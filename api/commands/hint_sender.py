@@ -9,7 +9,8 @@ from datetime import timedelta
 
 from loguru import logger
 
-from adapters.broker.hints import Line, Unheard
+from adapters.broker.hints import Unheard
+from adapters.commands.document import TargetQueue
 from adapters.process.background_task import Supervised
 
 CAPACITY = 20_000
@@ -20,7 +21,7 @@ SILENCE = timedelta(seconds=1)
 
 LATELY = timedelta(seconds=1)
 
-Send = Callable[[str, Sequence[Line]], None]
+Send = Callable[[str, Sequence[TargetQueue]], None]
 
 
 class HintSender:
@@ -33,7 +34,7 @@ class HintSender:
         self._send = send
         self._lost = lost
         self._monotonic = monotonic
-        self._waiting: dict[str, dict[Line, None]] = {}
+        self._waiting: dict[str, dict[TargetQueue, None]] = {}
         self._count = 0
         self._silent_until = 0.0
         self._last: dict[str, float] = {}
@@ -49,7 +50,7 @@ class HintSender:
         await self.sender.stop()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def hint(self, queue: str, line: Line) -> None:
+    def hint(self, queue: str, line: TargetQueue) -> None:
         """Returns at once."""
         self._last[queue] = self._monotonic()
         if self._count >= CAPACITY or self._monotonic() < self._silent_until:
@@ -74,7 +75,7 @@ class HintSender:
             for queue, lines in waiting.items():
                 await self._send_one(queue, list(lines))
 
-    async def _send_one(self, queue: str, lines: list[Line]) -> None:
+    async def _send_one(self, queue: str, lines: list[TargetQueue]) -> None:
         if self._monotonic() < self._silent_until:
             self._lost(len(lines))
             return

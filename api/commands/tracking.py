@@ -12,8 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
-from adapters.broker.hints import Line
-from adapters.commands.document import State
+from adapters.commands.document import State, TargetQueue
 from adapters.mongo.client import Document
 from adapters.operators import manual_endings as endings
 from adapters.operators.audit import Act
@@ -119,7 +118,7 @@ class Tracking:
             self._means.hints.hint(document["queue"], line)
         return ASGIResponse(body=encode(await receipt(self._means.db, document)))
 
-    def _cancel(self, id: str, act: Act) -> tuple[Document, list[Line]]:
+    def _cancel(self, id: str, act: Act) -> tuple[Document, list[TargetQueue]]:
         done = endings.cancel(self._means.acts_db, id, act, keys_kept=self._means.keys_kept)
         if done is None:
             raise not_found("command", id[:100])

@@ -10,8 +10,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
-from adapters.broker.hints import Line
 from adapters.commands.acceptance import Intake
+from adapters.commands.document import TargetQueue
 from adapters.commands.secrets import masked
 from adapters.mongo.client import Document
 from adapters.operators import resolutions
@@ -83,7 +83,7 @@ class Inbox:
         (shown,) = await with_server_docs(self._means.db, actor, [await receipt(self._means.db, after)])
         return ASGIResponse(body=encode(shown))
 
-    def _decide(self, id: str, act: Act, choice: Choice) -> tuple[Document, list[Line]]:
+    def _decide(self, id: str, act: Act, choice: Choice) -> tuple[Document, list[TargetQueue]]:
         try:
             return resolutions.decide(self._means.acts_db, id, act, choice, keys_kept=self._means.keys_kept)
         except NothingToDecide as error:

@@ -12,7 +12,6 @@ from uuid import uuid4
 
 from pymongo.database import Database
 
-from adapters.commands.document import KEYS_KEPT
 from adapters.mongo.client import Document
 from adapters.operators import resolutions
 from adapters.operators.audit import Act
@@ -22,6 +21,7 @@ from bench.device.client import Client
 from bench.device.outbox import PENDING, UNSENDABLE, UNSETTLED, Outbox
 from bench.device.wire import Send
 from domain.work_order.model import HoldReason
+from locks.idempotency import KEYS_KEPT
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person
 from tests.convergence.hostile import Fate, Hostile, perfect

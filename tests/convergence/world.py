@@ -15,7 +15,7 @@ from urllib.request import urlopen
 import msgspec
 from pymongo.database import Database
 
-from adapters.commands.document import FINAL, KEYS_KEPT
+from adapters.commands.document import FINAL
 from adapters.identity.tokens import Tokens
 from adapters.mongo.client import Document
 from adapters.operators import resolutions
@@ -23,6 +23,7 @@ from adapters.operators.audit import Act
 from adapters.process.clock import SystemClock
 from bench.device.outbox import Outbox, Row
 from cli.embedded import ports
+from locks.idempotency import KEYS_KEPT
 from tasks.catalogue import catalogue
 from tests.convergence.walker import Deed, Device, Walk
 from tests.support import seeds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from adapters.broker.hints import Line
+from adapters.commands.document import TargetQueue
 from adapters.commands.unit_of_work import UnitOfWork
 from adapters.commands.verdicts import MOST_CREATED
 from adapters.mongo.client import Document
@@ -59,7 +59,7 @@ def bearing(seed: Seeds, *children: str) -> Document:
     return seed.accept("part.bear", part_id=seed.part(), children=list(children))
 
 
-def line_of(command: Document) -> Line:
+def line_of(command: Document) -> TargetQueue:
     return command["tenant_id"], command["target"]
 
 

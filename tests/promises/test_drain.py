@@ -14,8 +14,7 @@ import pytest
 from pymongo import monitoring
 from pymongo.read_concern import ReadConcern
 
-from adapters.broker.hints import Line
-from adapters.commands.document import Key, Origin
+from adapters.commands.document import Key, Origin, TargetQueue
 from adapters.commands.line_heads import BYTES, PER_BATCH, PER_LINE, Heads
 from adapters.commands.unit_of_work import UnitOfWork
 from adapters.commands.verdicts import Changes, Verdict
@@ -387,9 +386,9 @@ def test_lines_that_an_open_transaction_holds_are_parted_from_the_others_and_com
     lines = [(command["tenant_id"], command["target"]) for command in commands]
     held = (0, 40)
     uow = drains.uow()
-    tried, reads = list[list[Line]](), uow.heads
+    tried, reads = list[list[TargetQueue]](), uow.heads
 
-    def heads(some: Sequence[Line]) -> Heads:
+    def heads(some: Sequence[TargetQueue]) -> Heads:
         tried.append(list(some))
         return reads(some)
 

@@ -19,7 +19,7 @@ from tests.support.failing import CLIENT, FailingMongo
 from tests.support.seeds import Seeds, new_id
 from tests.support.trial import trial_catalogue
 from workers.process import heartbeat as presences
-from workers.process.heartbeat import Presence, ServerClock
+from workers.process.heartbeat import Heartbeat, ServerClock
 
 BRIEF = timedelta(seconds=0.5)
 ELECTION: dict[str, Any] = {
@@ -77,7 +77,7 @@ def test_a_candidate_and_a_worker_survive_an_election(
     leases = Leases(
         client["faulty"]["leases"], monotonic=clock.monotonic, new_owner=new_id, answer_within=BRIEF
     )
-    presence = Presence(
+    presence = Heartbeat(
         client["faulty"],
         {"_id": new_id()},
         clock=ServerClock(clock.monotonic),

@@ -9,15 +9,16 @@ import pytest
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.broker.hints import Line
-from adapters.commands.document import AT_ONCE, KEYS_KEPT
+from adapters.commands.document import AT_ONCE, TargetQueue, lane_id
 from adapters.devices import replays
-from adapters.devices.batch import Batch, Entry, lane_id
+from adapters.devices.batch import Batch, Entry
 from adapters.mongo import client as mongo
 from adapters.mongo.client import Document
+from adapters.mongo.transactions import in_transaction
 from adapters.operators import dead_letters, resolutions
-from adapters.operators.audit import Act, in_transaction
+from adapters.operators.audit import Act
 from adapters.process.clock import SystemClock
+from locks.idempotency import KEYS_KEPT
 from tests.promises.test_drain import Wire
 from tests.servers import Servers
 from tests.support import seeds
@@ -39,7 +40,7 @@ class Field:
     def __init__(self, seed: Seeds, drains: Drains, order_id: str) -> None:
         self.seed, self.drains, self.id = seed, drains, order_id
         self.ann = Device(seed, user_id=ANN)
-        self.line: Line = (seed.tenant_id, f"work_order:{order_id}")
+        self.line: TargetQueue = (seed.tenant_id, f"work_order:{order_id}")
 
     def office(self, type: str, /, **payload: Any) -> Document:
         done = self.seed.accept(type, work_order_id=self.id, **payload)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
-from adapters.broker.hints import Line
+from adapters.commands.document import TargetQueue
 from adapters.commands.unit_of_work import UnitOfWork
 from adapters.mongo import client as mongo
 from adapters.mongo.client import Document, Unavailable
@@ -304,7 +304,7 @@ def test_a_suspect_has_its_process_to_itself_until_it_has_committed(seed: Seeds,
     solo, writing, go_on = threading.Lock(), threading.Event(), threading.Event()
 
     class Held(UnitOfWork):
-        def write(self, *args: Any, **more: Any) -> list[Line]:
+        def write(self, *args: Any, **more: Any) -> list[TargetQueue]:
             writing.set()
             assert go_on.wait(20)
             return super().write(*args, **more)

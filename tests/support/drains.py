@@ -10,7 +10,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from adapters.broker.hints import Line
+from adapters.commands.document import TargetQueue
 from adapters.commands.unit_of_work import UnitOfWork
 from adapters.process.clock import SystemClock
 from schedules.table import table
@@ -80,11 +80,11 @@ class Drains:
             solo=solo,
         )
 
-    def drain(self, *lines: Line) -> Drained:
+    def drain(self, *lines: TargetQueue) -> Drained:
         """One drain by a worker of its own."""
         return self.executor().drain(lines)
 
-    def until_dry(self, lines: Iterable[Line], *, rounds: int = 50) -> None:
+    def until_dry(self, lines: Iterable[TargetQueue], *, rounds: int = 50) -> None:
         """Drain these lines, and what they begin or wake, until nothing asks to be hinted again."""
         executor = self.executor()
         left = list(dict.fromkeys(lines))

@@ -10,8 +10,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters.broker.hints import Line
-from adapters.commands.document import RUNNABLE
+from adapters.commands.document import RUNNABLE, TargetQueue
 from adapters.mongo import client as mongo
 from adapters.mongo import indexes
 from adapters.process.metrics import Metrics
@@ -37,7 +36,7 @@ class House:
         self.drains = Drains(client, name, catalogue())
         self.seeds = Seeds(self.db, catalogue(), TENANT)
         self.told = told
-        self.hinted: list[Line] = []
+        self.hinted: list[TargetQueue] = []
         # The same hour whenever the tests run.
         noon = self.now.replace(hour=12, minute=0, second=0) + timedelta(days=1)
         self.drains.clock.push(noon - self.now)

@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 from pymongo.database import Database
 
-from adapters.broker.hints import Line
 from adapters.commands import acceptance as intake
-from adapters.commands.document import Key, Origin, Queue, fingerprint, fresh, target_of
+from adapters.commands.document import Key, Origin, Queue, TargetQueue, fingerprint, fresh, target_of
 from adapters.mongo.client import Document
 from adapters.process.clock import SystemClock
 from domain.ids import uuid7
@@ -107,7 +106,7 @@ class Seeds:
         )
         return ids
 
-    def line(self, part_id: str) -> Line:
+    def line(self, part_id: str) -> TargetQueue:
         return self.tenant_id, f"part:{part_id}"
 
     def found(self, command: Document) -> Document:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from adapters.broker.hints import Line
+from adapters.commands.document import TargetQueue
 from adapters.operators.conservation import conservation
 from tasks.catalogue import catalogue
 from tests.support.patience import eventually
@@ -34,7 +34,7 @@ class Orders:
         ]
 
     @property
-    def left(self) -> list[Line]:
+    def left(self) -> list[TargetQueue]:
         """The lines in which something is not final. Parked behind a dead create is not, but waits for a
         person: nothing else may stay."""
         running = {"active": True, "state": {"$ne": "parked"}}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from adapters.broker import hints
 from adapters.commands.acceptance import Intake, Overloaded
+from adapters.commands.document import TargetQueue
 from adapters.mongo import client as mongo
 from adapters.mongo.client import Document, Unavailable
 from adapters.process.clock import SystemClock
@@ -35,7 +36,7 @@ class Poster:
         asyncio.run(self._post(targets))
 
     async def _post(self, targets: Sequence[Sequence[Document]]) -> None:
-        def send(queue: str, lines: Sequence[hints.Line]) -> None:
+        def send(queue: str, lines: Sequence[TargetQueue]) -> None:
             hints.send(self._broker, queue, lines)
 
         clock = SystemClock()
@@ -46,7 +47,7 @@ class Poster:
                 await asyncio.gather(*(self._one(intake, sender.hint, target) for target in targets))
 
     async def _one(
-        self, intake: Intake, hint: Callable[[str, hints.Line], None], commands: Sequence[Document]
+        self, intake: Intake, hint: Callable[[str, TargetQueue], None], commands: Sequence[Document]
     ) -> None:
         for place, command in enumerate(commands):
             if place >= AT_ONCE:  # a load has a pace; nobody waits for this to have an effect

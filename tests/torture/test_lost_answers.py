@@ -13,7 +13,8 @@ import pytest
 from pymongo.database import Database
 
 from adapters.broker import hints
-from adapters.broker.hints import Line, Unheard
+from adapters.broker.hints import Unheard
+from adapters.commands.document import TargetQueue
 from tasks.catalogue import catalogue
 from tests.support.drains import Drains
 from tests.support.processes import SCHEDULER, WORKER, processes
@@ -84,7 +85,7 @@ def test_a_hint_whose_answer_is_lost_is_sent_again_and_has_one_effect(
     assert db.events.count_documents({}) == 3
 
 
-def heard(broker: hints.HintBroker) -> list[list[Line]]:
+def heard(broker: hints.HintBroker) -> list[list[TargetQueue]]:
     """The hints that lie there, each as a worker would take it."""
     consumer = broker.consume("interactive", prefetch=10)
     found = []

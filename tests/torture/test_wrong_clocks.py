@@ -11,8 +11,7 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters.broker.hints import Line
-from adapters.commands.document import Origin
+from adapters.commands.document import Origin, TargetQueue
 from adapters.mongo.client import Document
 from adapters.mongo.server_time import server_time
 from cli.embedded.servers import Embedded
@@ -24,7 +23,7 @@ from tests.support.processes import Process, Processes
 from tests.support.seeds import Seeds
 from tests.torture.orders import Orders
 from tests.torture.poster import Poster
-from workers.scheduler import __main__ as scheduler
+from workers.scheduler.leader import LEASE, TTL
 
 OFF = timedelta(minutes=5)
 TENANT = "north"
@@ -50,7 +49,7 @@ class Appointments:
         self.seed.accept_all(self.commands)
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[TargetQueue]:
         return [self.seed.line(part) for part in self.parts]
 
     def are_kept(self) -> bool:
@@ -70,7 +69,7 @@ def test_a_worker_with_a_wrong_clock_runs_nothing_early_and_everything_in_time(
     clock = PushedClock()
     clock.push(off)
     worker = working.made(db, redis_url, clock)
-    worker.presence.start()
+    worker.heartbeat.start()
     appointments = Appointments(db, 3, within=timedelta(seconds=0.6))
 
     def all_kept() -> bool:
@@ -78,7 +77,7 @@ def test_a_worker_with_a_wrong_clock_runs_nothing_early_and_everything_in_time(
         return appointments.are_kept()
 
     eventually(all_kept, within_s=SOON_S, what="what is due has run")
-    worker.presence.stop(finished=True)
+    worker.heartbeat.stop(finished=True)
 
     assert {seed["stock"] for seed in map(appointments.seed.entity, appointments.parts)} == {1}
 
@@ -122,14 +121,14 @@ def succession(db: Database[Any], leader: Process, other: Process, *, term: int)
     the other took it."""
 
     def lease() -> Document:
-        return db.leases.find_one({"_id": scheduler.LEASE}) or {}
+        return db.leases.find_one({"_id": LEASE}) or {}
 
     eventually(lambda: has_asked(other), within_s=STARTED_WITHIN_S, what="the other one asks")
     assert lease()["token"] == term
     assert not leads(other, term + 1)
     leader.kill()
     left = lease()
-    eventually(lambda: leads(other, term + 1), within_s=2 * scheduler.TTL.total_seconds(), what="it leads")
+    eventually(lambda: leads(other, term + 1), within_s=2 * TTL.total_seconds(), what="it leads")
     return left, lease()
 
 

@@ -12,8 +12,7 @@ from dramatiq.brokers.redis import RedisBroker
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from adapters.broker.hints import Line
-from adapters.commands.document import AT_ONCE
+from adapters.commands.document import AT_ONCE, TargetQueue
 from adapters.mongo.client import CODEC, Document
 from adapters.mongo.server_time import server_time
 
@@ -56,7 +55,7 @@ def insert(db: Database[Any], documents: Iterable[Document]) -> list[Document]:
     return made
 
 
-def line(document: Document) -> Line:
+def line(document: Document) -> TargetQueue:
     return document["tenant_id"], document["target"]
 
 
@@ -69,13 +68,13 @@ def stored(db: Database[Any], document: Document) -> Document:
     return found
 
 
-def heard(url: str, queue: str = "interactive") -> list[Line]:
+def heard(url: str, queue: str = "interactive") -> list[TargetQueue]:
     """Takes every hint that waits in the queue."""
     make: Any = RedisBroker  # untyped upstream; the stock one polls without waiting for a doorbell
     broker = make(url=url, namespace="millwright", middleware=[])
     broker.declare_queue(queue)
     consumer = broker.consume(queue, prefetch=10_000, timeout=1)
-    lines: list[Line] = []
+    lines: list[TargetQueue] = []
     while message := next(consumer):
         lines += [(tenant, target) for tenant, target in message.args[-1]]
         consumer.ack(message)

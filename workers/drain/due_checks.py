@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from adapters.broker.hints import Line
+from adapters.commands.document import TargetQueue
 from adapters.commands.verdicts import Ref
 from adapters.mongo.client import Document, document_id
 from schedules.declaration import DueCheck, Schedule
@@ -32,10 +32,10 @@ class Looks:
         self._known = {one.due_check.at.kind: (one.name, one.due_check) for one in schedules if one.due_check}
         self._catalogue = catalogue
         self._new_id = new_id
-        self._made: dict[tuple[Line, datetime], Document] = {}
+        self._made: dict[tuple[TargetQueue, datetime], Document] = {}
         """A batch that is repeated, or halved to find who is to blame, has the same ones."""
 
-    def due(self, lines: Sequence[Line], snapshot: Snapshot) -> list[Document]:
+    def due(self, lines: Sequence[TargetQueue], snapshot: Snapshot) -> list[Document]:
         """A look at the entity of each of these lines whose time has come."""
         kinds = ((line, line[1].partition(":")[0]) for line in lines)
         watched = [(line, *self._known[kind]) for line, kind in kinds if kind in self._known]
@@ -48,7 +48,7 @@ class Looks:
                 found.append(self._at(line, at, by, look, snapshot.now))
         return found
 
-    def _at(self, line: Line, at: datetime, by: str, look: DueCheck, now: datetime) -> Document:
+    def _at(self, line: TargetQueue, at: datetime, by: str, look: DueCheck, now: datetime) -> Document:
         if (line, at) not in self._made:
             asked = look.request(line[0], line[1].partition(":")[2], at)
             made = command_for(asked, by=by, catalogue=self._catalogue, id=self._new_id(), now=now)
@@ -56,5 +56,5 @@ class Looks:
         return self._made[line, at]
 
 
-def _ref(line: Line, look: DueCheck) -> Ref:
+def _ref(line: TargetQueue, look: DueCheck) -> Ref:
     return look.at.collection, document_id(line[0], line[1].partition(":")[2])

@@ -17,12 +17,12 @@ from types import MappingProxyType
 import msgspec
 from loguru import logger
 
-from adapters.broker.hints import Line
-from adapters.commands.document import KEYS_KEPT, State, is_stored
+from adapters.commands.document import State, TargetQueue, is_stored
 from adapters.commands.line_heads import PER_BATCH, Heads
 from adapters.commands.unit_of_work import UnitOfWork
 from adapters.commands.verdicts import Verdict
 from adapters.mongo.client import Contention, Document, Unavailable, UnknownOutcome
+from locks.idempotency import KEYS_KEPT
 from schedules.declaration import Schedule
 from tasks.catalogue import Catalogue, contended
 from workers.drain.due_checks import Looks
@@ -49,7 +49,7 @@ class Drained(msgspec.Struct):
     """What a drain did. `again`: lines that have, or may have, more to do now."""
 
     verdicts: list[Verdict] = []
-    again: list[Line] = []
+    again: list[TargetQueue] = []
     failure: Exception | None = None
     """What ended it early. Nothing is lost: the relay hints again."""
     accepted: Counter[str] = msgspec.field(default_factory=Counter)
@@ -65,7 +65,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Lines of one batch. `contended`: it has met somebody before, and is tried once.
     `alone_since`: when it first did so as a single line, in seconds; such lines are tried in turn."""
 
-    lines: list[Line]
+    lines: list[TargetQueue]
     contended: bool = False
     alone_since: float | None = None
 
@@ -108,7 +108,7 @@ class Executor:
         self._at_most = PER_BATCH
         """Commands of a batch: halved when one ran out of time, doubled when one commits."""
 
-    def drain(self, lines: Sequence[Line], *, looking: bool = False) -> Drained:
+    def drain(self, lines: Sequence[TargetQueue], *, looking: bool = False) -> Drained:
         """Apply what is due at the heads of these lines; a failure ends it and is told in the result.
 
         `looking`: they were hinted for what time may have made due in them.
@@ -170,8 +170,8 @@ class Executor:
         return parted(part, met)
 
     def _isolate(
-        self, lines: list[Line], error: Exception, done: Drained, numbers: Numbers
-    ) -> list[list[Line]]:
+        self, lines: list[TargetQueue], error: Exception, done: Drained, numbers: Numbers
+    ) -> list[list[TargetQueue]]:
         """Something of this batch fails for ever, mostly as the store refuses it: halve it between lines, and
         inside one line only as a prefix, so that the second command never runs while the first fails.
 
@@ -196,13 +196,13 @@ class Executor:
 
     def _once(
         self,
-        lines: list[Line],
+        lines: list[TargetQueue],
         done: Drained,
         numbers: Numbers,
         *,
         at_most: int | None = None,
         forced: Forced = MappingProxyType({}),
-    ) -> list[list[Line]]:
+    ) -> list[list[TargetQueue]]:
         now, began = self._now(), self._monotonic()
         self._tried = []
         most = at_most or self._at_most
@@ -249,7 +249,7 @@ class Executor:
             contended=self._contended,
         )
 
-    def _due(self, lines: list[Line], heads: Heads, snapshot: Snapshot) -> list[Document]:
+    def _due(self, lines: list[TargetQueue], heads: Heads, snapshot: Snapshot) -> list[Document]:
         """The looks that lines without commands make themselves, but for those that were accepted before."""
         if self._looks is None:
             return []
@@ -291,7 +291,7 @@ def _speakers(commands: list[Document]) -> set[tuple[str, str]]:
     return {(tenant, user) for tenant, user in named if user is not None}
 
 
-def halves(lines: list[Line]) -> list[list[Line]]:
+def halves(lines: list[TargetQueue]) -> list[list[TargetQueue]]:
     middle = len(lines) // 2
     return [lines[:middle], lines[middle:]]
 
@@ -307,6 +307,6 @@ def parted(part: Part, met: list[float]) -> list[Part]:
     return [Part(lines=part.lines, contended=True, alone_since=since)]
 
 
-def split(heads: Heads, alone: list[Line]) -> list[list[Line]]:
+def split(heads: Heads, alone: list[TargetQueue]) -> list[list[TargetQueue]]:
     """What one batch left: lines it did not reach, and each line that must run alone."""
     return ([heads.unread] if heads.unread else []) + [[line] for line in alone]

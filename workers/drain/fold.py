@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.broker.hints import Line
-from adapters.commands.document import RUNNABLE, event
+from adapters.commands.document import RUNNABLE, TargetQueue, event
 from adapters.commands.verdicts import Verdict, blocking, is_ending
 from adapters.mongo.client import Contention, Document, Unavailable, UnknownOutcome
 from domain.errors import Missing, Rejected
@@ -30,14 +29,14 @@ Forced = Mapping[str, Exception]
 
 def fold(
     commands: Iterable[Document], snapshot: Snapshot, *, chance: random.Random, forced: Forced
-) -> tuple[list[Verdict], set[Line]]:
+) -> tuple[list[Verdict], set[TargetQueue]]:
     """Run each command on the state its predecessors leave, as many as one batch may write: none that another
     of the batch has been parked behind, whom its ending could not release.
 
     Returns verdicts and the lines that now wait.
     """
     verdicts: list[Verdict] = []
-    held: set[Line] = set()
+    held: set[TargetQueue] = set()
     for command in commands:
         if snapshot.changes.is_full or snapshot.is_awaited(command):
             snapshot.changes.is_cut = True

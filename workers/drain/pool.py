@@ -11,8 +11,8 @@ from datetime import timedelta
 import msgspec
 from loguru import logger
 
-from adapters.broker.hints import LOOKS, Line
-from adapters.commands.document import QUEUES
+from adapters.broker.hints import LOOKS
+from adapters.commands.document import QUEUES, TargetQueue
 from adapters.commands.line_heads import PER_BATCH
 from adapters.mongo.client import Unavailable
 from workers.drain.executor import Drained, Executor
@@ -39,7 +39,7 @@ Report = Callable[[str, Drained, float], None]
 class _Ticket(msgspec.Struct, eq=False):
     """One hint's wish: open until each of its lines has had a turn."""
 
-    lines: set[Line]
+    lines: set[TargetQueue]
 
 
 class Pool:
@@ -56,16 +56,16 @@ class Pool:
         self._report = report
         self._monotonic = monotonic
         self._changed = threading.Condition()
-        self._waiting: dict[str, OrderedDict[Line, list[_Ticket]]] = {
+        self._waiting: dict[str, OrderedDict[TargetQueue, list[_Ticket]]] = {
             queue: OrderedDict() for queue in POOLED
         }
-        self._running: set[Line] = set()
+        self._running: set[TargetQueue] = set()
         self._started: dict[Executor, float] = {}
         self._closing = False
         self._online_until = self._rests_until = monotonic()
         self._mean: float | None = None
 
-    def drain(self, queue: str, lines: Sequence[Line]) -> None:
+    def drain(self, queue: str, lines: Sequence[TargetQueue]) -> None:
         """Returns when all these lines have had a turn, here or in another thread's batch."""
         ticket = _Ticket(set(lines))
         with self._changed:
@@ -87,7 +87,7 @@ class Pool:
         with self._changed:
             self._closing = True
 
-    def left(self) -> dict[str, list[Line]]:
+    def left(self) -> dict[str, list[TargetQueue]]:
         """What still waits, by queue: to be hinted elsewhere."""
         with self._changed:
             return {queue: list(rows) for queue, rows in self._waiting.items() if rows}
@@ -103,7 +103,7 @@ class Pool:
             now = self._monotonic()  # once: an idle pool's answer is 0, and not what passed between two
             return now - min(self._started.values(), default=now)
 
-    def _add(self, queue: str, lines: Sequence[Line], ticket: _Ticket | None) -> None:
+    def _add(self, queue: str, lines: Sequence[TargetQueue], ticket: _Ticket | None) -> None:
         for line in lines:
             tickets = self._waiting[queue].setdefault(line, [])
             if ticket:
@@ -118,7 +118,7 @@ class Pool:
         now = self._monotonic()
         return self._rests_until - now if now < self._rests_until else None
 
-    def _takeable(self, queue: str) -> list[Line]:
+    def _takeable(self, queue: str) -> list[TargetQueue]:
         rows, most = self._waiting[queue], LINES_PER_BATCH
         if queue != INTERACTIVE and self._monotonic() < self._online_until:
             if self._rest() or (len(self._free) == 1 and self._running):
@@ -167,7 +167,7 @@ class Pool:
             self._free.append(executor)
             self._changed.notify_all()
 
-    def _run(self, executor: Executor, queue: str, lines: list[Line]) -> Drained:
+    def _run(self, executor: Executor, queue: str, lines: list[TargetQueue]) -> Drained:
         began = self._monotonic()
         drained = executor.drain(lines, looking=queue == LOOKS)
         if drained.failure:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from adapters.broker.hints import Line
+from adapters.commands.document import TargetQueue
 from adapters.mongo.client import Document
 from domain.kinds import ENTITIES
 from tasks.catalogue import Catalogue
@@ -18,14 +18,14 @@ class Choice(msgspec.Struct, frozen=True):
     died with a command of theirs: it runs in a transaction of its own, next or now with others behind it."""
 
     commands: list[Document]
-    alone: list[Line]
+    alone: list[TargetQueue]
 
 
-def choose(lines: Mapping[Line, list[Document]], *, catalogue: Catalogue, now: datetime) -> Choice:
+def choose(lines: Mapping[TargetQueue, list[Document]], *, catalogue: Catalogue, now: datetime) -> Choice:
     """A line stops before the first command that is not due, that waits, that a newer release must read, or
     that is suspect; a suspect at the head of the only line runs, alone."""
     chosen: list[Document] = []
-    alone: list[Line] = []
+    alone: list[TargetQueue] = []
     for line, commands in lines.items():
         for place, command in enumerate(commands):
             if not _is_due(command, now) or _is_newer(command, catalogue):

@@ -8,8 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from adapters.broker.hints import Line
-from adapters.commands.document import RUNNABLE, State
+from adapters.commands.document import RUNNABLE, State, TargetQueue
 from adapters.commands.unit_of_work import UnitOfWork
 from adapters.commands.verdicts import Changes, Created, Ref, Verdict, Written, is_ending
 from adapters.mongo.client import Document, document_id
@@ -51,7 +50,7 @@ class Snapshot:
         self.new_id = new_id
         self.numbers = numbers
         self.changes = Changes()
-        self.news: dict[Line, list[Document]] = {}
+        self.news: dict[TargetQueue, list[Document]] = {}
         """Events of this batch by line, for those who come after in it."""
         self.outcomes: dict[str, State] = {}
         """What the commands of this batch came to so far, by id."""
@@ -60,7 +59,7 @@ class Snapshot:
         self._slots: dict[Ref, Slot] = {}
         self._payloads: dict[str, Payload] = {}
         self._actors: dict[tuple[str, str], Actor | None] = {}
-        self._blockers: dict[Line, list[Document]] = {}
+        self._blockers: dict[TargetQueue, list[Document]] = {}
 
     def prefetch(self, refs: set[Ref]) -> None:
         """Read these at once; the absent ones are then known to be absent."""
@@ -77,7 +76,7 @@ class Snapshot:
             document = found.get(("users", document_id(tenant_id, user_id)))
             self._actors[tenant_id, user_id] = _actor(document) if document else None
 
-    def prefetch_blockers(self, lines: set[Line]) -> None:
+    def prefetch_blockers(self, lines: set[TargetQueue]) -> None:
         """What blocks lanes of these lines, see `workers/drain/lanes.py`."""
         for found in self._uow.blockers(lines):
             self._blockers.setdefault((found["tenant_id"], found["target"]), []).append(found)
@@ -98,7 +97,7 @@ class Snapshot:
         """Whether a command of this batch, before it in the line, waits for this one: it came back since."""
         return any(before["_id"] == command["_id"] for before, _ in self.changes.awaited)
 
-    def note(self, line: Line, verdict: Verdict) -> None:
+    def note(self, line: TargetQueue, verdict: Verdict) -> None:
         """What a command of this batch came to, for those who come after it."""
         command = verdict.command
         self.outcomes[command["_id"]] = verdict.state
@@ -164,7 +163,7 @@ class Snapshot:
             reserved.extend(self._uow.take_numbers(tenant_id, kind, self._taken[tenant_id, kind]))
         return reserved.popleft()
 
-    def changed_since(self, line: Line, version: int) -> list[Document]:
+    def changed_since(self, line: TargetQueue, version: int) -> list[Document]:
         """The latest events after this version, oldest first, this batch's included."""
         news = [event for event in self.news.get(line, ()) if (event["version"] or 0) > version]
         return self._uow.changed_since(line, version) + news

@@ -1,6 +1,6 @@
-"""Releases what waits for an entity that was not there: its create came later, perhaps from another device.
+"""Releases commands that wait for an entity once it exists: its create may come from another device.
 
-A look every few seconds rather than a wake-up in the create's transaction: two transactions that do not see
+A query every few seconds rather than a wake-up in the create's transaction: two transactions that do not see
 each other (one parks, one creates) would both commit, and nobody would wake the first.
 """
 
@@ -15,24 +15,25 @@ from pymongo.database import Database
 
 from adapters.commands import waiters
 from adapters.mongo.client import Document, document_id
-from adapters.operators.audit import in_transaction
+from adapters.mongo.transactions import in_transaction
 from domain.kinds import ENTITIES
+from workers.duties.duty import Duty
 
 EVERY = timedelta(seconds=2)
-AT_ONCE = 500
+PAGE = 500
 
 
 class Arrivals:
-    """Goes round all that waits, AT_ONCE at a time; whatever never arrives holds up nobody."""
+    """Goes round all waiting commands, PAGE at a time; what never arrives holds nobody up."""
 
     def __init__(self, db: Database[Any]) -> None:
         self._db = db
         self._after = ""
 
     def tick(self) -> int:
-        """How many have been released."""
+        """Check one page; returns how many commands were released."""
         page = self._page()
-        self._after = page[-1]["_id"] if len(page) == AT_ONCE else ""
+        self._after = page[-1]["_id"] if len(page) == PAGE else ""
         # What waits for a kind of a newer release is left to a newer scheduler, and holds up nobody here.
         waiting = [command for command in page if command["waits_for"].partition(":")[0] in ENTITIES]
         there = self._existing(waiting)
@@ -43,7 +44,7 @@ class Arrivals:
         parked = {"tenant_id": {"$gt": ""}, "state": "parked", "waits_for": {"$exists": True}}
         behind = parked | {"_id": {"$gt": self._after}}
         found = self._db.commands.find(behind, ["tenant_id", "waits_for"]).hint("unhappy")
-        return list(found.sort("_id", 1).limit(AT_ONCE))
+        return list(found.sort("_id", 1).limit(PAGE))
 
     def _existing(self, waiting: Iterable[Document]) -> set[tuple[str, str]]:
         named: dict[str, set[str]] = {}
@@ -65,3 +66,11 @@ class Arrivals:
 def _named(command: Document) -> tuple[str, str]:
     kind, _, id = command["waits_for"].partition(":")
     return ENTITIES[kind].collection, document_id(command["tenant_id"], id)
+
+
+def arrivals_duty(arrivals: Arrivals) -> Duty:
+    def tick() -> timedelta:
+        arrivals.tick()
+        return EVERY
+
+    return Duty("arrivals", tick)

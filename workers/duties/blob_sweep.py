@@ -1,4 +1,4 @@
-"""Blobs that nothing names go, and uploads that never ended. In two steps, so that nobody is surprised.
+"""Deletes blobs that nothing names, and uploads that never ended. In two steps, so that nobody is surprised.
 
 A blob whose grace is over and that nothing names is condemned; a day later it goes, if it is still unnamed.
 Until then a command that names it, a second PUT or a read keeps it: each changes `look_at`, on which every
@@ -12,39 +12,42 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from loguru import logger
 from pymongo.database import Database
 
 from adapters.blobs.references import is_named
 from adapters.blobs.store import CHUNKS, FILES, GRACE, LAST_CALL, in_
 from adapters.mongo.client import Document
 from adapters.mongo.server_time import server_time
+from adapters.process.metrics import Metrics
+from workers.duties.duty import Duty
 
 EVERY = timedelta(seconds=30)
-AT_ONCE = 50
+PAGE = 50
 """Blobs of one round: it deletes as many files at most, and asks a few small questions about each."""
 
-GO: Document = {"state": "going", "look_at": "$$NOW"}
+DELETING: Document = {"state": "going", "look_at": "$$NOW"}
 
 
 class Swept(msgspec.Struct, frozen=True):
-    """One round: what it deleted, by the reason, and whether more is due."""
+    """The result of one round: how many blobs it deleted, by reason, and whether more are due."""
 
     deleted: Mapping[str, int]
     more: bool
 
 
-def sweep(db: Database[Any]) -> Swept:
+def sweep_blobs(db: Database[Any]) -> Swept:
     """One round. Raises: PyMongoError: what was done stands, the rest is found again."""
     due = {"look_at": {"$lte": server_time(db)}}
-    found = list(db[FILES].find(due).sort([("look_at", 1), ("_id", 1)]).limit(AT_ONCE))
+    found = list(db[FILES].find(due).sort([("look_at", 1), ("_id", 1)]).limit(PAGE))
     deleted: dict[str, int] = {}
     for record in found:
         if record["state"] == "going":
             _delete(db, record)
             deleted[record["why"]] = deleted.get(record["why"], 0) + 1
-    _move(db, [one for one in found if one["state"] == "arriving"], GO | {"why": "incomplete"})
+    _move(db, [one for one in found if one["state"] == "arriving"], DELETING | {"why": "incomplete"})
     _judge(db, [one for one in found if one["state"] in ("kept", "condemned")])
-    return Swept(deleted, more=len(found) == AT_ONCE or len(found) > sum(deleted.values()))
+    return Swept(deleted, more=len(found) == PAGE or len(found) > sum(deleted.values()))
 
 
 def _judge(db: Database[Any], records: list[Document]) -> None:
@@ -59,7 +62,7 @@ def _judge(db: Database[Any], records: list[Document]) -> None:
         [one for one in unnamed if one["state"] == "kept"],
         {"state": "condemned", "look_at": in_(LAST_CALL)},
     )
-    _move(db, [one for one in unnamed if one["state"] == "condemned"], GO | {"why": "unnamed"})
+    _move(db, [one for one in unnamed if one["state"] == "condemned"], DELETING | {"why": "unnamed"})
 
 
 def _move(db: Database[Any], records: list[Document], change: Document) -> None:
@@ -73,3 +76,14 @@ def _delete(db: Database[Any], record: Document) -> None:
     """The bytes first: were the record gone before them, nobody would find them again."""
     db[CHUNKS].delete_many({"files_id": record["_id"]})
     db[FILES].delete_one({"_id": record["_id"], "tenant_id": record["tenant_id"], "state": "going"})
+
+
+def blob_sweep_duty(db: Database[Any], metrics: Metrics) -> Duty:
+    def tick() -> timedelta:
+        swept = sweep_blobs(db)
+        for why, count in swept.deleted.items():
+            metrics.blobs_swept.labels(why).inc(count)
+            logger.info("swept", blobs=count, why=why)
+        return timedelta() if swept.more else EVERY
+
+    return Duty("sweep", tick)

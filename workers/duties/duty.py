@@ -1,4 +1,4 @@
-"""Duties of a leader: ticks that repeat until the term is over. A failing tick is logged and repeated."""
+"""Duties of a leader: ticks that repeat while it leads. A failing tick is logged and repeated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loguru import logger
 from pymongo.errors import PyMongoError
 
 TICK_LIMIT = timedelta(seconds=5)
-"""Bound on everything one tick asks of MongoDB."""
+"""Deadline for all of one tick's requests to MongoDB."""
 
 AFTER_FAILURE = timedelta(seconds=1)
 STUCK = timedelta(seconds=60)
@@ -22,17 +22,18 @@ LEAVE_WITHIN = timedelta(milliseconds=500)
 
 
 class Duty(msgspec.Struct, frozen=True):
-    """`tick` does one round and says how long after its beginning the next is due."""
+    """`tick` does one round, and returns how long after its beginning the next one is due."""
 
     name: str
     tick: Callable[[], timedelta]
 
 
-class Performance:
-    """The duties of one term, inside `with`: each on a thread of its own, so that none waits for another's
-    store, until `over` is set.
+class Leadership:
+    """Performs the duties of one leadership inside `with`, until `over` is set: each on a thread of its own,
+    so that none waits for another's answer from the store.
 
-    `over` is this term's alone: a tick that outlives its term, blocked in the store, is that thread's last.
+    `over` belongs to this leadership alone: a tick that is still blocked in the store when it ends is the
+    last of its thread.
     """
 
     def __init__(self, duties: Iterable[Duty], *, monotonic: Callable[[], float]) -> None:
@@ -44,7 +45,7 @@ class Performance:
             for duty in duties
         ]
 
-    def __enter__(self) -> Performance:
+    def __enter__(self) -> Leadership:
         for thread in self._threads:
             thread.start()
         return self
@@ -55,7 +56,7 @@ class Performance:
             thread.join(LEAVE_WITHIN.total_seconds() / len(self._threads))
 
     def is_alive(self) -> bool:
-        """No duty's thread has died, none is STUCK in a tick. A term that is over is none to judge."""
+        """Whether no duty's thread has died or is STUCK in a tick; True once the leadership is over."""
         if self.over.is_set():
             return True
         stuck_since = self._monotonic() - STUCK.total_seconds()
@@ -64,7 +65,7 @@ class Performance:
 
     def _repeat(self, duty: Duty) -> None:
         due = self._monotonic()
-        ailing = False
+        failing = False
         while not self.over.wait(max(due - self._monotonic(), 0)):
             began = self._began[duty.name] = self._monotonic()
             try:
@@ -72,14 +73,14 @@ class Performance:
                     due = began + duty.tick().total_seconds()
             except Exception as error:  # noqa: BLE001 - whatever it is, the next tick may fare better
                 known = isinstance(error, PyMongoError)  # a store that is slow or away needs no traceback
-                logger.opt(exception=not (ailing or known)).warning(
+                logger.opt(exception=not (failing or known)).warning(
                     "tick failed", duty=duty.name, reason=str(error)
                 )
-                ailing, due = True, self._monotonic() + AFTER_FAILURE.total_seconds()
+                failing, due = True, self._monotonic() + AFTER_FAILURE.total_seconds()
             else:
-                if ailing:
+                if failing:
                     logger.info("tick recovered", duty=duty.name)
-                ailing = False
+                failing = False
             finally:
                 del self._began[duty.name]
 

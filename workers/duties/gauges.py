@@ -1,4 +1,4 @@
-"""What the autoscaler and the operator watch: how long work waits, how many workers it needs, what died."""
+"""The gauges for autoscaler and operator: how long work waits, how many workers it needs, what died."""
 
 from __future__ import annotations
 
@@ -14,41 +14,42 @@ from adapters.commands.document import QUEUES
 from adapters.mongo.client import CODEC
 from adapters.mongo.server_time import server_time
 from adapters.process.metrics import Metrics
+from workers.duties.duty import Duty
 
 EVERY = timedelta(seconds=5)
 
-SEEN_AT_MOST = 100_000
-"""Due commands counted per queue: beyond it the figures say "very many", and looking stays cheap."""
+COUNTED_AT_MOST = 100_000
+"""Due commands counted per queue at the most: the count stays cheap, and means "very many"."""
 
 DRAINED_WITHIN = timedelta(seconds=30)
 """The time in which the required workers would empty the queue."""
 
 MEAN_COMMAND = timedelta(milliseconds=2)
-"""One slot's time for one command, where workers do not report theirs."""
+"""A slot's time for one command, where workers do not report theirs."""
 
 SLOTS = 2
 
 
 class Load(msgspec.Struct, frozen=True):
-    """One queue now. `age` is how long its oldest due command has been due."""
+    """A queue's load now. `age`: how long its oldest due command has been due."""
 
     ready: int
     age: timedelta
 
 
 class Crew(msgspec.Struct, frozen=True):
-    """The workers that beat now: slots of one, and a slot's seconds per command."""
+    """The live workers: slots of one of them, and a slot's seconds per command."""
 
     slots: int
     seconds: float
 
 
 def load(db: Database[Any], queue: str, now: datetime) -> Load:
-    """Read from the `due` index alone."""
+    """The load of one queue, from the `due` index alone."""
     due_since = {"$max": ["$next_at", {"$toDate": {"$multiply": [{"$tsSecond": "$seq"}, 1000]}}]}
     pipeline: list[dict[str, Any]] = [
         {"$match": {"queue": queue, "tenant_id": {"$gt": ""}, "next_at": {"$lte": now}}},
-        {"$limit": SEEN_AT_MOST},
+        {"$limit": COUNTED_AT_MOST},
         {"$project": {"_id": 0, "next_at": 1, "seq": 1}},
         {"$group": {"_id": None, "ready": {"$sum": 1}, "since": {"$min": due_since}}},
     ]
@@ -64,7 +65,7 @@ def required_workers(ready: int, crew: Crew) -> int:
 
 
 def crew(db: Database[Any]) -> Crew:
-    """From what workers say of themselves in their heartbeats (`slots`, `seconds_per_command`)."""
+    """The mean of what workers report in their heartbeats (`slots`, `seconds_per_command`)."""
     workers = list(db.workers.find({}, {"slots": 1, "seconds_per_command": 1}))
     return Crew(
         slots=round(_mean(workers, "slots", SLOTS)),
@@ -73,13 +74,13 @@ def crew(db: Database[Any]) -> Crew:
 
 
 def _mean(workers: list[Mapping[str, Any]], name: str, default: float) -> float:
-    told = [worker[name] for worker in workers if name in worker]
-    return sum(told) / len(told) if told else default
+    reported = [worker[name] for worker in workers if name in worker]
+    return sum(reported) / len(reported) if reported else default
 
 
 def dead_letters(db: Database[Any]) -> int:
     query = {"tenant_id": {"$gt": ""}, "state": "dead"}
-    return db.commands.count_documents(query, hint="unhappy", limit=SEEN_AT_MOST)
+    return db.commands.count_documents(query, hint="unhappy", limit=COUNTED_AT_MOST)
 
 
 def measure(db: Database[Any], metrics: Metrics) -> None:
@@ -90,3 +91,11 @@ def measure(db: Database[Any], metrics: Metrics) -> None:
         metrics.ready_age.labels(queue).set(found.age.total_seconds())
         metrics.required_workers.labels(queue).set(required_workers(found.ready, working))
     metrics.dead_letters.set(dead_letters(db))
+
+
+def gauges_duty(db: Database[Any], metrics: Metrics) -> Duty:
+    def tick() -> timedelta:
+        measure(db, metrics)
+        return EVERY
+
+    return Duty("gauges", tick)

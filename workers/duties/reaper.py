@@ -1,7 +1,7 @@
-"""The reaper: finds workers that died, frees what their transactions hold, and counts the losses.
+"""The reaper: finds workers that died, ends their transactions, and counts the losses.
 
-What is held is freed before anybody is judged: a living worker gives a transaction up after TRY_FOR, so one
-that was announced longer ago is nobody's any more, whoever could or could not be heard.
+Overdue transactions are ended before any worker is judged: a living worker gives a transaction up after
+TRY_FOR, so one announced longer ago belongs to nobody, whether or not its worker could be heard.
 
 The first loss makes a batch's commands suspects: each then runs in a transaction of its own. Three losses
 alone make a command `dead`; three deaths under a batch of 64 must not dead-letter 63 innocents.
@@ -21,22 +21,24 @@ from pymongo.client_session import ClientSession
 from adapters.broker import hints
 from adapters.broker.hints import Unheard
 from adapters.commands import waiters
-from adapters.commands.document import KEYS_KEPT, QUEUES, event
+from adapters.commands.document import QUEUES, event
 from adapters.commands.unit_of_work import TRY_FOR
 from adapters.commands.verdicts import Verdict, blocking, verdict_update
 from adapters.mongo.client import CODEC, TRANSACTION, Contention, Document, translated
 from adapters.mongo.server_time import Primary, read_primary
 from adapters.process.metrics import Metrics
 from domain.kinds import ENTITIES
+from locks.idempotency import KEYS_KEPT
 from tasks.catalogue import catalogue
+from workers.duties.duty import Duty
 from workers.process.heartbeat import HEARTBEAT
 
 EVERY = HEARTBEAT
 GONE = 5 * HEARTBEAT
-"""A worker silent for longer is dead, unless we could not have heard it."""
+"""A worker that is silent for longer is dead, unless we could not have heard it."""
 
 GRACE = GONE
-"""After an election or an outage nobody could be heard: everyone has this time to speak up again."""
+"""After an election or an outage, in which no worker could be heard: the time each has to beat again."""
 
 LOSSES = 3
 """Deaths alone that make a command dead."""
@@ -49,8 +51,8 @@ LOST: Document = {
 }
 
 
-class Attention:
-    """Whether silence proves death: only of those whom we could have heard all the while."""
+class Hearing:
+    """Whether a worker's silence proves its death: only if we could have heard it all the while."""
 
     def __init__(self, *, gone: timedelta = GONE, grace: timedelta = GRACE) -> None:
         self._gone = gone
@@ -62,16 +64,16 @@ class Attention:
         """The store could not be asked."""
         self._last = None
 
-    def may_judge(self, told: Primary) -> bool:
-        """To be asked at every tick. False for a grace after a lapse, a gap or an election."""
-        seen, self._last = self._last, told
-        if seen is None or seen.election_term != told.election_term or told.now - seen.now > self._gone:
-            self._patient_until = told.now + self._grace
-        return self._patient_until is None or told.now >= self._patient_until
+    def may_judge(self, answer: Primary) -> bool:
+        """To be called at every tick. False during the grace after an outage, a gap or an election."""
+        seen, self._last = self._last, answer
+        if seen is None or seen.election_term != answer.election_term or answer.now - seen.now > self._gone:
+            self._patient_until = answer.now + self._grace
+        return self._patient_until is None or answer.now >= self._patient_until
 
 
 class Reaper:
-    """Buries the dead of one database."""
+    """Judges the workers of one database."""
 
     def __init__(
         self,
@@ -88,26 +90,26 @@ class Reaper:
         self._broker = broker
         self.metrics = metrics
         self._gone = gone
-        self._attention = Attention(gone=gone, grace=grace)
+        self._hearing = Hearing(gone=gone, grace=grace)
 
     def tick(self) -> list[str]:
-        """Ends what is overdue and judges every silent worker; returns those found dead.
+        """Ends overdue transactions and judges every silent worker; returns the ids of the dead ones.
 
         Safe to repeat, and to die in: each judgment is one transaction. Raises: PyMongoError, Unavailable,
         UnknownOutcome.
         """
         try:
-            told = read_primary(self._db)
-            self._free({"started_at": {"$lt": told.now - TRY_FOR}})
-            return self._judge(told.now) if self._attention.may_judge(told) else []
+            answer = read_primary(self._db)
+            self._end_transactions({"started_at": {"$lt": answer.now - TRY_FOR}})
+            return self._judge(answer.now) if self._hearing.may_judge(answer) else []
         except BaseException:
-            self._attention.lapse()
+            self._hearing.lapse()
             raise
 
     def _judge(self, now: datetime) -> list[str]:
         dead = []
         for worker in list(self._db.workers.find({"heartbeat_at": {"$lt": now - self._gone}})):
-            self._free({"worker": worker["_id"]})
+            self._end_transactions({"worker": worker["_id"]})
             try:
                 self._bury(worker, now)
             except Contention as error:  # it, or somebody else, was at its commands just now: next time
@@ -116,7 +118,7 @@ class Reaper:
                 dead.append(worker["_id"])
         return dead
 
-    def _free(self, announced: Document) -> None:
+    def _end_transactions(self, announced: Document) -> None:
         """End these batches' transactions: they would block their documents until the server's own limit."""
         batches = self._db.batches.find({"ids": {"$ne": []}} | announced, ["session"])
         sessions = [{"id": batch["session"]} for batch in batches]
@@ -138,10 +140,10 @@ class Reaper:
         for command in lost:
             if command["state"] == "dead":
                 self.metrics.commands_final.labels(command["type"], "dead").inc()
-        self._tell(worker, lost)
+        self._report(worker, lost)
 
     def _lose(self, ids: Sequence[str], now: datetime, session: ClientSession) -> list[Document]:
-        """Write one batch's loss on those of its commands that are not settled; returns them as left."""
+        """Count the loss on the batch's commands that have not ended; returns them as they are then."""
         lost = list(self._db.commands.find({"_id": {"$in": ids}, "active": True}, session=session))
         if len(ids) > 1:
             still = {"_id": {"$in": [command["_id"] for command in lost]}}
@@ -161,8 +163,8 @@ class Reaper:
 
     def _death(self, command: Document, now: datetime, session: ClientSession) -> Document:
         """The verdict `dead` and its event."""
-        told = {name: LOST[name] for name in ("code", "message")}
-        died = event(command, command.get("events", 0), "command.dead", at=now, data=told)
+        data = {name: LOST[name] for name in ("code", "message")}
+        died = event(command, command.get("events", 0), "command.dead", at=now, data=data)
         self._db.events.insert_one(died, session=session)
         verdict = Verdict(
             command=command,
@@ -184,7 +186,7 @@ class Reaper:
         found = self._db[ENTITIES[kind].collection].find_one(query, {"version": 1}, session=session)
         return found["version"] if found else None
 
-    def _tell(self, worker: Document, lost: Sequence[Document]) -> None:
+    def _report(self, worker: Document, lost: Sequence[Document]) -> None:
         logger.warning(
             "worker lost",
             worker=worker["_id"],
@@ -198,3 +200,11 @@ class Reaper:
                 hints.send(self._broker, queue, lines)
         except Unheard as error:
             logger.info("hints left to the relay", reason=str(error))
+
+
+def reaper_duty(reaper: Reaper) -> Duty:
+    def tick() -> timedelta:
+        reaper.tick()
+        return EVERY
+
+    return Duty("reaper", tick)

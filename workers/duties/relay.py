@@ -3,7 +3,7 @@
 `hint_at` says when a command is to be hinted (again). It is moved before the hint leaves: a drain that begins
 at once then reads the moved document, instead of meeting our write in its commit. What waits for others or is
 parked has no `next_at` and is never looked at; their predecessor's transaction wakes them. What somebody's
-open transaction holds keeps nobody else waiting (`marks.py`).
+open transaction holds keeps nobody else waiting (`hint_marks.py`).
 
 One tick costs what it sends: it walks the tenants that have something due, a page at a time and beginning
 where the last one stopped, until nothing is due or the cap on outstanding hints is reached.
@@ -17,6 +17,7 @@ from typing import Any
 
 from bson.timestamp import Timestamp
 from dramatiq import Broker
+from loguru import logger
 from pymongo.database import Database
 
 from adapters.broker import hints
@@ -24,7 +25,8 @@ from adapters.broker.hints import Unheard
 from adapters.commands.document import AT_ONCE, QUEUES, RUNNABLE, Queue
 from adapters.mongo.client import Document
 from adapters.mongo.server_time import read_primary
-from workers.duties.hint_marks import REHINT, Marks
+from workers.duties.duty import Duty
+from workers.duties.hint_marks import REHINT, HintMarks
 
 ACCEPTERS_TURN = timedelta(seconds=2)
 """Whoever inserted a command has hinted it: for so long that hint is trusted."""
@@ -34,6 +36,9 @@ CAP = 4_096
 
 PAGE = 256
 """A tenant's turn."""
+
+BUSY = timedelta(milliseconds=200)
+IDLE = timedelta(seconds=1)
 
 
 class Relay:
@@ -50,7 +55,7 @@ class Relay:
     ) -> None:
         """`has_lost_hints`: asked every tick; raises Unheard while the broker cannot be reached."""
         self._db = db
-        self._marks = Marks(db)
+        self._marks = HintMarks(db)
         self._commands = self._marks.commands
         self._broker = broker
         self._has_lost_hints = has_lost_hints
@@ -67,11 +72,11 @@ class Relay:
         """
         # Before anything is marked: with the broker away the marks would have to be undone.
         lost = self._has_lost_hints()
-        told = read_primary(self._db)
-        now, self._logical = told.now, told.cluster_time
+        answer = read_primary(self._db)
+        now, self._logical = answer.now, answer.cluster_time
         if lost:
             self._lost_at = now
-        self._marks.begin()
+        self._marks.begin_tick()
         return sum(self._serve(queue, now) for queue in QUEUES)
 
     def _serve(self, queue: Queue, now: datetime) -> int:
@@ -128,10 +133,20 @@ class Relay:
         return list(found)
 
     def _hint(self, queue: str, page: Sequence[Document]) -> int:
-        free = self._marks.move(page)
+        free = self._marks.mark(page)
         try:
             hints.send(self._broker, queue, [(command["tenant_id"], command["target"]) for command in free])
         except Unheard:
             self._marks.forget(free)
             raise
         return len(free)
+
+
+def relay_duty(relay: Relay) -> Duty:
+    def tick() -> timedelta:
+        sent = relay.tick()
+        if sent:
+            logger.debug("hinted", commands=sent)
+        return BUSY if sent else IDLE
+
+    return Duty("relay", tick)

@@ -1,9 +1,9 @@
-"""Which webhook is told of which event: a duty of the scheduler, from the stream of events to the ledger.
+"""Puts a row into the delivery ledger for each webhook that an event is for: a duty of the scheduler.
 
 The rows are durable before the cursor moves on, and their ids are derived, so that reading twice is harmless.
-A stream shows only what somebody asked for when it was opened. So after each batch it is asked again who
-listens now: a batch read under another answer is dropped, and read anew from where it began. Whoever begins
-to listen therefore misses nothing that happens from then on.
+A stream shows only events of the types that somebody listened to when it was opened. So after each batch the
+listeners are read again: if they have changed, the batch is dropped and read anew from where it began.
+Whoever begins to listen therefore misses nothing that happens from then on.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from adapters.mongo.client import Document
 from adapters.mongo.server_time import server_time
 from locks.fence import fenced, stamped
 from locks.lease import Lease
+from workers.duties.duty import Duty
 
 CURSOR = "webhook-feed"
 
@@ -32,7 +33,7 @@ BUSY = timedelta()
 READ_FOR = timedelta(seconds=1)
 
 SAVE_EVERY = timedelta(seconds=10)
-"""How far behind a cursor may stay when there is nothing to tell."""
+"""How far the stored cursor may stay behind when there are no events."""
 
 MARGIN = timedelta(seconds=30)
 """An event's time is that of its transaction's beginning; it may be seen that much later."""
@@ -47,22 +48,22 @@ class Listener(msgspec.Struct, frozen=True):
     active_since: datetime
 
 
-class Place(msgspec.Struct, frozen=True):
-    """How far everything has been told. `at`: nothing that is MARGIN older is untold."""
+class Position(msgspec.Struct, frozen=True):
+    """How far the events have been read. `at`: all that are MARGIN older have their rows."""
 
     token: Document | None
     at: datetime
 
 
 class Search(msgspec.Struct, frozen=True):
-    """What was missed is looked for in the store: from that time, behind that `_id`."""
+    """A search of the stored events for missed ones: from that time on, behind that `_id`."""
 
     since: datetime
     behind: str = ""
 
 
 class WebhookFeed:
-    """One term's. `lease` is the leader's: a cursor that a later leader has moved is left alone."""
+    """The feed of one leadership, under the leader's `lease`: a later leader's cursor is left alone."""
 
     def __init__(self, db: Database[Any], lease: Lease, *, monotonic: Callable[[], float]) -> None:
         self._db = db
@@ -70,12 +71,12 @@ class WebhookFeed:
         self._monotonic = monotonic
         self._listeners: tuple[Listener, ...] = ()
         self._stream: EventStream | None = None
-        self._place: Place | None = None
+        self._position: Position | None = None
         self._saved: datetime | None = None
         self._search: Search | None = None
 
     def tick(self) -> timedelta:
-        """One batch. Raises: PyMongoError, Unavailable: the next tick goes on from the last place."""
+        """One batch. Raises: PyMongoError, Unavailable: the next tick goes on from the last position."""
         listeners = self._listening()
         if not listeners:
             self.close()
@@ -104,73 +105,73 @@ class WebhookFeed:
     def _open(self, listeners: tuple[Listener, ...]) -> None:
         self.close()
         self._listeners = listeners
-        place = self._place or self._stored() or Place(None, _earliest(listeners))
+        position = self._position or self._stored() or Position(None, _earliest(listeners))
         since = _earliest(listeners)
-        if place.at < since:  # nobody listened in between: what was then is nobody's business
-            place = Place(None, since)
-        self._place = place
-        start = None if place.token else place.at - MARGIN
-        self._stream = EventStream(self._db, _wanted(listeners), after=place.token, since=start)
+        if position.at < since:  # nobody listened in between: what was then is nobody's business
+            position = Position(None, since)
+        self._position = position
+        start = None if position.token else position.at - MARGIN
+        self._stream = EventStream(self._db, _wanted(listeners), after=position.token, since=start)
 
-    def _stored(self) -> Place | None:
+    def _stored(self) -> Position | None:
         found = self._db["cursors"].find_one({"_id": CURSOR})
-        return Place(found["token"], found["at"]) if found else None
+        return Position(found["token"], found["at"]) if found else None
 
     def _read(self) -> timedelta:
         assert self._stream is not None
-        assert self._place is not None
+        assert self._position is not None
         before = server_time(self._db)
         until = self._monotonic() + READ_FOR.total_seconds()
         batch = self._stream.read(until, self._monotonic)
         if self._listening() != self._listeners:
             self.close()
             return BUSY
-        self._tell(batch.events, before)
+        self._insert_rows(batch.events, before)
         if batch.token is not None:
-            self._place = Place(batch.token, batch.at or before)
+            self._position = Position(batch.token, batch.at or before)
         is_due = self._saved is None or before - self._saved >= SAVE_EVERY
         if batch.events or is_due:
-            self._save(self._place, before)
+            self._save(self._position, before)
         return BUSY if batch.events else IDLE
 
     def _begin_search(self, lost: HistoryLost) -> None:
-        """From the place that cannot be resumed, while new events wait in a stream from now."""
-        place = self._place
-        assert place is not None
+        """From the position that cannot be resumed, while new events wait in a stream from now."""
+        position = self._position
+        assert position is not None
         self.close()
         logger.error(
             "the history of changes does not reach back to the webhooks' cursor: looking through all events",
-            since=place.at,
+            since=position.at,
             reason=str(lost),
         )
         # From the beginning again, if that happens in the middle of a search.
-        self._search = Search(self._search.since if self._search else place.at - MARGIN)
+        self._search = Search(self._search.since if self._search else position.at - MARGIN)
         self._stream = EventStream(self._db, _wanted(self._listeners))
         # Not saved before the search is over: who leads after us then begins it again.
-        self._place = Place(self._stream.token, server_time(self._db))
+        self._position = Position(self._stream.token, server_time(self._db))
 
     def _seek(self) -> timedelta:
         assert self._search is not None
-        assert self._place is not None
+        assert self._position is not None
         wanted, search = _wanted(self._listeners), self._search
         found, last = event_stream.step(self._db, wanted, behind=search.behind, since=search.since)
         now = server_time(self._db)
-        self._tell(found, now)
+        self._insert_rows(found, now)
         self._search = Search(search.since, last) if last else None
         if last is None:
-            self._save(self._place, now)
+            self._save(self._position, now)
             logger.info("looked through all events, webhooks are told as usual", since=search.since)
         return BUSY
 
-    def _tell(self, events: Iterable[Document], now: datetime) -> None:
+    def _insert_rows(self, events: Iterable[Document], now: datetime) -> None:
         rows = [made for event in events for made in rows_of(event, self._listeners, now)]
         if rows:
             new = insert(self._db, rows)
             logger.debug("webhooks to be told", rows=len(new), known=len(rows) - len(new))
 
-    def _save(self, place: Place, now: datetime) -> None:
+    def _save(self, position: Position, now: datetime) -> None:
         """Raises: DuplicateKeyError: a later leader's is there."""
-        update = stamped({"$set": {"token": place.token, "at": place.at}}, self._lease)
+        update = stamped({"$set": {"token": position.token, "at": position.at}}, self._lease)
         try:
             self._db["cursors"].update_one(fenced({"_id": CURSOR}, self._lease), update, upsert=True)
         except DuplicateKeyError:
@@ -224,3 +225,7 @@ def _wanted(listeners: Sequence[Listener]) -> Wanted:
 
 def _earliest(listeners: Sequence[Listener]) -> datetime:
     return min(listener.active_since for listener in listeners)
+
+
+def webhook_feed_duty(feed: WebhookFeed) -> Duty:
+    return Duty("webhook feed", feed.tick)

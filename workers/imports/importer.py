@@ -15,7 +15,8 @@ import msgspec
 from loguru import logger
 from pymongo.database import Database
 
-from adapters.broker.hints import Line, Unheard
+from adapters.broker.hints import Unheard
+from adapters.commands.document import TargetQueue
 from adapters.imports.report import running_commands, show
 from adapters.imports.store import OPEN, ended
 from adapters.mongo.client import Contention, Document, Unavailable, UnknownOutcome, translated
@@ -46,7 +47,7 @@ class Importer:
         db: Database[Any],
         catalogue: Catalogue,
         *,
-        send: Callable[[str, list[Line]], None],
+        send: Callable[[str, list[TargetQueue]], None],
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         monotonic: Callable[[], float],

@@ -13,9 +13,8 @@ import msgspec
 from pymongo import ReplaceOne
 from pymongo.database import Database
 
-from adapters.broker.hints import Line
 from adapters.commands.acceptance import accept_many
-from adapters.commands.document import Key, Origin, fingerprint, fresh, target_of
+from adapters.commands.document import Key, Origin, TargetQueue, fingerprint, fresh, target_of
 from adapters.imports.report import unsettled_commands
 from adapters.imports.store import OPEN, mapping_of, open_file
 from adapters.mongo.client import Document, translated
@@ -31,7 +30,7 @@ CHUNK_ROWS = 100
 MOST_ACTIVE = 2_000
 """Commands of one import that may be on their way or parked at once, so that it cannot flood the queue."""
 
-Hint = Callable[[Sequence[Line]], None]
+Hint = Callable[[Sequence[TargetQueue]], None]
 Count = Callable[[Sequence[Document]], None]
 """Hears of commands that were accepted just now; a repeat is none."""
 

@@ -23,30 +23,30 @@ BATCH_LIMIT = timedelta(seconds=20)
 
 
 class ServerClock:
-    """The server's time, carried on between heartbeats by the monotonic clock: no wall clock decides."""
+    """The server's time, advanced between heartbeats by the monotonic clock: no wall clock decides."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._told: tuple[datetime, float] | None = None
+        self._heard: tuple[datetime, float] | None = None
 
-    def tell(self, server_time: datetime) -> None:
-        self._told = (server_time, self._monotonic())
+    def set(self, server_time: datetime) -> None:
+        self._heard = (server_time, self._monotonic())
 
     @property
     def age(self) -> timedelta:
-        """How long ago the server was heard."""
-        return timedelta.max if self._told is None else timedelta(seconds=self._monotonic() - self._told[1])
+        """How long ago the server last answered."""
+        return timedelta.max if self._heard is None else timedelta(seconds=self._monotonic() - self._heard[1])
 
     def now(self) -> datetime:
-        """Raises: Unavailable: the server has not been heard yet."""
-        if self._told is None:
+        """The server's time. Raises: Unavailable: it has not answered yet."""
+        if self._heard is None:
             raise Unavailable("the server's time is not known yet")
-        server_time, heard_at = self._told
+        server_time, heard_at = self._heard
         return to_milliseconds(server_time + timedelta(seconds=self._monotonic() - heard_at))
 
 
-class Presence:
-    """Says every HEARTBEAT that this worker lives, unless a batch of its is stuck."""
+class Heartbeat:
+    """Writes every HEARTBEAT that this worker lives, until a batch of its is stuck."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Presence:
         return self.clock.age < HEARD_WITHIN
 
     def stop(self, *, finished: bool) -> None:
-        """Leave in good order: what this worker wrote of itself goes, so nobody looks for losses. Unless a
+        """Stop, and delete what this worker wrote about itself, so that nobody looks for losses. Not while a
         batch still runs (`finished` is false): the reaper must find it."""
         self._stopped.set()
         if self._thread.ident is not None:
@@ -93,7 +93,7 @@ class Presence:
             self._workers.delete_one({"_id": self._identity["_id"]})
 
     def beat(self) -> None:
-        """One heartbeat, which also tells the clock the server's time. Raises: Unavailable."""
+        """One heartbeat, which also sets the clock to the server's time. Raises: Unavailable."""
         fields = {name: value for name, value in self._identity.items() if name != "_id"}
         if (seconds := self._pace()) is not None:
             fields["seconds_per_command"] = seconds
@@ -105,7 +105,7 @@ class Presence:
                 return_document=ReturnDocument.AFTER,
             )
         if heard is not None:  # never: it is an upsert
-            self.clock.tell(heard["heartbeat_at"])
+            self.clock.set(heard["heartbeat_at"])
 
     def _run(self) -> None:
         while not self._stopped.wait(HEARTBEAT.total_seconds()):

@@ -15,13 +15,13 @@ from adapters.process.clock import Clock, SystemClock
 from adapters.process.metrics import CONTENT_TYPE
 
 JSON = "application/json"
-Answer = tuple[HTTPStatus, str, bytes]
+Response = tuple[HTTPStatus, str, bytes]
 
 
 class Probes:
     """Serves inside `with`, from a daemon thread.
 
-    `live` and `ready` are asked at every request, on a thread of their own. False from `live` asks for a
+    `live` and `ready` are called at every request, on a thread of its own. False from `live` asks for a
     restart, False from `ready` for patience.
     """
 
@@ -40,7 +40,7 @@ class Probes:
         self._ready = ready
         self._exposition = exposition
         self._clock = clock or SystemClock()
-        self._server = _Server((host, port), self.answer)
+        self._server = _Server((host, port), self.respond)
         self._thread = threading.Thread(target=self._server.serve_forever, name="probes", daemon=True)
 
     @property
@@ -55,8 +55,8 @@ class Probes:
         self._server.shutdown()
         self._server.server_close()
 
-    def answer(self, path: str) -> Answer:
-        """What a GET of this path gets."""
+    def respond(self, path: str) -> Response:
+        """The response to a GET of this path."""
         match path.partition("?")[0]:
             case "/metrics":
                 return HTTPStatus.OK, CONTENT_TYPE, self._exposition()
@@ -67,7 +67,7 @@ class Probes:
             case _:
                 return HTTPStatus.NOT_FOUND, JSON, b'{"status":"unknown"}'
 
-    def _verdict(self, good: bool, yes: str, no: str) -> Answer:  # noqa: FBT001 - the question is in the words
+    def _verdict(self, good: bool, yes: str, no: str) -> Response:  # noqa: FBT001 - the question is in the words
         status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
         return status, JSON, msgspec.json.encode({"status": yes if good else no, "time": self._clock.now()})
 
@@ -75,8 +75,8 @@ class Probes:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], answer: Callable[[str], Answer]) -> None:
-        self.answer = answer
+    def __init__(self, address: tuple[str, int], respond: Callable[[str], Response]) -> None:
+        self.respond = respond
         # By itself it knows only version 4: a worker whose HOST was of version 6 did not start.
         self.address_family = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0][0]
         super().__init__(address, _Handler)
@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Seconds an idle or slow client may hold a thread."""
 
     def do_GET(self) -> None:
-        status, content_type, body = self.server.answer(self.path)
+        status, content_type, body = self.server.respond(self.path)
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))

@@ -17,9 +17,9 @@ from loguru import logger
 from pymongo.database import Database
 
 from adapters.broker import hints
-from adapters.broker.hints import LOOKS, HintBroker, Line, Unheard
+from adapters.broker.hints import LOOKS, HintBroker, Unheard
 from adapters.commands.acceptance import Accepted, accept_many
-from adapters.commands.document import FINAL
+from adapters.commands.document import FINAL, TargetQueue
 from adapters.mongo.client import Document
 from adapters.mongo.server_time import server_time
 from adapters.process.clock import SystemClock
@@ -33,6 +33,7 @@ from locks.lease import Leases
 from schedules.declaration import CommandRequest, Schedule, due_slots
 from schedules.table import table
 from tasks.catalogue import Catalogue, catalogue
+from workers.duties.duty import Duty
 from workers.schedules.requests import Memory, command_for
 
 PAGE = 1_000
@@ -58,7 +59,7 @@ class Runner:
         catalogue: Catalogue,
         *,
         told: Settings,
-        hint: Callable[[str, Sequence[Line]], None],
+        hint: Callable[[str, Sequence[TargetQueue]], None],
         now: Now,
         new_id: Callable[[], str],
         monotonic: Callable[[], float],
@@ -248,3 +249,11 @@ def runners(
 def _pages(asked: Iterator[CommandRequest]) -> Iterator[list[CommandRequest]]:
     while page := list(islice(asked, PAGE)):
         yield page
+
+
+def schedule_duty(runner: Runner) -> Duty:
+    def tick() -> timedelta:
+        runner.tick()
+        return LOOK_EVERY
+
+    return Duty(f"schedule {runner.schedule.name}", tick)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from adapters.commands.document import KEYS_KEPT
 from adapters.identity.tokens import Tokens
 from adapters.mongo.demo_guard import DemoInProduction, refuse_demo_login
 from adapters.process.clock import SystemClock
@@ -18,6 +17,7 @@ from adapters.settings.declaration import Row
 from adapters.settings.parsers import _ESCAPED
 from adapters.settings.table import KEYS_KEPT_WHY, ROOT, Settings, SettingsError, inherited, table
 from cli.commands.settings import env_sample, markdown
+from locks.idempotency import KEYS_KEPT
 
 STRONG = "k" * 20 + "0123456789abcdef"
 

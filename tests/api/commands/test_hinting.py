@@ -6,7 +6,8 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 
-from adapters.broker.hints import Line, Unheard
+from adapters.broker.hints import Unheard
+from adapters.commands.document import TargetQueue
 from api.commands.hint_sender import CAPACITY, HintSender
 from tests.support.patience import eventually
 
@@ -15,14 +16,14 @@ class Ear:
     """Hears what is sent; `open` lets a send end, `deaf` makes it fail."""
 
     def __init__(self) -> None:
-        self.sent: list[tuple[str, list[Line]]] = []
+        self.sent: list[tuple[str, list[TargetQueue]]] = []
         self.open = threading.Event()
         self.open.set()
         self.deaf = False
         self.tries = 0
         self.began = threading.Event()
 
-    def __call__(self, queue: str, lines: Sequence[Line]) -> None:
+    def __call__(self, queue: str, lines: Sequence[TargetQueue]) -> None:
         self.tries += 1
         self.began.set()
         self.open.wait(10)

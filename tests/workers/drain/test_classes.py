@@ -12,7 +12,8 @@ import pytest
 from pymongo.database import Database
 
 from adapters.broker import hints
-from adapters.broker.hints import HintBroker, Line
+from adapters.broker.hints import HintBroker
+from adapters.commands.document import TargetQueue
 from adapters.process.clock import SystemClock
 from workers.worker import WorkerProcess
 
@@ -31,7 +32,7 @@ def test_a_backlog_of_one_class_leaves_a_thread_to_another(
     )
     crowded, answered = threading.Event(), threading.Event()
 
-    def drain(queue: str, _: Sequence[Line]) -> None:
+    def drain(queue: str, _: Sequence[TargetQueue]) -> None:
         if queue == "interactive":
             answered.set()
         else:

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from adapters.broker.hints import Line
+from adapters.commands.document import TargetQueue
 from adapters.mongo import client as mongo
 from adapters.mongo.client import Document
 from tasks.catalogue import catalogue
@@ -21,7 +21,7 @@ TENANT = "t1"
 HOUR = timedelta(hours=1)
 
 
-def line(command: Document) -> Line:
+def line(command: Document) -> TargetQueue:
     return command["tenant_id"], command["target"]
 
 

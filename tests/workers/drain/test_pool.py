@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from adapters.broker.hints import Line
+from adapters.commands.document import TargetQueue
 from tests.support.patience import InThread, eventually
 from workers.drain.executor import Drained, Executor
 from workers.drain.pool import LINES_BESIDE, ONLINE, Pool
@@ -19,7 +19,7 @@ class Slot:
     """Takes what it is given; `held` keeps it in its batch."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.batches: list[list[Line]] = []
+        self.batches: list[list[TargetQueue]] = []
         self.times: list[tuple[float, float]] = []
         self.looked: list[bool] = []
         self.rests = 0
@@ -29,7 +29,7 @@ class Slot:
         self.rested = threading.Event()
         self._now = now
 
-    def drain(self, lines: list[Line], *, looking: bool) -> Drained:
+    def drain(self, lines: list[TargetQueue], *, looking: bool) -> Drained:
         self.looked.append(looking)
         began = self._now()
         self.batches.append(lines)
@@ -46,7 +46,7 @@ def pool_of(*slots: Slot, now: Callable[[], float]) -> Pool:
     return Pool(cast(list[Executor], list(slots)), report=lambda *_: None, monotonic=now)
 
 
-def lines(number: int, name: str = "order") -> list[Line]:
+def lines(number: int, name: str = "order") -> list[TargetQueue]:
     return [("t", f"work_order:{name}-{n}") for n in range(number)]
 
 

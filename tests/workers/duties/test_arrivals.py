@@ -60,7 +60,7 @@ def test_what_never_comes_holds_up_nobody(
     house: tuple[Seeds, Drains], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed, drains = house
-    monkeypatch.setattr(arrivals, "AT_ONCE", 2)
+    monkeypatch.setattr(arrivals, "PAGE", 2)
     device = Device(seed)
     ids = [new_id() for _ in range(5)]
     for id in ids:

@@ -24,8 +24,7 @@ from adapters.mongo.client import Document, Unavailable
 from adapters.mongo.server_time import server_time
 from adapters.process.metrics import Metrics
 from tests.servers import Servers
-from workers.duties.blob_sweep import EVERY, sweep
-from workers.scheduler.__main__ import sweep_duty
+from workers.duties.blob_sweep import EVERY, blob_sweep_duty, sweep_blobs
 
 TENANT = "t"
 SHA = "a" * 64
@@ -88,7 +87,7 @@ class Desk:
     def sweeps(self) -> dict[str, int]:
         """Until there is no more to do."""
         deleted: dict[str, int] = {}
-        while (swept := sweep(self.store)).more:
+        while (swept := sweep_blobs(self.store)).more:
             deleted.update(swept.deleted)
         return deleted | dict(swept.deleted)
 
@@ -202,7 +201,7 @@ def test_a_put_while_the_sweep_is_deciding_wins(desk: Desk, monkeypatch: pytest.
     desk.ages(GRACE)
     with monkeypatch.context() as patched:
         patched.setattr("workers.duties.blob_sweep.is_named", meanwhile)
-        sweep(desk.store)
+        sweep_blobs(desk.store)
     assert desk.state() == "kept"
 
     desk.ages(GRACE)
@@ -210,7 +209,7 @@ def test_a_put_while_the_sweep_is_deciding_wins(desk: Desk, monkeypatch: pytest.
     desk.ages(LAST_CALL)
     with monkeypatch.context() as patched:
         patched.setattr("workers.duties.blob_sweep.is_named", meanwhile)
-        sweep(desk.store)
+        sweep_blobs(desk.store)
     assert desk.state() == "kept"
 
 
@@ -270,12 +269,12 @@ def test_a_deletion_that_broke_off_is_taken_up_again(desk: Desk) -> None:
 
 
 def test_a_long_past_goes_in_bounded_rounds(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.duties.blob_sweep.AT_ONCE", 2)
+    monkeypatch.setattr("workers.duties.blob_sweep.PAGE", 2)
     for n in range(5):
         desk.put(sha256=number(n))
     desk.ages(GRACE)
 
-    first = sweep(desk.store)
+    first = sweep_blobs(desk.store)
 
     assert first.more
     assert desk.store[FILES].count_documents({"state": "condemned"}) == 2
@@ -285,7 +284,7 @@ def test_a_long_past_goes_in_bounded_rounds(desk: Desk, monkeypatch: pytest.Monk
 
 def test_the_scheduler_counts_what_it_sweeps_and_goes_on_while_there_is_more(desk: Desk) -> None:
     metrics = Metrics()
-    duty = sweep_duty(desk.store, metrics)
+    duty = blob_sweep_duty(desk.store, metrics)
     desk.put()
 
     assert duty.tick() == EVERY

@@ -20,7 +20,7 @@ from adapters.mongo.client import Document
 from adapters.mongo.server_time import Primary
 from adapters.process.metrics import Metrics
 from tests.workers.lines import command, heard, insert, line, long_ago, server_now, stored
-from workers.duties.reaper import GONE, GRACE, Attention, Reaper
+from workers.duties.reaper import GONE, GRACE, Hearing, Reaper
 
 NO_TIME = timedelta()
 
@@ -223,9 +223,9 @@ def told(second: int, *, term: str = "first") -> Primary:
     return Primary(now, term, now)
 
 
-def attentive() -> Attention:
+def attentive() -> Hearing:
     """At second 10 it may judge."""
-    attention = Attention()
+    attention = Hearing()
     assert [attention.may_judge(told(second)) for second in (0, 5, 9, 10)] == [False, False, False, True]
     return attention
 

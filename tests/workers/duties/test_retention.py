@@ -52,7 +52,7 @@ def test_what_ended_long_ago_goes_and_all_else_stays(database: Database[Any]) ->
         command(database, NOW - timedelta(days=1), "applied", purge_at=NOW + KEPT),
     }
 
-    assert purge.purge(database, NOW, KEPT) == 1
+    assert purge.purge_commands(database, NOW, KEPT) == 1
 
     assert left(database) == stays
     assert gone not in left(database)
@@ -70,7 +70,7 @@ def test_no_key_is_forgotten_while_its_command_is_active_or_undecided_however_ol
         command(database, LONG_AGO, "accepted", active=True, purge_at=LONG_AGO),
     }
 
-    assert purge.purge(database, NOW, KEPT) == 0
+    assert purge.purge_commands(database, NOW, KEPT) == 0
     assert left(database) == stays
 
 
@@ -79,16 +79,16 @@ def test_a_key_is_remembered_to_its_last_moment_and_not_beyond(database: Databas
     settled(database, LONG_AGO, state)
     moment = timedelta(milliseconds=1)
 
-    assert purge.purge(database, LONG_AGO + KEPT - moment, KEPT) == 0
-    assert purge.purge(database, LONG_AGO + KEPT + moment, KEPT) == 1
+    assert purge.purge_commands(database, LONG_AGO + KEPT - moment, KEPT) == 0
+    assert purge.purge_commands(database, LONG_AGO + KEPT + moment, KEPT) == 1
 
 
 def test_a_long_past_goes_in_bounded_steps(database: Database[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(purge, "AT_ONCE", 2)
+    monkeypatch.setattr(purge, "PAGE", 2)
     for _ in range(5):
         command(database, LONG_AGO, "applied", purge_at=NOW)
 
-    steps = [purge.purge(database, NOW, KEPT) for _ in range(4)]
+    steps = [purge.purge_commands(database, NOW, KEPT) for _ in range(4)]
 
     assert steps == [2, 2, 1, 0]
 
@@ -97,7 +97,7 @@ def test_who_was_told_what_is_forgotten_after_its_time_unless_it_is_on_its_way_o
     database: Database[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     indexes.create(database)
-    monkeypatch.setattr(purge, "AT_ONCE", 2)
+    monkeypatch.setattr(purge, "PAGE", 2)
     told = Settings.load({"NOTIFICATION_RETENTION_DAYS": "30"}, tmp_path, servers_needed=False)
     old, young = NOW - timedelta(days=31), NOW - timedelta(days=29)
     for at in (old, young):
@@ -108,7 +108,7 @@ def test_who_was_told_what_is_forgotten_after_its_time_unless_it_is_on_its_way_o
         )
     database.notices.insert_one({"spread_at": None, "created_at": LONG_AGO})
 
-    pages = [purge.sweep(database, told, NOW) for _ in range(3)]
+    pages = [purge.delete_expired(database, told, NOW) for _ in range(3)]
 
     assert [page["deliveries"] for page in pages] == [2, 1, 0]
     kept = [row["state"] for row in database.deliveries.find({"ended_at": old})]

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo.database import Database
 
 from adapters.process.clock import SystemClock
-from workers.process.heartbeat import HEARD_WITHIN, Presence, ServerClock
+from workers.process.heartbeat import HEARD_WITHIN, Heartbeat, ServerClock
 
 
 class PushedClock(SystemClock):
@@ -21,7 +21,7 @@ class PushedClock(SystemClock):
 
 def test_a_worker_is_ready_while_the_store_takes_its_heartbeats(database: Database[Any]) -> None:
     clock = PushedClock()
-    presence = Presence(
+    presence = Heartbeat(
         database,
         {"_id": "w1"},
         clock=ServerClock(clock.monotonic),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.patience import InThread, eventually
-from workers.process.stop_signal import await_set
+from workers.process.stop_signal import wait_for
 
 GIVE_UP_S = 10.0
 
@@ -37,6 +37,6 @@ def test_a_signal_that_another_thread_was_given_is_heeded_all_the_same(told: thr
             raise AssertionError("nobody heeded it")
 
     sender = InThread(signal_myself)
-    await_set(told)
+    wait_for(told)
 
     sender.result(within_s=2 * GIVE_UP_S)

@@ -14,8 +14,8 @@ from adapters.process.clock import SystemClock
 from locks.lease import Lease, Leases
 from tests.support.patience import eventually
 from tests.support.seeds import new_id
-from workers.duties.duty import STUCK, Duty, Performance
-from workers.scheduler.__main__ import LEASE, Scheduler
+from workers.duties.duty import STUCK, Duty, Leadership
+from workers.scheduler.leader import LEASE, Scheduler
 
 
 class Terms:
@@ -76,7 +76,7 @@ def test_a_duty_that_outlives_its_term_does_not_go_on_beside_the_next(
 
 def test_a_duty_that_hangs_is_no_longer_alive_until_its_term_is_over(terms: Terms) -> None:
     now = [0.0]
-    with Performance(terms(), monotonic=lambda: now[0]) as performance:
+    with Leadership(terms(), monotonic=lambda: now[0]) as performance:
         eventually(lambda: terms.blocked, within_s=5)
         assert performance.is_alive()
 
