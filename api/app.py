@@ -32,17 +32,17 @@ from api.commands import routes as commands
 from api.commands import tracking
 from api.commands.acceptance import Door
 from api.commands.hint_sender import HintSender
+from api.commands.means import Means
 from api.commands.prefer_wait import Waits
 from api.http import openapi, problem
 from api.http.middleware import Envelope
 from api.identity import login as session
-from api.identity.acts import Acting, Means
+from api.identity.acts import Acting
 from api.identity.authentication import Identity
 from api.offline import inbox
 from api.offline import routes as offline
-from api.operators import dead_letters as operator
-from api.operators import deliveries, schedules
-from api.reads import ledgers, lists, more, plans
+from api.operators import audit_trail, conservation, dead_letters, deliveries, schedules
+from api.reads import exports, ledgers, lists, overview, plan_preview, policies, timeline
 from api.sync import route as sync
 from api.sync.answer import Sync
 from api.uploads import blobs, imports
@@ -174,14 +174,19 @@ class House:
             ),
             *lists.routes(reader),
             *ledgers.routes(reader, self.db),
-            *more.routes(reader, self.db, now),
-            *plans.routes(reader, self.db, now),
+            *timeline.routes(reader, self.db),
+            exports.route(reader, self.db),
+            overview.route(reader, self.db, now),
+            policies.route(reader, self.db),
+            plan_preview.route(reader, self.db, now),
             sync.route(reader, Sync(self.db, new_id=new_id)),
             *offline.routes(offline.Offline(means)),
             *inbox.routes(inbox.Inbox(means, self.intake)),
             *deliveries.routes(deliveries.Deliveries(self.acts_db, acting)),
             *schedules.routes(schedules.Schedules(self.acts_db, acting, table())),
-            *operator.routes(operator.Operators(means)),
+            *dead_letters.routes(dead_letters.DeadLetters(means)),
+            audit_trail.route(self.acts_db, acting),
+            conservation.route(self.acts_db, acting),
             *blobs.routes(blobs.BlobStore(Blobs(self.db, new_id=self.new_id), self.identity, self.catalogue)),
             *imports.routes(imports.Imports(self.acts_db, acting)),
             *faces.routes(self.settings),

@@ -16,14 +16,16 @@ from adapters.commands.document import State, TargetQueue
 from adapters.mongo.client import Document
 from adapters.operators import manual_endings as endings
 from adapters.operators.audit import Act
+from api.commands.means import Means
 from api.http import body
 from api.http.encoding import encode
 from api.http.openapi import BEARER, PROBLEM, Items, answering, operation, page_of, parameter, schema_of
 from api.http.paging import page, take_cursor, take_limit, take_order
 from api.http.problem import Fault, Problem, invalid, not_found
 from api.http.query import Parameter, conditions, parse, words
-from api.identity.acts import Means, visible
-from api.views.receipts import RECEIPT, receipt, told, with_server_docs
+from api.identity.acts import visible
+from api.views.receipts import RECEIPT, receipt, told
+from api.views.server_docs import with_server_docs
 from domain.fields import Reason
 from domain.identity.actor import Actor
 from domain.ids import UUID7

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,12 +17,14 @@ from bson.errors import InvalidBSON
 from pymongo.asynchronous.collection import AsyncCollection
 
 from adapters.mongo.client import CODEC, Document
-from api.http.query import bad
+from api.http.query import bad, conditions, parse
+from domain.ids import UUID7
 
 DEFAULT_LIMIT = 50
 MOST = 200
 SEARCH_DEADLINE = timedelta(seconds=2)
 
+_UUID7 = re.compile(UUID7)
 _VALUES = (str, int, float, datetime, Decimal, type(None))
 
 
@@ -89,6 +92,24 @@ def take_cursor(given: dict[str, str], order: Order) -> Document | None:
     return order.after(held["v"], held["i"])
 
 
+def check_cursor(cursor: str | None) -> str:
+    """The command id after which the page begins; "" for the first page. Raises: Problem 422."""
+    if cursor is None:
+        return ""
+    if not _UUID7.fullmatch(cursor):
+        raise bad("cursor", "malformed", "this cursor is not a command id")
+    return cursor
+
+
+def page_parameters(query_string: bytes) -> tuple[int, str | None]:
+    """`limit`, and `cursor` as a command id, of a list that takes no other parameter. Raises: Problem 422."""
+    parameters = parse(query_string)
+    limit = take_limit(parameters)
+    cursor = check_cursor(parameters.pop("cursor", None)) or None
+    conditions(parameters, {})
+    return limit, cursor
+
+
 def cursor_of(order: Order, row: Document) -> str:
     value: Any = row
     for name in order.field.split("."):
@@ -99,14 +120,14 @@ def cursor_of(order: Order, row: Document) -> str:
 
 async def page(
     collection: AsyncCollection[Any],
-    conditions: list[Document],
+    selected: list[Document],
     order: Order,
     limit: int,
     *,
     projection: Document,
 ) -> Page:
     """One page and where the next begins. Raises: ExecutionTimeout: the filter needs too long."""
-    found = collection.find({"$and": conditions}, projection).sort(order.spec).limit(limit + 1)
+    found = collection.find({"$and": selected}, projection).sort(order.spec).limit(limit + 1)
     with pymongo.timeout(SEARCH_DEADLINE.total_seconds()):
         rows = await found.to_list()
     more = len(rows) > limit

@@ -5,23 +5,18 @@ means to carry it out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from litestar import Request
-from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.database import Database
 
 from adapters.mongo.client import Document
 from adapters.operators.audit import Act
-from adapters.process.metrics import Metrics
-from api.commands.hint_sender import HintSender
 from api.http.problem import request_id_of
 from api.identity.authentication import Identity, need
 from domain.fields import Reason
 from domain.identity.actor import Actor
-from tasks.catalogue import Catalogue
 
 
 class Because(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,18 +56,3 @@ def visible(actor: Actor, to_all: str) -> Document:
     """Selects the commands that one sees: one's own, with that permission everybody's of the tenant."""
     mine: Document = {"tenant_id": actor.tenant_id}
     return mine if actor.can(to_all) else mine | {"origin.user_id": actor.user_id}
-
-
-class Means(msgspec.Struct, frozen=True, kw_only=True):
-    """What it takes to act on commands that are there already; built once for a process.
-
-    `acts_db` is the synchronous database for transactions, used in threads.
-    """
-
-    db: AsyncDatabase[Any]
-    acts_db: Database[Any]
-    acting: Acting
-    hints: HintSender
-    catalogue: Catalogue
-    metrics: Metrics
-    keys_kept: timedelta

@@ -17,6 +17,7 @@ from adapters.mongo.client import Document
 from adapters.operators import resolutions
 from adapters.operators.audit import Act
 from adapters.operators.resolutions import CONFLICT, REVIEW, WAYS, Choice, NothingToDecide
+from api.commands.means import Means
 from api.http import body
 from api.http.encoding import encode
 from api.http.openapi import ACCEPTED, BEARER, PROBLEM, operation, page_of, parameter, schema_of
@@ -24,11 +25,12 @@ from api.http.paging import page, take_cursor, take_limit, take_order
 from api.http.problem import Fault, Problem, invalid, not_found
 from api.http.query import conditions as filtered
 from api.http.query import flag, ids, parse, words
-from api.identity.acts import Means, visible
+from api.identity.acts import visible
 from api.identity.authentication import need
 from api.offline.decision import Decision, nothing_to_decide
 from api.offline.reapply import Reapplying
-from api.views.receipts import RECEIPT, receipt, told, with_server_docs
+from api.views.receipts import RECEIPT, receipt, told
+from api.views.server_docs import with_server_docs
 from domain.identity.actor import Actor
 from domain.identity.permissions import leave_for
 

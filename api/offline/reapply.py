@@ -18,11 +18,11 @@ from adapters.operators import resolutions
 from adapters.operators.audit import Act
 from adapters.operators.resolutions import CONFLICT, NothingToDecide
 from api.commands.acceptance import received
+from api.commands.means import Means
 from api.http import body
 from api.http import headers as conditions
 from api.http.encoding import encode
 from api.http.problem import Fault, invalid, request_id_of
-from api.identity.acts import Means
 from api.identity.authentication import need
 from api.offline.decision import Decision, nothing_to_decide
 from api.views.receipts import acceptance

@@ -20,15 +20,16 @@ from litestar.response.base import ASGIResponse
 from adapters.devices import replays
 from adapters.devices.batch import Batch, Entry, Result, Taken, record_id
 from adapters.mongo.client import Document
+from api.commands.means import Means
 from api.http import body
 from api.http.encoding import encode
 from api.http.openapi import BEARER, PROBLEM, operation
 from api.http.problem import not_found, overloaded, request_id_of
-from api.identity.acts import Means
 from api.offline.action import Doorkeeper
 from api.offline.envelope import ENVELOPE, RECEIPTS, RESULTS, Replay, read, shown
 from api.offline.throttle import Turns, nimble
-from api.views.receipts import events_of, told, with_server_docs
+from api.views.receipts import events_of, told
+from api.views.server_docs import with_server_docs
 from domain.identity.actor import Actor
 
 BETWEEN = 5

@@ -1,14 +1,12 @@
-"""What operators of a tenant see and do: dead letters, the audit trail, conservation."""
+"""/api/operator/dead-letters: commands that failed for good, replayed or discarded by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
 import anyio.to_thread
 import msgspec
-import pymongo
 from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -16,9 +14,8 @@ from litestar.response.base import ASGIResponse
 from msgspec import Meta
 
 from adapters.commands.json_limits import Unstorable
-from adapters.mongo.client import Document, document_id, ids_of
+from adapters.mongo.client import Document
 from adapters.operators import dead_letters
-from adapters.operators.conservation import Row, conservation
 from adapters.operators.dead_letters import (
     REPLAY,
     Edit,
@@ -29,22 +26,18 @@ from adapters.operators.dead_letters import (
     OtherTarget,
     Outcome,
 )
+from api.commands.means import Means
 from api.http import body
 from api.http.encoding import encode
-from api.http.openapi import BEARER, PROBLEM, answering, operation, page_of, parameter, schema_of
-from api.http.paging import take_limit
+from api.http.openapi import BEARER, PROBLEM, operation, page_of, parameter, schema_of
+from api.http.paging import page_parameters
 from api.http.problem import Fault, Problem, invalid, not_found
-from api.http.query import conditions, parse
-from api.identity.acts import Because, Means
-from api.reads.timeline import check_cursor
+from api.identity.acts import Because
 from api.views.operator_command import COMMAND, told
 from domain.fields import Reason
 from domain.identity.actor import Actor
 
 T = TypeVar("T")
-
-COUNTED_WITHIN = timedelta(seconds=30)
-"""Conservation looks at every command there is, and no filter makes them fewer."""
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,14 +45,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     payload: Annotated[dict[str, Any], Meta(description="in place of the dead one's")] | None = None
 
 
-class Conservation(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether every command that was accepted is final or active: all in all, and by type."""
-
-    balanced: bool
-    items: list[Row]
-
-
-class Operators:
+class DeadLetters:
     """All by `acts_db`, in threads: these are few, and share their code with the command line."""
 
     def __init__(self, means: Means) -> None:
@@ -68,7 +54,7 @@ class Operators:
 
     async def listed(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         actor = await self._means.acting.actor(request, "ops.read")
-        limit, before = _page(request)
+        limit, before = page_parameters(request.scope["query_string"])
         found = await _threaded(
             lambda: dead_letters.listed(self._db, actor.tenant_id, limit=limit + 1, before=before)
         )
@@ -103,30 +89,6 @@ class Operators:
         )
         self._means.metrics.commands_final.labels(outcome.command["type"], "discarded").inc()
         return self._done(outcome, status=200)
-
-    async def audit(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        actor = await self._means.acting.actor(request, "audit.read")
-        limit, before = _page(request)
-        query: Document = {"tenant_id": actor.tenant_id} | ids_of(actor.tenant_id)
-        if before is not None:
-            query["_id"]["$lt"] = document_id(actor.tenant_id, before)
-        rows = await _threaded(
-            lambda: list(self._db["operator_actions"].find(query).sort("_id", -1).limit(limit + 1))
-        )
-        items = [
-            {name: row[name] for name in row if name not in ("_id", "tenant_id")} for row in rows[:limit]
-        ]
-        return _json({"items": items, "cursor": items[-1]["id"] if len(rows) > limit else None})
-
-    async def conservation(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        actor = await self._means.acting.actor(request, "ops.read")
-
-        def counted() -> list[Row]:
-            with pymongo.timeout(COUNTED_WITHIN.total_seconds()):
-                return conservation(self._db, actor.tenant_id)
-
-        rows = await _threaded(counted)
-        return _json(Conservation(balanced=all(row.balanced for row in rows), items=rows))
 
     async def _edit(self, actor: Actor, id: str, payload: Document) -> Edit:
         """Judged like a command at the door: the operator needs that command's permission too."""
@@ -170,19 +132,11 @@ async def _threaded(work: Callable[[], T]) -> T:
         raise invalid(fault) from None
 
 
-def _page(request: Request[Any, Any, Any]) -> tuple[int, str | None]:
-    given = parse(request.scope["query_string"])
-    limit = take_limit(given)
-    before = check_cursor(given.pop("cursor", None)) or None
-    conditions(given, {})
-    return limit, before
-
-
 def _json(value: Any) -> ASGIResponse:
     return ASGIResponse(body=encode(value))
 
 
-def routes(operators: Operators) -> list[HTTPRouteHandler]:
+def routes(letters: DeadLetters) -> list[HTTPRouteHandler]:
     paged = [
         parameter("limit", "query", "rows of a page"),
         parameter("cursor", "query", "of the page before"),
@@ -200,7 +154,7 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
     )
     async def listed(request: Request[Any, Any, Any]) -> ASGIResponse:
         """Dead commands of my tenant, newest first."""
-        return await operators.listed(request)
+        return await letters.listed(request)
 
     @get(
         f"{root}/dead-letters/{{command_id:str}}",
@@ -210,7 +164,7 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
     )
     async def show(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
         """One dead command with its traceback."""
-        return await operators.show(request, command_id)
+        return await letters.show(request, command_id)
 
     @post(
         f"{root}/dead-letters/{{command_id:str}}/replay",
@@ -224,7 +178,7 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
     )
     async def replay(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
         """Put it back at the end of its line; with a payload, a new command takes its place."""
-        return await operators.replay(request, command_id)
+        return await letters.replay(request, command_id)
 
     @post(
         f"{root}/dead-letters/{{command_id:str}}/discard",
@@ -235,26 +189,6 @@ def routes(operators: Operators) -> list[HTTPRouteHandler]:
     )
     async def discard(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
         """Give it up for good."""
-        return await operators.discard(request, command_id)
+        return await letters.discard(request, command_id)
 
-    @get(
-        f"{root}/audit",
-        operation_id="operator.audit",
-        operation_class=operation(parameters=paged, responses=page_of()),
-        **shared,
-    )
-    async def audit(request: Request[Any, Any, Any]) -> ASGIResponse:
-        """What operators did in my tenant, newest first."""
-        return await operators.audit(request)
-
-    @get(
-        f"{root}/conservation",
-        operation_id="operator.conservation",
-        operation_class=operation(responses=answering("Counted now", Conservation)),
-        **shared,
-    )
-    async def conserved(request: Request[Any, Any, Any]) -> ASGIResponse:
-        """Accepted = final + active, per type, counted now."""
-        return await operators.conservation(request)
-
-    return [listed, show, replay, discard, audit, conserved]
+    return [listed, show, replay, discard]

@@ -10,13 +10,22 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from litestar import Request, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response import Stream
 from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo.client import Document, ids_of
+from api.http.openapi import BEARER, PROBLEM, operation
+from api.http.problem import not_found
+from api.http.query import conditions, parse
+from api.reads.lists import Reader
 from api.views import names
 from api.views.resource import Resource
 from api.views.resources import ASSETS, PARTS, WORK_ORDERS
 
+PERMISSION = "importexport.export"
 CHUNK = 500
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -80,6 +89,30 @@ EXPORTS: Mapping[str, Export] = {
         ),
     ),
 }
+
+
+def route(reader: Reader, db: AsyncDatabase[Any]) -> HTTPRouteHandler:
+    @get(
+        "/api/exports/{file:str}",
+        media_type="text/csv",
+        operation_id="exports",
+        operation_class=operation(responses={"422": ("A parameter is unknown or malformed", PROBLEM)}),
+        tags=["read"],
+        security=BEARER,
+    )
+    async def export(request: Request[Any, Any, Any], file: FromPath[str]) -> Stream:
+        """work-orders.csv, assets.csv or parts.csv, narrowed by the same parameters as the list."""
+        export = EXPORTS.get(file.removesuffix(".csv")) if file.endswith(".csv") else None
+        actor = await reader.actor(request, PERMISSION)
+        if export is None:
+            raise not_found("export", file[:100])
+        actor = await reader.actor(request, export.resource.permission)
+        parameters = parse(request.scope["query_string"])
+        selected = [export.resource.selects(actor), *conditions(parameters, export.resource.filters)]
+        headers = {"content-disposition": f'attachment; filename="{file}"', "cache-control": "no-store"}
+        return Stream(rows(db, export, actor.tenant_id, selected), headers=headers)
+
+    return export
 
 
 async def rows(

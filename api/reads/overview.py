@@ -1,17 +1,24 @@
-"""Counts for the first screen: what is open, what is late, and how the last weeks went."""
+"""GET /api/overview: counts for the first screen: what is open, what is late, and how the last weeks went."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pymongo
+from litestar import Request, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo.client import Document
+from api.http.encoding import encode
+from api.http.openapi import BEARER, answering, operation
 from api.http.paging import SEARCH_DEADLINE
-from api.views.resources import FINISHED
+from api.reads.lists import Reader
+from api.views.resources import FINISHED, WORK_ORDERS
 
 SOON = timedelta(days=7)
 WEEKS = 12
@@ -43,6 +50,22 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     completed_per_week: list[Week]
     requests_waiting: int
     parts_below_zero: int
+
+
+def route(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) -> HTTPRouteHandler:
+    @get(
+        "/api/overview",
+        operation_id="overview",
+        operation_class=operation(responses=answering("Counted now", Overview)),
+        tags=["read"],
+        security=BEARER,
+    )
+    async def show(request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Counts and charts for the first screen."""
+        actor = await reader.actor(request, WORK_ORDERS.permission)
+        return ASGIResponse(body=encode(await overview(db, actor.tenant_id, now())))
+
+    return show
 
 
 async def overview(db: AsyncDatabase[Any], tenant_id: str, now: datetime) -> Overview:

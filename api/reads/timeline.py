@@ -1,35 +1,80 @@
-"""Everything that happened to one entity: each command with its request, attempts, events, follow-ups, and
+"""GET /api/work-orders/{id}/timeline and /api/plans/{id}/timeline.
+
+Everything that happened to one entity: each command with its request, attempts, events, follow-ups, and
 what operators did. Refused commands are there too, and another's command that created it. Oldest first; a
 page is a number of commands."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
+from litestar import Request, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response.base import ASGIResponse
 from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo.client import Document
-from api.http.query import bad
+from api.http.encoding import encode
+from api.http.openapi import BEARER, operation, page_of, parameter
+from api.http.paging import check_cursor, take_limit
+from api.http.query import conditions, parse
+from api.reads.lists import Reader
 from api.views.receipts import events_of, follow_ups_of, told_error
-from domain.ids import UUID7
+from api.views.resource import Resource
+from api.views.resources import PLANS, WORK_ORDERS
 
 MOST_EVENTS = 2_000
 """Events of purged commands looked at for one page."""
 
-_UUID7 = re.compile(UUID7)
 _EVENT = ("type", "target", "at", "effective_at", "version", "actor", "paths", "data")
 _COMMAND = ("type", "target", "state", "attempts", "error", "result", "warnings", "history", "after")
 
 
-def check_cursor(cursor: str | None) -> str:
-    """The command id behind which the page begins. Raises: Problem 422."""
-    if cursor is None:
-        return ""
-    if not _UUID7.fullmatch(cursor):
-        raise bad("cursor", "malformed", "this cursor is not of a timeline")
-    return cursor
+def routes(reader: Reader, db: AsyncDatabase[Any]) -> list[HTTPRouteHandler]:
+    """The timelines of work orders and of plans."""
+    paged = [
+        parameter("limit", "query", "commands of a page"),
+        parameter("cursor", "query", "of the page before"),
+    ]
+    shared: dict[str, Any] = {
+        "operation_class": operation(parameters=paged, responses=page_of()),
+        "tags": ["read"],
+        "security": BEARER,
+    }
+
+    @get("/api/work-orders/{id:str}/timeline", operation_id="work-orders.timeline", **shared)
+    async def of_work_order(request: Request[Any, Any, Any], id: FromPath[str]) -> ASGIResponse:
+        """Everything that happened to a work order, refused commands too, oldest first."""
+        return await _page(request, reader, db, WORK_ORDERS, f"work_order:{id[:100]}", id)
+
+    @get("/api/plans/{id:str}/timeline", operation_id="plans.timeline", **shared)
+    async def of_plan(request: Request[Any, Any, Any], id: FromPath[str]) -> ASGIResponse:
+        """Everything that happened to a plan: what it generated, what it skipped and why, who changed it."""
+        return await _page(request, reader, db, PLANS, f"plan:{id[:100]}", id)
+
+    return [of_work_order, of_plan]
+
+
+async def _page(
+    request: Request[Any, Any, Any],
+    reader: Reader,
+    db: AsyncDatabase[Any],
+    resource: Resource,
+    target: str,
+    id: str,
+) -> ASGIResponse:
+    """Raises: Problem 401, 403, 404, 422."""
+    actor = await reader.actor(request, resource.permission)
+    parameters = parse(request.scope["query_string"])
+    limit = take_limit(parameters)
+    after = check_cursor(parameters.pop("cursor", None))
+    conditions(parameters, {})
+    page = await timeline(db, actor.tenant_id, target, after=after, limit=limit)
+    if not page["items"] and not after:
+        await reader.find(resource, actor, id)
+    return ASGIResponse(body=encode(page))
 
 
 async def timeline(

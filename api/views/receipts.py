@@ -9,14 +9,10 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.commands.document import State
 from adapters.commands.verdicts import followed
-from adapters.mongo.client import Document, document_id
+from adapters.mongo.client import Document
 from adapters.operators.resolutions import ALLOWED, CONFLICT
 from api.http.openapi import OBJECT, TEXT, TIME, Json
 from api.http.problem import Problem
-from api.views.resource import plain
-from api.views.resources import RESOURCES
-from domain.identity.actor import Actor
-from domain.kinds import ENTITIES
 
 _RECEIPT = (
     "target", "state", "attempts", "warnings", "finished_at", "after", "waits_for", "resolves",
@@ -128,32 +124,6 @@ async def receipt(db: AsyncDatabase[Any], document: Document) -> Document:
     events = await events_of(db, [document])
     followers = await follow_ups_of(db, document["tenant_id"], [document], fields=())
     return told(document, events.get(id, []), followers.get(id, []))
-
-
-async def with_server_docs(
-    db: AsyncDatabase[Any], actor: Actor, receipts: Sequence[Document]
-) -> Sequence[Document]:
-    """Beside each open conflict the entity as it is now, where this actor may see it: `server_doc`."""
-    wanted: dict[str, set[str]] = {}
-    for shown in receipts:
-        if "allowed" in shown:
-            kind, _, id = shown["target"].partition(":")
-            wanted.setdefault(kind, set()).add(id)
-    found = {kind: await _seen(db, actor, kind, ids) for kind, ids in wanted.items()}
-    for shown in receipts:
-        kind, _, id = shown["target"].partition(":")
-        if "allowed" in shown and id in found[kind]:
-            shown["server_doc"] = found[kind][id]
-    return receipts
-
-
-async def _seen(db: AsyncDatabase[Any], actor: Actor, kind: str, ids: set[str]) -> dict[str, Document]:
-    entity = ENTITIES.get(kind)
-    resource = next((one for one in RESOURCES if entity and one.collection == entity.collection), None)
-    if resource is None or (resource.permission and not actor.can(resource.permission)):
-        return {}
-    query = resource.selects(actor) | {"_id": {"$in": [document_id(actor.tenant_id, id) for id in ids]}}
-    return {one["id"]: plain(one) async for one in db[resource.collection].find(query, resource.projection)}
 
 
 def ended_badly(receipt: Document) -> Problem:

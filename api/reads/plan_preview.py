@@ -1,4 +1,4 @@
-"""GET /api/plans/{id}/preview and /api/plans/{id}/timeline: what a plan will bring, and all it has done."""
+"""GET /api/plans/{id}/preview: the occurrences that a plan will generate."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo.client import document_id
 from api.http.encoding import encode
-from api.http.openapi import BEARER, answering, operation, page_of, parameter
-from api.http.paging import take_limit
+from api.http.openapi import BEARER, answering, operation, parameter
 from api.http.query import bad, conditions, parse
-from api.reads import timeline
 from api.reads.lists import Reader
 from api.views.resources import PLANS
 from domain.errors import Rejected
@@ -70,14 +68,10 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     meter: Expected | UnsetType = UNSET
 
 
-def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) -> list[HTTPRouteHandler]:
+def route(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) -> HTTPRouteHandler:
     spans = [
         parameter("from", "query", "an instant, or a day in the plan's time zone; default now"),
         parameter("to", "query", "likewise, itself excluded; default 92 days later, at most ten years"),
-    ]
-    paged = [
-        parameter("limit", "query", "commands of a page"),
-        parameter("cursor", "query", "of the page before"),
     ]
 
     @get(
@@ -103,26 +97,7 @@ def routes(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) 
         ahead = await asyncio.to_thread(_preview, plan, calendar, since, until, now())
         return ASGIResponse(body=encode(ahead))
 
-    @get(
-        "/api/plans/{id:str}/timeline",
-        operation_id="plans.timeline",
-        operation_class=operation(parameters=paged, responses=page_of()),
-        tags=["read"],
-        security=BEARER,
-    )
-    async def show_timeline(request: Asked, id: FromPath[str]) -> ASGIResponse:
-        """Everything that happened to a plan: what it brought, what it left out and why, who changed it."""
-        actor = await reader.actor(request, PLANS.permission)
-        given = parse(request.scope["query_string"])
-        limit = take_limit(given)
-        after = timeline.check_cursor(given.pop("cursor", None))
-        conditions(given, {})
-        found = await timeline.timeline(db, actor.tenant_id, f"plan:{id[:100]}", after=after, limit=limit)
-        if not found["items"] and not after:
-            await reader.find(PLANS, actor, id)
-        return ASGIResponse(body=encode(found))
-
-    return [show_preview, show_timeline]
+    return show_preview
 
 
 async def _calendar(db: AsyncDatabase[Any], tenant_id: str, plan: Plan) -> Calendar | None:
