@@ -1,4 +1,4 @@
-"""What the scheduler may find due: names and instants, nothing else."""
+"""What schedules read from the store: ids, and the instants at which something is due."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ import msgspec
 
 
 class DuePlan(msgspec.Struct, frozen=True):
+    """A plan whose next due check is at `generate_at`."""
+
     tenant_id: str
     plan_id: str
     generate_at: datetime
 
 
 class DueOrder(msgspec.Struct, frozen=True):
+    """A work order whose next due check is at `look_at`."""
+
     tenant_id: str
     work_order_id: str
     look_at: datetime
 
 
 class ChangedTerms(msgspec.Struct, frozen=True):
-    """Something that others go by, in a version that not all of them have been told of. `at`: since when."""
+    """A calendar, or a tenant's policies, with a version that some dependents still lack. `at`: when it
+    changed."""
 
     tenant_id: str
     id: str

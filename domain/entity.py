@@ -1,4 +1,4 @@
-"""What every entity has. Entities are values: a change gives a new one."""
+"""The base classes of entities and ledger rows. Entities are values: a change returns a new one."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,25 +8,26 @@ import msgspec
 
 
 class Entity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """A thing with an identity, kept whole in one document of its collection.
+    """A thing with an identity, stored whole in one document of its collection.
 
-    `kind` is the word in targets (`work_order:<id>`), `collection` where it lives. `version` is that of the
-    stored document and is raised by the unit of work, never by domain code. Fields of a newer schema that
-    this code does not know are kept by the unit of work.
+    `kind` is the word in targets (`work_order:<id>`). `version` is that of the stored document; the unit of
+    work raises it, never domain code. The unit of work also keeps fields of a newer schema that this code
+    does not know.
     """
 
     kind: ClassVar[str]
     collection: ClassVar[str]
     schema_version: ClassVar[int] = 1
     named: ClassVar[Mapping[str, tuple[str, str]]] = {}
-    """Lists whose items people change side by side: the field -> (an item's name, what is set of it)."""
+    """Lists whose items people change independently: the field -> (an item's id field, the field that
+    changes)."""
 
     id: str
     version: int = 0
 
 
 class Void(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a row no longer counts. The row stays."""
+    """Who voided a ledger row, when and why. The row stays but no longer counts."""
 
     at: datetime
     by: str | None
@@ -34,7 +35,7 @@ class Void(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
-    """A ledger row of an entity: a document of its own in `entries`, appended, voided, never edited."""
+    """A ledger row of an entity: a document of its own in `entries`; appended or voided, never edited."""
 
     id: str
     at: datetime

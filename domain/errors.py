@@ -1,13 +1,13 @@
-"""How a command can fail, in the words of the business; `workers/drain/fate.py` says how each ends."""
+"""How a command can fail, as handlers raise it; `workers/drain/fate.py` maps each to the command's end."""
 
 from collections.abc import Sequence
 from typing import Any
 
 
 class Refusal(Exception):
-    """The business answers; a program reads `code`, a person reads the message.
+    """A refusal by a business rule: programs read `code`, people read the message.
 
-    `params` fill the message in another language; `path` names the payload's field where one is to blame.
+    `params` fill the message in another language; `path` names the payload field at fault, if there is one.
     """
 
     def __init__(self, code: str, message: str, *, path: str | None = None, **params: Any) -> None:
@@ -19,11 +19,11 @@ class Refusal(Exception):
 
 
 class Rejected(Refusal):
-    """The business says no, now and for ever: never retried."""
+    """A final refusal: never retried."""
 
 
 class Missing(Rejected):
-    """The named entity does not exist (yet). The executor waits if its create is still on the way."""
+    """A referenced entity does not exist. The executor parks the command if the create is still pending."""
 
     def __init__(self, kind: str, id: str, *, path: str | None = None) -> None:
         super().__init__(f"unknown_{kind}", f"there is no {kind.replace('_', ' ')} {id}", path=path)
@@ -32,7 +32,10 @@ class Missing(Rejected):
 
 
 class Conflict(Refusal):
-    """The base the user saw has moved and no rule merges. `diff` rows: path, base, mine, server, by, at."""
+    """The version the author saw is outdated and no rule merges the changes.
+
+    Each row of `diff`: path, base, mine, server, by, at.
+    """
 
     def __init__(self, code: str, message: str, *, diff: Sequence[dict[str, Any]] = ()) -> None:
         super().__init__(code, message)
@@ -40,4 +43,4 @@ class Conflict(Refusal):
 
 
 class Transient(Exception):
-    """Something outside is down: try again later, with backoff, and give up at last as `dead`."""
+    """An outside service is down: the command is retried with backoff, and becomes `dead` in the end."""

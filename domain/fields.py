@@ -1,7 +1,7 @@
-"""Field types that payloads share: every text, number and time that enters is bounded here.
+"""Field types that payloads share: they bound every text, number and time that enters.
 
-Decimals and times stay text in a payload, because only text can be bounded by a pattern (so the door names
-the field) and stored as it came. Handlers turn them into values by `decimal`, `instant` and `day`.
+Decimals and times stay text in a payload, because only text can be bounded by a pattern (so that the API
+names the field at fault) and stored as sent. Handlers convert them with `decimal`, `instant` and `day`.
 """
 
 from datetime import UTC, date, datetime
@@ -16,7 +16,7 @@ _LINE = r"^(?=\s*\S)[^\x00-\x1f\x7f]*" + _END
 _FILLED = r"^(?=\s*\S)[^\x00]*" + _END
 _FREE = r"^[^\x00]*" + _END
 
-# A description is told of whatever breaks its pattern, so it is the rule: the same wherever the pattern is.
+# The error for a value that breaks a pattern quotes the description, so the description states the rule.
 Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE, description="one line, not blank")]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE, description="one line, not blank")]
 Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=_LINE, description="one line, not blank")]
@@ -33,7 +33,8 @@ Description = Annotated[str, Meta(max_length=20_000, pattern=_FREE, description=
 Sha256 = Annotated[
     str, Meta(pattern=r"^[0-9a-f]{64}" + _END, description="lower-case hex SHA-256", extra={"blob": True})
 ]
-"""A blob's name. A command whose payload holds one keeps that blob (`tasks.command.Spec.blobs`)."""
+"""The hash that names a blob. A command whose payload has one keeps that blob
+(`tasks.command.Spec.blobs`)."""
 
 MediaType = Annotated[
     str,
@@ -57,8 +58,8 @@ Secret = Annotated[
         extra_json_schema={"writeOnly": True, "format": "password"},
     ),
 ]
-"""A member of a payload itself, not of what is nested in it: no read shows it, and a command that has ended
-does not keep it (`tasks.command.Spec.secrets`)."""
+"""Only for top-level payload fields: no read returns it, and it is removed from a command that has ended
+(`tasks.command.Spec.secrets`)."""
 
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}" + _END, description="ISO 4217, such as EUR")]
 Amount = Annotated[
@@ -75,7 +76,7 @@ SignedDecimal = Annotated[
 ]
 
 _MOST = 1_000_000_000
-# Beyond it a float would round up to _MOST, which nothing further down takes.
+# A larger float would round up to _MOST, which the store's checks refuse.
 _MOST_FLOAT = 999_999_999.9999
 _POSITIVE = r"^(?=[0.]*[1-9])[0-9]{1,9}(\.[0-9]{1,4})?" + _END
 _SIGNED = r"^-?(?=[0.]*[1-9])[0-9]{1,9}(\.[0-9]{1,4})?" + _END
@@ -94,19 +95,19 @@ Level = (
         str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?" + _END, description="decimal text, not negative")
     ]
 )
-"""As a Quantity, and it may be zero."""
+"""Like Quantity, but it may be zero."""
 
 SignedQuantity = (
     Annotated[int, Meta(gt=-_MOST, lt=_MOST)]
     | Annotated[float, Meta(ge=-_MOST_FLOAT, le=_MOST_FLOAT)]
     | Annotated[str, Meta(pattern=_SIGNED, description="decimal text, not zero")]
 )
-"""A number or decimal text; as a number it may be zero, which the handler must judge."""
+"""A number or decimal text; as a number it may be zero, which the handler must check."""
 
 Number = Annotated[int, Meta(ge=-(10**15), le=10**15)] | Annotated[float, Meta(ge=-1e15, le=1e15)]
 """A measurement: never money."""
 
-# Every month's length and the leap years of 1970 to 2199, so that a pattern alone refuses what is no day.
+# Every month's length and the leap years of 1970 to 2199, so that a pattern alone refuses impossible days.
 _LEAP = r"(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26])|21(0[48]|[2468][048]|[13579][26]))-02-29"
 _PLAIN = (
     r"(19[7-9][0-9]|2[01][0-9]{2})-"
@@ -163,18 +164,19 @@ _FOUR_PLACES = Decimal("0.0001")
 
 
 def decimal(value: int | float | str) -> Decimal:
-    """The exact value of an Amount, Quantity or SignedDecimal; a float counts as it prints, to 4 decimals."""
+    """The exact value of an Amount, Quantity or SignedDecimal; a float as it prints, rounded to 4
+    decimals."""
     if isinstance(value, float):
         return Decimal(repr(value)).quantize(_FOUR_PLACES).normalize() + Decimal(0)
     return Decimal(value)
 
 
 def instant(value: str) -> datetime:
-    """The moment an Instant names, in UTC, to the millisecond (which is all the store keeps)."""
+    """The instant in UTC, truncated to milliseconds (all that the store keeps)."""
     moment = datetime.fromisoformat(value).astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def day(value: str) -> date:
-    """The day a Day names."""
+    """The date of a Day."""
     return date.fromisoformat(value)

@@ -1,4 +1,4 @@
-"""The kinds of entity and of ledger row there are: a new kind is named here once."""
+"""Every kind of entity and of ledger row. Add a new kind here."""
 
 from functools import reduce
 from operator import or_
@@ -39,6 +39,6 @@ ENTITIES: dict[str, type[Entity]] = {cls.kind: cls for cls in _KINDS}
 LEDGER: tuple[type[Entry], ...] = (*LINES, StockMovement, Reading, Downtime)
 
 ROW: Any = reduce(or_, LEDGER)
-"""Any of these, told apart by their tag."""
+"""The union of all ledger rows, distinguished by their tag."""
 
 read_ahead(*_KINDS, ROW)

@@ -1,4 +1,5 @@
-"""What kind of file some bytes are, told from the bytes alone: what a sender calls them is only compared."""
+"""The media type of a file, detected from its bytes alone; a claimed Content-Type is only compared with
+it."""
 
 from __future__ import annotations
 
@@ -8,10 +9,11 @@ IMAGES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/heic", "i
 PDF = "application/pdf"
 TEXT = "text/plain"
 MEDIA_TYPES = (*IMAGES, PDF, TEXT)
-"""All that is kept. What a browser would run (HTML, SVG) is among none of them: as text it shows as text."""
+"""All types that are accepted. None is one that a browser would run: HTML and SVG are served as plain
+text."""
 
 HEAD_BYTES = 512
-"""The signatures of all of them lie within."""
+"""All signatures lie within this many bytes."""
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -24,24 +26,24 @@ _HEVC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 _CONTROLS = {*range(32), 127} - {ord(sign) for sign in "\t\n\r\f"}
 _NO_TEXT = str.maketrans(dict.fromkeys(_CONTROLS, ""))
 _ALIASES = {"image/jpg": "image/jpeg", "image/heif": "image/heic"}
-_SAYS_NOTHING = ("", "application/octet-stream")
+_UNSPECIFIC = ("", "application/octet-stream")
 
 
 class Unknown(Exception):
-    """These bytes are of no kind that is kept."""
+    """The bytes are of no accepted type."""
 
 
 class Sniffer:
-    """Fed piece by piece, pieces of any size; remembers no more than the head."""
+    """Detects the type of a file that is fed in pieces of any size; buffers only its first HEAD_BYTES."""
 
     def __init__(self) -> None:
         self._head = b""
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
         self.media_type: str | None = None
-        """Known once HEAD_BYTES have come, or the end."""
+        """Set once HEAD_BYTES or the end have been read."""
 
     def feed(self, piece: bytes) -> None:
-        """Raises: Unknown, as soon as it is certain."""
+        """Raises: Unknown: as soon as no accepted type is possible."""
         if self.media_type is None:
             self._head += piece
             if len(self._head) >= HEAD_BYTES:
@@ -50,7 +52,7 @@ class Sniffer:
             self._read(piece)
 
     def end(self) -> str:
-        """The kind, when all has come. Raises: Unknown."""
+        """The media type, once the whole file has been fed. Raises: Unknown."""
         if self.media_type is None:
             self._decide()
         if self.media_type == TEXT:
@@ -59,7 +61,7 @@ class Sniffer:
         return self.media_type
 
     def _decide(self) -> None:
-        self.media_type = _of(self._head) or TEXT
+        self.media_type = _by_signature(self._head) or TEXT
         if self.media_type == TEXT:
             self._read(self._head)
         self._head = b""
@@ -73,8 +75,8 @@ class Sniffer:
             raise Unknown
 
 
-def _of(head: bytes) -> str | None:
-    """By signature; text has none."""
+def _by_signature(head: bytes) -> str | None:
+    """None: no known signature, so it may be text."""
     for signature, media_type in _SIGNATURES:
         if head.startswith(signature):
             return media_type
@@ -84,7 +86,7 @@ def _of(head: bytes) -> str | None:
 
 
 def _heif(head: bytes) -> str | None:
-    """By the brands of an ISO media file: the major one, a version, the compatible ones."""
+    """HEIC or HEIF, by the brands of an ISO media file (major brand, version, compatible brands)."""
     box = head[: int.from_bytes(head[:4], "big")]
     brands = {box[at : at + 4] for at in (8, *range(16, len(box) - 3, 4))}
     if brands & _HEVC:
@@ -93,6 +95,6 @@ def _heif(head: bytes) -> str | None:
 
 
 def agrees(claimed: str, media_type: str) -> bool:
-    """Whether a Content-Type says so, or says nothing; its parameters do not count."""
-    said = claimed.partition(";")[0].strip().lower()
-    return said in _SAYS_NOTHING or _ALIASES.get(said, said) == _ALIASES.get(media_type, media_type)
+    """Whether a claimed Content-Type matches the detected type, or says nothing; parameters are ignored."""
+    claim = claimed.partition(";")[0].strip().lower()
+    return claim in _UNSPECIFIC or _ALIASES.get(claim, claim) == _ALIASES.get(media_type, media_type)

@@ -1,7 +1,6 @@
 """What a tenant promises (SLA policies) and whom it reminds (reminder policies): one document per tenant.
 
-Durations stay the ISO 8601 text they came as. Nothing here knows of orders, which keep a copy of the terms
-that they were opened under.
+Durations stay the ISO 8601 text that was sent. An order keeps its own copy of the terms it was opened under.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from domain.errors import Rejected
 MOST_POLICIES = 100
 
 Trigger = Literal["response", "resolve"]
-"""The two clocks: until somebody starts, and until it is done."""
+"""The two SLA clocks: `response` runs until work starts, `resolve` until it is completed."""
 
 
 Channel = Literal["in_app", "email", "webhook"]
-"""How somebody is told."""
+"""How a notice reaches its recipient."""
 
 
 class Applies(msgspec.Struct, frozen=True, kw_only=True):
-    """Which orders a policy is for; what is left out is any."""
+    """Which orders a policy applies to; None: any type, any priority."""
 
     types: tuple[str, ...] | None = None
     priorities: tuple[str, ...] | None = None
@@ -38,12 +37,12 @@ class Applies(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def breadth(self) -> int:
-        """0 names both, 1 one, 2 neither: the narrower goes first."""
+        """How many of the two criteria are open: 0, 1 or 2. The narrower policy goes first."""
         return (self.types is None) + (self.priorities is None)
 
 
 class Escalation(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom to tell when a clock comes to `offset` from its deadline; a negative one is before it."""
+    """Whom to notify at `offset` from a clock's deadline; a negative offset is before it."""
 
     trigger: Trigger
     offset: str
@@ -52,7 +51,7 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SlaPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """Both durations, and offsets too, count the open hours of the calendar; without one, every hour."""
+    """Durations and offsets count the working hours of the calendar; without a calendar, every hour."""
 
     id: str
     name: str
@@ -65,7 +64,7 @@ class SlaPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rung(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom to tell when an order is late by so much."""
+    """Whom to notify when an order is overdue by `after`."""
 
     after: str
     notify: tuple[str, ...]
@@ -73,7 +72,7 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReminderPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """Whoever is to do it hears of it before it is due; the ladder goes up once it is late."""
+    """Reminders: to the assignees before the due date, then up the ladder while the order is overdue."""
 
     id: str
     name: str
@@ -83,7 +82,7 @@ class ReminderPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Policies(Entity, frozen=True, kw_only=True):
-    """`fresh`: orders on watch have not all been told of the latest version."""
+    """All policies of a tenant. `fresh`: some watched orders have not been updated to the latest version."""
 
     kind: ClassVar[str] = "policies"
     collection: ClassVar[str] = "policies"
@@ -94,7 +93,7 @@ class Policies(Entity, frozen=True, kw_only=True):
 
 
 class Policy(Protocol):
-    """What both kinds have, as far as choosing goes."""
+    """What SLA and reminder policies share: all that is needed to choose between them."""
 
     @property
     def id(self) -> str: ...
@@ -107,7 +106,7 @@ P = TypeVar("P", bound=Policy)
 
 
 def best_policy(policies: Iterable[P], type: str, priority: str) -> P | None:
-    """The narrowest policy for such an order; among equals the one with the first id."""
+    """The narrowest policy for an order of this type and priority; the lowest id wins a tie."""
     return min(
         (policy for policy in policies if policy.applies.fits(type, priority)),
         key=lambda policy: (policy.applies.breadth, policy.id),
@@ -116,12 +115,12 @@ def best_policy(policies: Iterable[P], type: str, priority: str) -> P | None:
 
 
 def with_sla(policies: Policies, policy: SlaPolicy) -> Policies:
-    """With that policy, in the place of its namesake by id. Raises: Rejected: too_many_policies."""
+    """With the SLA policy added, or replaced if its id exists. Raises: Rejected: too_many_policies."""
     return replace(policies, sla=_with(policies.sla, policy), fresh=True)
 
 
 def with_reminders(policies: Policies, policy: ReminderPolicy) -> Policies:
-    """As `with_sla`. Raises: Rejected: too_many_policies."""
+    """With the reminder policy added, or replaced if its id exists. Raises: Rejected: too_many_policies."""
     return replace(policies, reminders=_with(policies.reminders, policy), fresh=True)
 
 

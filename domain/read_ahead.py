@@ -1,7 +1,7 @@
-"""Types that threads share are read while there is one thread.
+"""Prepares msgspec types while the process has one thread.
 
-msgspec (0.22) reads a type when it is first used, and not safely: of two threads that do so at the same time
-one may find it half read, and the process ends by a segmentation fault.
+msgspec (0.22) analyses a type on first use, and not thread-safely: if two threads do so at the same time, one
+may read a half-built type, and the process crashes with a segmentation fault.
 """
 
 from __future__ import annotations
@@ -12,6 +12,6 @@ import msgspec
 
 
 def read_ahead(*types: Any) -> None:
-    """Read these types, and all that they name. Call it where they are declared."""
+    """Have msgspec analyse these types and all that they reference. Call it where they are declared."""
     for one in types:
         msgspec.json.Decoder(one)

@@ -1,4 +1,4 @@
-"""Somebody asks for work; a planner accepts it as a work order, or says why not. It is decided once."""
+"""Work requests: a planner accepts one as a work order or rejects it with a reason. It is decided once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Status = Literal["submitted", "accepted", "rejected"]
 
 
 class Attached(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that came with the request; its bytes are kept under their hash."""
+    """A file attached to the request; its bytes are stored under their hash."""
 
     sha256: Sha256
     size: int
@@ -24,7 +24,8 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(Entity, frozen=True, kw_only=True):
-    """A request for work. `requester` is the user who submitted it, `work_order_id` what became of it."""
+    """A work request. `requester` is the user who submitted it; `work_order_id` the order it was accepted
+    as."""
 
     kind: ClassVar[str] = "request"
     collection: ClassVar[str] = "requests"
@@ -46,7 +47,7 @@ class Request(Entity, frozen=True, kw_only=True):
 def accepted(
     request: Request, *, work_order_id: str, reason: str | None, at: datetime, by: str | None
 ) -> Request:
-    """Raises: Rejected: invalid_transition."""
+    """The accepted request. Raises: Rejected: invalid_transition."""
     _check_open(request)
     return msgspec.structs.replace(
         request, status="accepted", work_order_id=work_order_id, reason=reason, decided_at=at, decided_by=by
@@ -54,15 +55,17 @@ def accepted(
 
 
 def rejected(request: Request, *, reason: str | None, at: datetime, by: str | None) -> Request:
-    """Raises: Rejected: invalid_transition, reason_missing."""
+    """The rejected request. Raises: Rejected: invalid_transition, reason_missing."""
     _check_open(request)
     if reason is None:
-        raise Rejected("reason_missing", "whoever asked will want to know why not", path="reason")
+        raise Rejected(
+            "reason_missing", "a rejection needs a reason, which the requester is shown", path="reason"
+        )
     return msgspec.structs.replace(request, status="rejected", reason=reason, decided_at=at, decided_by=by)
 
 
 def _check_open(request: Request) -> None:
     if request.status != "submitted":
         raise Rejected(
-            "invalid_transition", f"request {request.id} is {request.status} already", status=request.status
+            "invalid_transition", f"request {request.id} is already {request.status}", status=request.status
         )

@@ -1,4 +1,4 @@
-"""Who acts, and what they may do at this moment."""
+"""The actor of a command, with the permissions they have now."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from domain.identity.permissions import allows
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """A person, or the system itself (follow-ups, schedules), inside one tenant.
 
-    `granted` holds permissions with wildcards, resolved from the roles of this moment.
+    `granted` holds the permissions of their current roles, wildcards kept.
     """
 
     tenant_id: str

@@ -1,7 +1,7 @@
-"""Who may do what. Denied unless a role of the actor grants it.
+"""Permissions and built-in roles. An act is denied unless a role of the actor grants it.
 
-A grant is a permission's name, `scope.*` for all of one scope, or `*` for all of a tenant. What crosses
-tenants (`platform.`) is outside `*`, and no role that a tenant defines can give it.
+A grant is a permission's name, `scope.*` for a whole scope, or `*` for everything in a tenant. Permissions
+across tenants (`platform.`) are not covered by `*`, and no role that a tenant defines can grant them.
 """
 
 from __future__ import annotations
@@ -99,18 +99,19 @@ TENANT_ROLES = frozenset(ROLES) - {PLATFORM}
 
 
 LEAVES: Mapping[str, str] = {"workorders.execute": "workorders.write"}
-"""Who plans work may vouch for work that was done, without doing any."""
+"""By permission: what is needed instead to vouch for work that another did. Planners may vouch for work."""
 
 
 def leave_for(permission: str) -> str:
-    """What somebody needs to vouch for what another did with this permission: the same, but for LEAVES."""
+    """The permission needed to vouch for an act of another that needed this one; the same, except for
+    LEAVES."""
     return LEAVES.get(permission, permission)
 
 
 def granted(roles: Iterable[str], table: Mapping[str, Collection[str]] = ROLES) -> frozenset[str]:
-    """All that the roles grant together, wildcards kept; a role the table does not know grants nothing.
+    """The union of the roles' grants, wildcards kept; a role that is not in the table grants nothing.
 
-    A table may hold a tenant's own roles: what they claim of the platform does not count.
+    A table may hold a tenant's own roles: platform permissions in those are ignored.
     """
     return frozenset(
         grant
@@ -121,7 +122,7 @@ def granted(roles: Iterable[str], table: Mapping[str, Collection[str]] = ROLES) 
 
 
 def allows(granted: Collection[str], permission: str) -> bool:
-    """Whether the grants cover the permission; `*` covers all but the platform's."""
+    """Whether the grants cover the permission; `*` covers all but platform permissions."""
     if permission in granted:
         return True
     scope, dot, _ = permission.rpartition(".")

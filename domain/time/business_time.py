@@ -1,7 +1,7 @@
-"""Time as a calendar counts it: the working hours in its zone, without its holidays.
+"""Working time: the working hours of a calendar, in its time zone, without its holidays.
 
-Without a calendar, or with one that has no working hours, every hour counts. Hours are real ones: on the day
-when clocks go back, 01:00 to 04:00 is four of them.
+Without a calendar, or with one that has no working hours, every hour counts. Hours are elapsed hours: on the
+day when clocks go back, 01:00 to 04:00 is four of them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from domain.time.local_time import to_instant, to_local
 from domain.time.working_calendar import Calendar, Hours
 
 HORIZON = timedelta(days=3660)
-"""How far ahead open hours are looked for: a calendar that never opens again is not searched for ever."""
+"""How far ahead working hours are searched for; a calendar may never have any again."""
 
 _DAY = timedelta(days=1)
 _NONE = timedelta(0)
@@ -21,9 +21,9 @@ _AT_MIDNIGHT = "24:00"
 
 
 def add(start: datetime, duration: timedelta, calendar: Calendar | None) -> datetime:
-    """The first instant by which `duration` (not negative) of working time has passed since `start`.
+    """The first instant at which `duration` (not negative) of working time has passed since `start`.
 
-    With too few open hours within ten years, the end of those years.
+    If there is too little working time within HORIZON, its end.
     """
     if calendar is None or not calendar.working_hours:
         return start + duration
@@ -38,7 +38,7 @@ def add(start: datetime, duration: timedelta, calendar: Calendar | None) -> date
 
 
 def between(start: datetime, end: datetime, calendar: Calendar | None) -> timedelta:
-    """How much working time passes from `start` to `end`; none when they are the other way round."""
+    """The working time from `start` to `end`; zero if `end` is earlier."""
     if end <= start:
         return _NONE
     if calendar is None or not calendar.working_hours:
@@ -47,8 +47,9 @@ def between(start: datetime, end: datetime, calendar: Calendar | None) -> timede
 
 
 def _open(calendar: Calendar, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The open spans within [start, end], in order, none overlapping another."""
-    # A day early: where clocks leave out midnight, or a whole day, hours of the day before reach into this.
+    """The working spans within [start, end], in order, without overlaps."""
+    # From a day earlier: where clocks skip midnight or a whole day, hours of the day before reach into this
+    # one.
     day = to_local(start, calendar.time_zone).date() - _DAY
     last = to_local(end, calendar.time_zone).date()
     reached = start
@@ -62,7 +63,7 @@ def _open(calendar: Calendar, start: datetime, end: datetime) -> Iterator[tuple[
 
 
 def _spans(calendar: Calendar, day: date) -> list[tuple[datetime, datetime]]:
-    """One local day's. Hours that the clocks leave out shrink, down to nothing."""
+    """The working spans of one local day. Hours that the clocks skip shrink, down to nothing."""
     weekday = day.isoweekday()
     hours = [span for span in calendar.working_hours if span.weekday == weekday]
     if not hours or calendar.is_holiday(day):

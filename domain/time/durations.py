@@ -1,5 +1,5 @@
-"""Spans of time as ISO 8601 text: weeks, days, hours, minutes, seconds. Months and years are
-not spans: a plan that means them says so by its unit."""
+"""Durations as ISO 8601 text: weeks, days, hours, minutes, seconds. Months and years have no fixed
+length: a plan names them as the unit of its interval."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ SignedDuration = Annotated[
 _PARTS = re.compile(r"([+-]?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
 
-# Everybody writes the same few, and reading one costs forty times as much as finding it here.
+# The same few texts recur, and parsing one costs forty times as much as a cache hit.
 @lru_cache(maxsize=1_000)
 def duration(text: str) -> timedelta:
-    """The span a Duration or SignedDuration names; a day is 24 hours. Raises: ValueError."""
-    found = _PARTS.fullmatch(text)
-    if found is None:
-        raise ValueError(f"{text!r} is no duration")
-    sign, weeks, days, hours, minutes, seconds = found.groups(default="0")
+    """The length of a Duration or SignedDuration; a day is 24 hours. Raises: ValueError."""
+    match = _PARTS.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration")
+    sign, weeks, days, hours, minutes, seconds = match.groups(default="0")
     span = timedelta(
         weeks=int(weeks), days=int(days), hours=int(hours), minutes=int(minutes), seconds=int(seconds)
     )

@@ -1,4 +1,4 @@
-"""Instants as text, the way commands and keys carry them."""
+"""Instants as text, as commands and keys carry them."""
 
 from __future__ import annotations
 

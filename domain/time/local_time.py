@@ -1,7 +1,7 @@
-"""Local times and the instants they mean. A plan lives in local time; only what is due is an instant.
+"""Conversion between local times and instants. Plans are written in local time; due dates are instants.
 
-The rule (RFC 5545, section 3.3.5): a local time that a change of clocks leaves out is read with the offset
-before the gap, so 02:30 becomes 03:30; one that comes twice is the first of the two.
+The rule (RFC 5545, section 3.3.5): a local time that a clock change skips is read with the offset before the
+gap, so 02:30 becomes 03:30; a local time that occurs twice is the first of the two.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _names() -> frozenset[str]:
 
 @cache
 def zone(name: str) -> ZoneInfo:
-    """Raises: Rejected: unknown_time_zone."""
+    """The time zone of that IANA name. Raises: Rejected: unknown_time_zone."""
     if name not in _names():
         raise Rejected("unknown_time_zone", f"there is no time zone {name}", path="time_zone")
     return ZoneInfo(name)
@@ -31,34 +31,35 @@ def to_instant(local: datetime, time_zone: str) -> datetime:
     return _instant(local, zone(time_zone))
 
 
-# Plans by the thousand are due at the same few times of day. By the zone itself and not by its name: another
-# edition of its rules is another key.
+# Thousands of plans are due at the same few times of day. Keyed by the zone, not by its name: another edition
+# of its rules must be another key.
 @lru_cache(maxsize=4_000)
 def _instant(local: datetime, there: ZoneInfo) -> datetime:
-    # fold=0 is the offset before a gap and the first of two: exactly the rule.
+    # fold=0 is the offset before a gap, and the first of two: exactly the rule.
     return local.replace(tzinfo=there, fold=0).astimezone(UTC)
 
 
 def to_local(instant: datetime, time_zone: str) -> datetime:
-    """What a clock on the wall there shows, naive."""
+    """The wall-clock time in that zone, naive."""
     return instant.astimezone(zone(time_zone)).replace(tzinfo=None, fold=0)
 
 
 def parse_local(text: str) -> datetime:
-    """A LocalTime as a naive datetime."""
+    """The naive datetime of a LocalTime."""
     return datetime.fromisoformat(text)
 
 
 def format_local(local: datetime) -> str:
-    """`2026-03-29T08:00`; seconds only where there are any."""
+    """The text of a local time, `2026-03-29T08:00`; with seconds only if they are not zero."""
     return local.isoformat("T", "seconds" if local.second else "minutes")
 
 
 def in_gap(local: datetime, time_zone: str) -> bool:
-    """Whether no clock there ever shows this time."""
+    """Whether a clock change in that zone skips this local time."""
     return to_local(to_instant(local, time_zone), time_zone) != local
 
 
 def shift(local: datetime, by: timedelta) -> datetime:
-    """Wall time later by so much, whatever the clocks do. Raises: OverflowError beyond the calendar."""
+    """The wall-clock time shifted by `by`, ignoring clock changes. Raises: OverflowError: outside years 1 to
+    9999."""
     return local + by

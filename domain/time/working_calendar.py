@@ -1,4 +1,4 @@
-"""A calendar of working days: which days are holidays, and when people work on the others."""
+"""Working calendars: holidays, and the working hours of all other days."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.errors import Rejected
 from domain.fields import ClockTime, Day
 
 MOST_MOVED = 366
-"""Days in a row that may be holidays before a calendar has no day left to move to."""
+"""Most consecutive holidays that are stepped over to find a working day."""
 
 
 class Hours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"start": "from"}):
@@ -26,7 +26,7 @@ class Hours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Calendar(Entity, frozen=True, kw_only=True):
-    """`fresh`: plans that go by it have not all been told of its latest version."""
+    """`fresh`: some plans that use it have not been updated to its latest version."""
 
     kind: ClassVar[str] = "calendar"
     collection: ClassVar[str] = "calendars"
@@ -41,20 +41,23 @@ class Calendar(Entity, frozen=True, kw_only=True):
         return day.isoformat() in self.holidays
 
     def working_day(self, day: date, *, step: int) -> date:
-        """The nearest day that is no holiday, going back (-1) or on (1). Raises: Rejected: no_working_day."""
+        """The nearest day that is no holiday, from `day` back (-1) or on (1). Raises: Rejected:
+        no_working_day."""
         for _ in range(MOST_MOVED):
             if not self.is_holiday(day):
                 return day
             day += timedelta(days=step)
-        raise Rejected("no_working_day", f"calendar {self.name} has a year of holidays around {day}")
+        raise Rejected(
+            "no_working_day", f"calendar {self.name} has nothing but holidays for a year around {day}"
+        )
 
 
 def check_hours(hours: tuple[Hours, ...]) -> None:
-    """Raises: Rejected: invalid_hours: they end before they begin, or overlap."""
+    """Check working hours. Raises: Rejected: invalid_hours: they end before they start, or overlap."""
     ordered = sorted(hours, key=lambda span: (span.weekday, span.start))
     for span in ordered:
         if span.start >= span.to:
-            raise Rejected("invalid_hours", "working hours end before they begin", path="working_hours")
+            raise Rejected("invalid_hours", "working hours end before they start", path="working_hours")
     for one, following in pairwise(ordered):
         if one.weekday == following.weekday and following.start < one.to:
             raise Rejected("invalid_hours", "working hours overlap", path="working_hours")
