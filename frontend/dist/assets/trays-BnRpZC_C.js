@@ -1,0 +1,1 @@
+import{I as e}from"./mark-B9Dgs7tQ.js";var t=e(null);export{t};
