@@ -1,6 +1,7 @@
 import type en from "./en";
+import type more from "./en-more";
 
-const de: Record<keyof typeof en, string> = {
+const de: Record<keyof typeof en | keyof typeof more, string> = {
   "dock": "Wohin",
   "tab.scan": "Scannen",
   "tab.work": "Arbeit",

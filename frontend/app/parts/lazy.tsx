@@ -1,5 +1,6 @@
 import type { ComponentType, FunctionComponent } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { speakMore } from "../i18n";
 
 const all: (() => Promise<unknown>)[] = [];
 
@@ -7,7 +8,8 @@ const all: (() => Promise<unknown>)[] = [];
 export function lazy<P extends object>(load: () => Promise<ComponentType<P>>): FunctionComponent<P> {
   let Loaded: ComponentType<P> | null = null;
   const fetch = async () => {
-    Loaded ??= await load();
+    const [screen] = await Promise.all([load(), speakMore()]);
+    Loaded = screen;
   };
   all.push(fetch);
   return function Lazy(props: P) {

@@ -18,8 +18,9 @@ function due(order: Shown, now: Date): { text: string; isLate: boolean } {
 }
 
 /** Who or what it waits for. */
-function second(order: Shown): string {
-  const said = [order.asset?.name ?? ""];
+function second(order: Shown, device: Device): string {
+  const path = device.path(order.asset?.id).map((asset) => asset.name);
+  const said = [path.length > 1 ? path.slice(-2).join(", ") : (order.asset?.name ?? "")];
   if (order.status === "on_hold" && order.hold_reason) said.push(t("row.waits", { reason: holdReason(order.hold_reason) }));
   else if (order.priority === "high" || order.priority === "critical") said.push(t(`priority.${order.priority}`).toLowerCase());
   if (order.team && order.assignees.length === 0) said.push(t("row.team"));
@@ -49,7 +50,7 @@ export function OrderRow({ order, device, now }: { order: Shown; device: Device;
         <Mark name={needs || failed ? "needs" : orderMark(order.status)} label={status} />
         <p class="t">{order.title}</p>
         <p class="w n">{when.isLate ? <b>{when.text}</b> : when.text}</p>
-        <p class="d">{second(order)}</p>
+        <p class="d">{second(order, device)}</p>
         {(needs || failed || unsent || inWork) && (
           <p class="x">
             {needs && <b>{who ? t("row.needs.who", { who: person(device, who) }) : t("row.needs")}</b>}

@@ -5,7 +5,7 @@ import { clock, fullDay } from "../../shared/time";
 import { t } from "../i18n";
 import type { WorkOrder } from "../model";
 import { useAsset } from "../parts/asset-picker";
-import { ActDock } from "../parts/dock";
+import { ActDock, Dock } from "../parts/dock";
 import { Bar, Page, Say } from "../parts/page";
 import type { Device } from "../store/device";
 import { page, type Page as Read } from "../sync/down";
@@ -18,7 +18,7 @@ export function AssetPage({ id, device }: { id: string; device: Device }) {
   const path = device.path(id).slice(0, -1);
   if (!asset) {
     return (
-      <Page title={t("asset")} head={<Bar />} dock={<ActDock>{null}</ActDock>}>
+      <Page title={t("asset")} head={<Bar />} dock={<Dock />}>
         <Say mark="i-find" title={t("asset.gone")} text={t("asset.gone.text")}>
           <a class="btn primary" href="/app/scan">{t("scan.title")}</a>
         </Say>

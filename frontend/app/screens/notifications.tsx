@@ -1,7 +1,7 @@
 import { useEffect } from "preact/hooks";
 import { clock, daysBetween, fullDay, shortDay } from "../../shared/time";
 import { t } from "../i18n";
-import { ActDock } from "../parts/dock";
+import { Dock } from "../parts/dock";
 import { Bar, Page, Say } from "../parts/page";
 import { toast } from "../../shared/components/toast";
 import type { Device, Notice } from "../store/device";
@@ -28,7 +28,7 @@ export function NotificationsPage({ device }: { device: Device }) {
   }, [device]);
   const notices = device.notices.value;
   return (
-    <Page title={t("notifications.title")} head={<Bar title={t("notifications.title")} />} dock={<ActDock>{null}</ActDock>}>
+    <Page title={t("notifications.title")} head={<Bar title={t("notifications.title")} />} dock={<Dock />}>
       <h1 class="hidden">{t("notifications.title")}</h1>
       {notices.length === 0 ? (
         <Say mark="o-closed" title={t("notifications.none")} text={t("notifications.none.text")} />

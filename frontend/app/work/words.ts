@@ -11,6 +11,7 @@ export function duration(minutes: number): string {
 }
 
 export function size(bytes: number): string {
+  if (bytes >= 1_000_000_000) return `${number(bytes / 1_000_000_000, { maximumFractionDigits: 1 })} GB`;
   return bytes < 1_000_000 ? `${number(Math.max(1, Math.round(bytes / 1000)))} kB` : `${number(bytes / 1_000_000, { maximumFractionDigits: 1 })} MB`;
 }
 

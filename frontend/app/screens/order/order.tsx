@@ -4,7 +4,7 @@ import { Mark, orderMark, priorityMark } from "../../../shared/components/mark";
 import { toast } from "../../../shared/components/toast";
 import { clock, daysBetween, fullDay, shortDay } from "../../../shared/time";
 import { count, t } from "../../i18n";
-import { ActDock } from "../../parts/dock";
+import { ActDock, Dock } from "../../parts/dock";
 import { now } from "../../parts/moment";
 import { Bar, Note, Page, Say } from "../../parts/page";
 import { around } from "../../parts/pill";
@@ -30,7 +30,7 @@ export function OrderPage({ id, device }: { id: string; device: Device }) {
   const [sheet, open] = useState<Sheet>(null);
   if (!order) {
     return (
-      <Page title={t("order.gone")} head={<Bar />} dock={<ActDock>{null}</ActDock>}>
+      <Page title={t("order.gone")} head={<Bar />} dock={<Dock />}>
         <Say mark="i-find" title={t("order.gone")} text={t("order.gone.text")}>
           <a class="btn primary" href="/app">{t("order.gone.back")}</a>
         </Say>

@@ -1,1 +1,0 @@
-import{A as e,C as t,G as n,i as r,m as i}from"./mark-B9Dgs7tQ.js";import{t as a}from"./signin-BDOm8r6m.js";import{t as o}from"./face-BLE1CUrx.js";async function s(){i.value?location.replace(o(i.value)):(await Promise.all([t(),e({en:{},de:async()=>({})})]),n(r(a,{onDone:e=>location.replace(o(e))}),document.getElementById(`root`)))}s();

@@ -1,1 +1,0 @@
-import{I as e}from"./mark-B9Dgs7tQ.js";var t=e(null);export{t};
