@@ -110,6 +110,9 @@ def with_answer(
 def checked_value(item: Item, value: Value) -> Value:
     """The value as the item's kind stores it; numbers may be sent as text.
 
+    A number outside `min` to `max` is stored like any other: those say what is allowed, and what was
+    measured is a fact.
+
     Raises: Rejected: checklist_value_invalid.
     """
     match item.kind, value:
@@ -120,7 +123,10 @@ def checked_value(item: Item, value: Value) -> Value:
         case "pass_fail", "pass" | "fail":
             return value
         case "number" | "meter", str() | int() | float() if not isinstance(value, bool):
-            return _within(item, _number(item, value))
+            number = _number(item, value)
+            if item.kind == "meter" and number < 0:
+                raise _invalid(item, "is below 0", min=0)
+            return number
     raise _invalid(item, f"is not an answer of kind {item.kind}")
 
 
@@ -137,15 +143,6 @@ def _number(item: Item, value: str | int | float) -> int | float:
     except msgspec.MsgspecError:
         raise _invalid(item, "is not a number") from None
     assert isinstance(number, int | float)
-    return number
-
-
-def _within(item: Item, number: int | float) -> int | float:
-    low = 0 if item.kind == "meter" and item.min is None else item.min
-    if low is not None and number < low:
-        raise _invalid(item, f"is below {low}", min=low)
-    if item.max is not None and number > item.max:
-        raise _invalid(item, f"is above {item.max}", max=item.max)
     return number
 
 
