@@ -20,12 +20,10 @@ from redis.exceptions import RedisError
 from adapters.blobs.store import Blobs
 from adapters.broker import hints
 from adapters.commands.acceptance import Intake
-from adapters.identity.tokens import Tokens
 from adapters.mongo import client as mongo
 from adapters.process.clock import Clock, SystemClock
 from adapters.process.ids import Ids
 from adapters.process.metrics import Metrics
-from adapters.process.release import VERSION
 from adapters.settings import table as configuration
 from adapters.settings.table import DATABASE, Settings
 from api import faces, health
@@ -37,9 +35,8 @@ from api.commands.means import Means
 from api.commands.prefer_wait import Waits
 from api.http import openapi, problem
 from api.http.middleware import Envelope
-from api.identity import login as session
 from api.identity.acts import Acting
-from api.identity.authentication import Identity
+from api.identity.wiring import SignIn
 from api.offline import inbox
 from api.offline import routes as offline
 from api.operators import audit_trail, conservation, dead_letters, deliveries, schedules
@@ -50,6 +47,8 @@ from api.uploads import blobs, imports
 from schedules.table import table
 from tasks.catalogue import Catalogue
 from tasks.catalogue import catalogue as all_commands
+
+VERSION = "0.1.0"
 
 ANSWER_WITHIN = timedelta(seconds=4)
 """How long one question to the store may take, finding a primary included, so that 503 comes in time. A file
@@ -118,8 +117,8 @@ class House:
             lost=self.metrics.hints_lost.inc,
             monotonic=clock.monotonic,
         )
-        self.tokens = Tokens(settings.access_secret, lives=settings.jwt_access_expires_in, now=clock.now)
-        self.identity = Identity(self.tokens, self.db["users"], monotonic=clock.monotonic)
+        self.sign_in = SignIn(settings, self.db, self.acts_db, clock)
+        self.identity = self.sign_in.identity
         self.intake = Intake(self.db["commands"])
         self.waits = Waits(self.db["commands"])
 
@@ -129,6 +128,7 @@ class House:
         async with AsyncExitStack() as stack:
             stack.callback(self.broker.close)
             stack.callback(self.acts_mongo.close)
+            stack.enter_context(self.sign_in.opened())
             await stack.enter_async_context(self.mongo)
             await stack.enter_async_context(self.hints)
             await stack.enter_async_context(self.intake)
@@ -149,11 +149,6 @@ class House:
             new_id=new_id,
         )
         reader = lists.Reader(self.db, self.identity)
-        failures = session.Failures(
-            most=self.settings.rate_limit_max,
-            window=self.settings.rate_limit_window,
-            monotonic=self.clock.monotonic,
-        )
         acting = Acting(self.identity, now=now, new_id=new_id)
         means = Means(
             db=self.db,
@@ -168,9 +163,7 @@ class House:
             openapi.route(),
             *commands.routes(self.catalogue, door, self.identity),
             *tracking.routes(tracking.Tracking(means)),
-            *session.routes(
-                session.Session(self.db, self.tokens, self.identity, failures, new_id=self.new_id)
-            ),
+            *self.sign_in.routes(),
             *lists.routes(reader),
             *ledgers.routes(reader, self.db),
             *timeline.routes(reader, self.db),

@@ -87,4 +87,5 @@ class _Asked:
 def token() -> str:
     """A token as a login would give it."""
     issuer = Tokens(SECRET, lives=TOKEN_LIVES, now=SystemClock().now)
-    return issuer.issue(tenant_id=orders.TENANT, user_id=orders.USER, token_version=0, id=orders.new_id())
+    id = orders.new_id()
+    return issuer.issue(tenant_id=orders.TENANT, user_id=orders.USER, token_version=0, id=id, session_id=id)

@@ -1,1 +1,1 @@
-"""The commands: one file each."""
+"""What can be asked for: one file is one command."""

@@ -1,4 +1,4 @@
-"""All commands, collected by walking this package: adding a file adds a command."""
+"""Every command there is, found by walking this package: adding a file adds a command."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ Catalogue = Mapping[str, Spec]
 def catalogue() -> Catalogue:
     """All commands by wire name, sorted.
 
-    Raises: RuntimeError: two files declare one name; TypeError: a payload names no target.
+    Raises: RuntimeError: two files claim one name; TypeError: a payload names no target.
     """
-    specs: dict[str, Spec] = {}
+    found: dict[str, Spec] = {}
     for module in _modules(tasks):
         for value in vars(module).values():
             spec = getattr(value, "spec", None)
             if not isinstance(spec, Spec) or value.__module__ != module.__name__:
                 continue
-            if spec.type in specs:
+            if spec.type in found:
                 raise RuntimeError(f"{spec.type} is declared in {module.__name__} and elsewhere")
-            specs[spec.type] = spec
-    return dict(sorted(specs.items()))
+            found[spec.type] = spec
+    return dict(sorted(found.items()))
 
 
 def contended(catalogue: Catalogue) -> Mapping[str, frozenset[str]]:
-    """By kind of target, the fields for which commands contend (their `touches`)."""
-    fields: dict[str, frozenset[str]] = {}
+    """By kind of target, the fields for which commands contend."""
+    found: dict[str, frozenset[str]] = {}
     for spec in catalogue.values():
-        fields[spec.kind] = fields.get(spec.kind, frozenset()).union(spec.touches)
-    return fields
+        found[spec.kind] = found.get(spec.kind, frozenset()).union(spec.touches)
+    return found
 
 
 def _modules(package: ModuleType) -> Iterator[ModuleType]:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import jwt
 import msgspec
+from msgspec import Meta
 
 ALGORITHM = "HS256"
 ISSUER = "millwright"
 AUDIENCE = "millwright-api"
 REMEMBERED = timedelta(seconds=5)
 MOST_REMEMBERED = 10_000
+LONGEST = 4_096
+"""Characters of a token; a longer one is not even hashed."""
+
+Text = Annotated[str, Meta(min_length=1, max_length=128)]
+Seconds = Annotated[int, Meta(ge=0, le=253_402_300_799)]
 
 
 class BadToken(Exception):
@@ -22,26 +29,57 @@ class BadToken(Exception):
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
-    """Who the bearer is. Roles are not in it: they are looked up, so that taking one away works at once."""
+    """Who the bearer is. Roles are not in it: they are read, so that taking one away works at once."""
 
-    tenant_id: str
-    user_id: str
-    token_version: int
-    id: str
-    expires_at: float
-    """Seconds since the epoch."""
+    tenant_id: Text = msgspec.field(name="tid")
+    user_id: Text = msgspec.field(name="sub")
+    token_version: Annotated[int, Meta(ge=0, le=2**53)] = msgspec.field(name="ver")
+    id: Text = msgspec.field(name="jti")
+    session_id: Text = msgspec.field(name="sid")
+    issued_at: Seconds = msgspec.field(name="iat")
+    expires_at: Seconds = msgspec.field(name="exp")
+    not_before: Seconds = msgspec.field(name="nbf", default=0)
+
+
+class Keys:
+    """The secret that signs, and the one before it, which still verifies. Each is named in tokens by a `kid`
+    that follows from the secret, so that all processes agree on it.
+    """
+
+    def __init__(self, secret: str, previous: str = "") -> None:
+        self.secret = secret
+        self.kid = key_id(secret)
+        self._by_kid = {self.kid: secret} | ({key_id(previous): previous} if previous else {})
+
+    def of(self, kid: object) -> str:
+        """Raises: BadToken: no key of ours has this id."""
+        secret = self._by_kid.get(kid) if isinstance(kid, str) else None
+        if secret is None:
+            raise BadToken("signed with no key of ours")
+        return secret
+
+    def all(self) -> tuple[str, ...]:
+        """The current secret first."""
+        return tuple(self._by_kid.values())
+
+
+def key_id(secret: str) -> str:
+    """A name for a secret that does not give it away."""
+    return hmac.new(secret.encode(), b"millwright kid", hashlib.sha256).hexdigest()[:12]
 
 
 class Tokens:
     """Issues and verifies. Verified tokens are remembered by their digest for a few seconds."""
 
-    def __init__(self, secret: str, *, lives: timedelta, now: Callable[[], datetime]) -> None:
-        self._secret = secret
+    def __init__(
+        self, secret: str, *, previous: str = "", lives: timedelta, now: Callable[[], datetime]
+    ) -> None:
+        self._keys = Keys(secret, previous)
         self._now = now
         self.lives = lives
-        self._seen: dict[bytes, tuple[float, Claims]] = {}
+        self._verified: dict[bytes, tuple[float, Claims]] = {}
 
-    def issue(self, *, tenant_id: str, user_id: str, token_version: int, id: str) -> str:
+    def issue(self, *, tenant_id: str, user_id: str, token_version: int, id: str, session_id: str) -> str:
         issued = self._now()
         claims = {
             "iss": ISSUER,
@@ -50,44 +88,51 @@ class Tokens:
             "tid": tenant_id,
             "ver": token_version,
             "jti": id,
+            "sid": session_id,
             "iat": int(issued.timestamp()),
             "exp": int((issued + self.lives).timestamp()),
         }
-        return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+        headers = {"kid": self._keys.kid}
+        return jwt.encode(claims, self._keys.secret, algorithm=ALGORITHM, headers=headers)
 
     def verify(self, token: str) -> Claims:
         """Raises: BadToken."""
+        if len(token) > LONGEST:
+            raise BadToken("longer than any token of ours")
         now = self._now().timestamp()
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
-        known = self._seen.get(digest)
+        known = self._verified.get(digest)
         if known is not None and now < known[0]:
             return known[1]
         claims = self._decode(token, now)
-        if len(self._seen) >= MOST_REMEMBERED:
-            self._seen.clear()
-        self._seen[digest] = min(now + REMEMBERED.total_seconds(), claims.expires_at), claims
+        if len(self._verified) >= MOST_REMEMBERED:
+            self._verified.clear()
+        self._verified[digest] = min(now + REMEMBERED.total_seconds(), claims.expires_at), claims
         return claims
 
     def _decode(self, token: str, now: float) -> Claims:
-        # Times are judged by our clock below, not by the library's.
+        # Signature, issuer and audience are the library's. Times are judged below by our clock, and strictly:
+        # the library takes NaN and 1e308 for times.
         options: Any = {
-            "require": ["iss", "aud", "sub", "tid", "ver", "jti", "iat", "exp"],
+            "require": ["iss", "aud"],
             "verify_exp": False,
             "verify_iat": False,
+            "verify_nbf": False,
         }
         try:
-            found = jwt.decode(
-                token, self._secret, algorithms=[ALGORITHM], issuer=ISSUER, audience=AUDIENCE, options=options
+            secret = self._keys.of(jwt.get_unverified_header(token).get("kid"))
+            payload = jwt.decode(
+                token, secret, algorithms=[ALGORITHM], issuer=ISSUER, audience=AUDIENCE, options=options
             )
-            claims = Claims(
-                tenant_id=found["tid"],
-                user_id=found["sub"],
-                token_version=found["ver"],
-                id=found["jti"],
-                expires_at=float(found["exp"]),
-            )
-        except (jwt.InvalidTokenError, TypeError, ValueError) as error:
+            claims = msgspec.convert(payload, Claims)
+        except (
+            jwt.InvalidTokenError,
+            msgspec.ValidationError,
+            TypeError,
+            ValueError,
+            RecursionError,
+        ) as error:
             raise BadToken(str(error)) from error
-        if now >= claims.expires_at:
-            raise BadToken("expired")
+        if not claims.not_before <= now < claims.expires_at:
+            raise BadToken("not valid yet, or expired")
         return claims

@@ -29,3 +29,8 @@ class Ids:
         noise = self._page[self._at : self._at + EACH]
         self._at += EACH
         return uuid7(self._now(), noise)
+
+
+def random_id(at: datetime) -> str:
+    """A fresh UUIDv7, for any thread."""
+    return uuid7(at, secrets.token_bytes(EACH))

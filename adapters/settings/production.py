@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from adapters.settings.table import Settings
 
 SECRET_BYTES = 32
+BCRYPT_ROUNDS = 10
 WEAK_WORDS = ("changeme", "change-me", "change_me", "password")
 
 
@@ -18,7 +19,13 @@ def production_faults(settings: Settings, *, demo_secret: str | None) -> list[st
 
     `demo_secret`: the secret that `make up` generated under DATA_DIR; None if there is none.
     """
-    faults = [*_secrets(settings, demo_secret), *_browser(settings), *_servers(settings), *_mail(settings)]
+    faults = [
+        *_secrets(settings, demo_secret),
+        *_passwords(settings),
+        *_browser(settings),
+        *_servers(settings),
+        *_mail(settings),
+    ]
     # One weak secret that signs both kinds of token is one fault.
     return list(dict.fromkeys(faults))
 
@@ -37,6 +44,11 @@ def _secrets(settings: Settings, demo_secret: str | None) -> Iterator[str]:
             yield f"{name}: holds a word that everybody guesses"
         elif secret == demo_secret:
             yield f"{name}: is the demo's"
+
+
+def _passwords(settings: Settings) -> Iterator[str]:
+    if settings.password_bcrypt_rounds < BCRYPT_ROUNDS:
+        yield f"PASSWORD_BCRYPT_ROUNDS: production needs {BCRYPT_ROUNDS} or more"
 
 
 def _browser(settings: Settings) -> Iterator[str]:

@@ -17,6 +17,7 @@ from adapters.settings import dotenv, parsers
 from adapters.settings.declaration import Row, given_text, setting
 from adapters.settings.parsers import duration, milliseconds, one_of, origins, text, url, whole, yes_or_no
 from adapters.settings.production import production_faults
+from domain.identity.password_policy import PasswordPolicy
 from locks.idempotency import KEYS_KEPT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,8 +68,11 @@ class Settings:
     jwt_secret: str = setting("JWT_SECRET", "", text, "signs both kinds of token; 32 bytes or more. Outside production one is made under DATA_DIR", group="Session", secret=True)
     jwt_access_secret: str = setting("JWT_ACCESS_SECRET", "", text, "signs access tokens; JWT_SECRET if empty", secret=True )
     jwt_refresh_secret: str = setting("JWT_REFRESH_SECRET", "", text, "signs refresh tokens; JWT_SECRET if empty", secret=True )
+    jwt_secret_previous: str = setting("JWT_SECRET_PREVIOUS", "", text, "the JWT_SECRET before this one, which still verifies what it has signed: set it while the new one is rolled out, remove it after JWT_ACCESS_EXPIRES_IN", secret=True)
+    jwt_access_secret_previous: str = setting("JWT_ACCESS_SECRET_PREVIOUS", "", text, "likewise for JWT_ACCESS_SECRET; JWT_SECRET_PREVIOUS if empty", secret=True)
+    jwt_refresh_secret_previous: str = setting("JWT_REFRESH_SECRET_PREVIOUS", "", text, "likewise for JWT_REFRESH_SECRET; JWT_SECRET_PREVIOUS if empty", secret=True)
     jwt_access_expires_in: timedelta = setting("JWT_ACCESS_EXPIRES_IN", "15m", duration, "life of an access token" )
-    jwt_refresh_expires_in: timedelta = setting("JWT_REFRESH_EXPIRES_IN", "7d", duration, "life of a refresh token" )
+    jwt_refresh_expires_in: timedelta = setting("JWT_REFRESH_EXPIRES_IN", "7d", duration, "life of a refresh token, and of a session that nobody uses; in use, a session lasts 90 days at most" )
     cors_origin: tuple[str, ...] = setting("CORS_ORIGIN", "", origins, "origins that browsers may call from, separated by commas; none if empty" )
     frontend_url: str = setting("FRONTEND_URL", "", url("http", "https"), "where people open the app: links in messages begin with it; this server if empty")
     password_min_length: int = setting("PASSWORD_MIN_LENGTH", "12", whole(8, 72), "shortest password; bcrypt reads 72 bytes" )
@@ -76,6 +80,7 @@ class Settings:
     password_require_lowercase: bool = setting("PASSWORD_REQUIRE_LOWERCASE", "true", yes_or_no, "a password needs a lower-case letter" )
     password_require_number: bool = setting("PASSWORD_REQUIRE_NUMBER", "true", yes_or_no, "a password needs a digit" )
     password_require_symbol: bool = setting("PASSWORD_REQUIRE_SYMBOL", "true", yes_or_no, "a password needs a character that is neither letter nor digit")
+    password_bcrypt_rounds: int = setting("PASSWORD_BCRYPT_ROUNDS", "12", whole(4, 16), "cost of a password's hash: one more doubles the time of a check; hashes of a lower cost are renewed at the next login, and production takes 10 or more")
     login_lockout_threshold: int = setting("LOGIN_LOCKOUT_THRESHOLD", "5", whole(1, 1000), "failed logins within the window that lock an account" )
     login_lockout_window: timedelta = setting("LOGIN_LOCKOUT_WINDOW_MS", "900000", milliseconds(), "how long a failed login counts" )
     login_lockout_duration: timedelta = setting("LOGIN_LOCKOUT_DURATION_MS", "1800000", milliseconds(), "how long a lock lasts" )
@@ -115,6 +120,24 @@ class Settings:
     @property
     def refresh_secret(self) -> str:
         return self.jwt_refresh_secret or self.jwt_secret
+
+    @property
+    def access_secret_previous(self) -> str:
+        return self.jwt_access_secret_previous or self.jwt_secret_previous
+
+    @property
+    def refresh_secret_previous(self) -> str:
+        return self.jwt_refresh_secret_previous or self.jwt_secret_previous
+
+    @property
+    def password_policy(self) -> PasswordPolicy:
+        return PasswordPolicy(
+            min_length=self.password_min_length,
+            uppercase=self.password_require_uppercase,
+            lowercase=self.password_require_lowercase,
+            number=self.password_require_number,
+            symbol=self.password_require_symbol,
+        )
 
     @property
     def broker(self) -> str:

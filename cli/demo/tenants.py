@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import bcrypt
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from adapters.identity.passwords import hashed
 from adapters.process.clock import Clock
 from adapters.settings.table import JWT_FILE, Settings
 from cli.stop import Stop
@@ -67,7 +67,7 @@ def seed(db: Database[Document], settings: Settings, clock: Clock) -> bool:
         db.tenants.update_one({"_id": tenant_id}, new, upsert=True)
     missing = [login for login in logins() if db.logins.find_one({"_id": login.email}) is None]
     if missing:
-        password_hash = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(BCRYPT_ROUNDS)).decode()
+        password_hash = hashed(PASSWORD, rounds=BCRYPT_ROUNDS)
         for login in missing:
             _add(db, login, clock, password_hash)
     return is_first
@@ -78,7 +78,10 @@ def _add(db: Database[Document], login: Login, clock: Clock, password_hash: str)
     found = db.users.find_one({"tenant_id": login.tenant_id, "email": login.email})
     user_id = found["id"] if found else uuid7(clock.now(), os.urandom(10))
     if not found:
-        db.users.insert_one(_user(login, user_id, clock, password_hash))
+        db.users.insert_one(_user(login, user_id, clock))
+    key = {"_id": f"{login.tenant_id}/{user_id}"}
+    credentials = {"tenant_id": login.tenant_id, "user_id": user_id, "password_hash": password_hash}
+    db.credentials.update_one(key, {"$setOnInsert": credentials}, upsert=True)
     try:
         db.logins.insert_one({"_id": login.email, "tenant_id": login.tenant_id, "user_id": user_id})
     except DuplicateKeyError:
@@ -86,7 +89,7 @@ def _add(db: Database[Document], login: Login, clock: Clock, password_hash: str)
         return
 
 
-def _user(login: Login, user_id: str, clock: Clock, password_hash: str) -> Document:
+def _user(login: Login, user_id: str, clock: Clock) -> Document:
     return {
         "_id": f"{login.tenant_id}/{user_id}",
         "tenant_id": login.tenant_id,
@@ -95,7 +98,6 @@ def _user(login: Login, user_id: str, clock: Clock, password_hash: str) -> Docum
         "name": login.name,
         "roles": [login.role],
         "active": True,
-        "password_hash": password_hash,
         "token_version": 0,
         "created_at": clock.now(),
     }

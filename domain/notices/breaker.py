@@ -1,6 +1,6 @@
-"""The circuit breaker of an endpoint: opens after failures in a row, then lets one probe decide.
+"""When to leave an endpoint alone: after failures in a row it is given time, then asked once, then trusted.
 
-closed --5 failures--> open --pause over--> half-open --one probe--> closed, or open for twice as long
+closed --5 failures--> open --its time is over--> half-open --one probe--> closed, or open for twice as long
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
 
 PROBE = timedelta(seconds=60)
-"""How long other attempts wait for the probe's outcome: longer than an attempt takes, in case it is lost."""
+"""How long the others wait for one probe's outcome: longer than an attempt takes, in case it never comes."""
 
 State = Literal["closed", "open", "half_open"]
 
 
 class Breaker(msgspec.Struct, frozen=True, kw_only=True):
-    """`failures`: in a row. `openings`: how often it opened since the endpoint last responded."""
+    """`failures`: in a row. `openings`: how often it opened since the endpoint last answered."""
 
     failures: int = 0
     openings: int = 0
@@ -35,13 +35,11 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """No attempt before `until`."""
-
     until: datetime
 
 
 def allow_attempt(breaker: Breaker, now: datetime) -> Breaker | Wait:
-    """The breaker to attempt with; if it differs from `breaker`, whoever stores it first sends the probe."""
+    """The breaker to attempt under; if it is another than before, whoever stores it first is the probe."""
     match breaker.state(now):
         case "closed":
             return breaker
@@ -55,18 +53,17 @@ def allow_attempt(breaker: Breaker, now: datetime) -> Breaker | Wait:
 
 
 def after_response() -> Breaker:
-    """The closed breaker: any response shows that the endpoint is up."""
+    """The endpoint lives, whatever it says."""
     return Breaker()
 
 
 def after_failure(breaker: Breaker, now: datetime, *, was_probe: bool) -> Breaker:
-    """The breaker after a failed attempt. An attempt started before it opened does not count once it is
-    open."""
+    """`breaker` as it is now. An attempt begun before it opened tells nothing new once it is open."""
     if breaker.open_until is not None and not was_probe:
         return breaker
     failures = breaker.failures + 1
     if failures < FAILURES:
         return Breaker(failures=failures, openings=breaker.openings)
-    # 30 s * 2**7 is over LONGEST_PAUSE; a larger exponent would only overflow.
+    # 30 s * 2**7 is over an hour: a larger power is no longer a pause but an overflow.
     pause = min(FIRST_PAUSE * 2 ** min(breaker.openings, 7), LONGEST_PAUSE)
     return Breaker(failures=failures, openings=breaker.openings + 1, open_until=now + pause)

@@ -24,23 +24,22 @@ class DowntimeSet(Payload, frozen=True, kw_only=True, rename={"since": "from", "
 
 @handles("asset.downtime.set", permission="workorders.execute")
 def set_downtime(cmd: DowntimeSet, work: Work) -> None:
-    """Record when an asset was out of order; without `to` it still is, and the same `from` with `to` ends
-    it."""
+    """Say when an asset was out of order; without `to` it still is, the same `from` with `to` ends it."""
     asset = work.load(Asset)
     span = Span(since=instant(cmd.since), until=instant(cmd.until) if cmd.until else None, cause=cmd.cause)
     if max(span.since, span.until or span.since) > work.now:
-        raise Rejected("downtime_in_future", "a downtime cannot be in the future", path="from")
+        raise Rejected("downtime_in_future", "what is to come is planned, not recorded", path="from")
     if span in asset.downtimes.latest:
         return
     spans = downtime_set(asset.downtimes, span)
     work.save(replace(asset, downtimes=spans, down_since=spans.down_since))
-    _record(work, span)
+    _note(work, span)
 
 
-def _record(work: Work, span: Span) -> None:
-    # One row for each start time: setting it again replaces the row.
+def _note(work: Work, span: Span) -> None:
+    # One row for each beginning: setting it again replaces it.
     id = uuid7(span.since, hashlib.sha256(f"{work.target_id}|down".encode()).digest()[:10])
-    work.entry(id)  # Read first, so that the unit of work replaces the row instead of appending it.
+    work.entry(id)  # What is replaced is read first, so that the store knows that it is no new row.
     row = Downtime(
         id=id,
         at=work.occurred_at,
@@ -50,5 +49,5 @@ def _record(work: Work, span: Span) -> None:
         cause=span.cause,
     )
     work.record(row)
-    data = {"from": span.since, "to": span.until, "cause": span.cause}
-    work.emit("asset.downtime_set", entry_id=id, **data)
+    named = {"from": span.since, "to": span.until, "cause": span.cause}
+    work.emit("asset.downtime_set", entry_id=id, **named)

@@ -1,1 +1,1 @@
-"""Commands on working calendars."""
+"""What can be asked of working calendars."""

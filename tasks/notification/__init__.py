@@ -1,1 +1,1 @@
-"""Commands on notification preferences."""
+"""Commands on how people want to be told."""

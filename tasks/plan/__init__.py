@@ -1,1 +1,1 @@
-"""Commands on maintenance plans."""
+"""What can be asked of maintenance plans."""

@@ -14,11 +14,11 @@ from tasks.work import Work
 class Generate(Payload, frozen=True, kw_only=True):
     plan_id: Id
     at: Instant
-    """The `generate_at` at which the plan was due, in server time. What is due is decided at the time it is
-    applied."""
+    """The plan's `generate_at` that was found due by the server's time; what is due is judged by that of now,
+    which is later unless somebody has set the clock back."""
 
 
 @handles("plan.generate", permission=None, numbers=WorkOrder, internal=True, refers=generation_reads)
 def generate(cmd: Generate, work: Work) -> None:
-    """Open the orders of a plan that are due."""
+    """Bring what is due of a plan."""
     generate_due(work, work.load(Plan), at=instant(cmd.at))

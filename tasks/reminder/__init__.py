@@ -1,1 +1,1 @@
-"""Commands on reminders and their policies."""
+"""What can be asked of reminders and their policies."""

@@ -1,1 +1,1 @@
-"""Commands on work requests."""
+"""Commands on requests for work."""

@@ -1,1 +1,1 @@
-"""Commands on SLA policies."""
+"""What can be asked of SLA policies."""

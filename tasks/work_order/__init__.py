@@ -1,1 +1,1 @@
-"""Commands on work orders."""
+"""What can be asked of work orders."""

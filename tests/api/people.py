@@ -58,13 +58,20 @@ class People:
             "name": f"A {role}",
             "roles": [role],
             "active": active,
-            "password_hash": hashed(PASSWORD, rounds=4),
             "token_version": 0,
             "created_at": SystemClock().now(),
         }
         self._store["users"].insert_one(document)
+        self._store["credentials"].insert_one(
+            {
+                "_id": document["_id"],
+                "tenant_id": tenant,
+                "user_id": id,
+                "password_hash": hashed(PASSWORD, rounds=4),
+            }
+        )
         self._store["logins"].insert_one({"_id": document["email"], "tenant_id": tenant, "user_id": id})
-        token = self._tokens.issue(tenant_id=tenant, user_id=id, token_version=0, id=new_id())
+        token = self._tokens.issue(tenant_id=tenant, user_id=id, token_version=0, id=new_id(), session_id="s")
         return Person(document, token)
 
     def stranger(self, role: str = "admin") -> Person:

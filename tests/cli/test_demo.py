@@ -33,7 +33,9 @@ def test_each_tenant_gets_one_login_per_role_and_the_platform_one(
     user = database.users.find_one({"_id": f"demo/{login['user_id']}"})
     assert user is not None
     assert user["roles"] == ["technician"]
-    assert bcrypt.checkpw(b"Millwright-demo-2026", user["password_hash"].encode())
+    credentials = database.credentials.find_one({"_id": user["_id"]})
+    assert credentials is not None
+    assert bcrypt.checkpw(b"Millwright-demo-2026", credentials["password_hash"].encode())
 
 
 def test_every_role_of_the_demo_is_a_role_of_the_house() -> None:

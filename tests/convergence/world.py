@@ -124,12 +124,16 @@ class World:
             deed = on_shared(order, chance)
             self.office(deed.type, deed.payload)
 
+    def _token(self, issuer: Tokens, user_id: str) -> str:
+        id = new_id()
+        return issuer.issue(tenant_id=self.tenant, user_id=user_id, token_version=0, id=id, session_id=id)
+
     def _walks(self) -> list[Path]:
         issuer = Tokens(SECRET, lives=TOKENS_LIVE, now=SystemClock().now)
         devices = [
             Device(
                 device_id=f"phone-{number}",
-                token=issuer.issue(tenant_id=self.tenant, user_id=user, token_version=0, id=new_id()),
+                token=self._token(issuer, user),
                 file=str(self._directory / f"{self.tenant}-{number}.db"),
                 script=script,
             )

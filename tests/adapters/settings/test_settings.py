@@ -142,7 +142,7 @@ def test_the_longest_of_every_duration_that_passes_can_be_used(tmp_path: Path) -
     assert now - most < now < now + 2 * most
     assert most.total_seconds() < threading.TIMEOUT_MAX
     tokens = Tokens(STRONG, lives=settings.jwt_access_expires_in, now=lambda: now)
-    assert tokens.issue(tenant_id="t", user_id="u", token_version=1, id="one")
+    assert tokens.issue(tenant_id="t", user_id="u", token_version=1, id="one", session_id="s")
     MongoClient("mongodb://nowhere", connect=False, **settings.mongo_options).close()
 
 

@@ -14,13 +14,14 @@ import jwt
 import pytest
 from pymongo.database import Database
 
-from adapters.identity.tokens import AUDIENCE, ISSUER, BadToken, Tokens
+from adapters.identity.tokens import AUDIENCE, ISSUER, BadToken, Tokens, key_id
 from adapters.settings.parsers import networks
 from adapters.settings.table import Settings
 from api.app import create_app
 from api.http.problem import Problem
-from api.identity import login as session
-from api.identity.login import MOST_ADDRESSES, Failures
+from api.identity import wiring
+from api.identity.brake import MOST_ADDRESSES, Failures
+from api.identity.threads import CHECKS_AT_ONCE
 from tests.api.asking import running
 from tests.api.http.test_socket import serving
 from tests.api.people import PASSWORD, People
@@ -122,7 +123,7 @@ async def test_more_logins_than_we_hold_are_told_to_come_back(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     most = 6  # each that is held costs a check of a password
-    monkeypatch.setattr(session, "MOST_WAITING", most)
+    monkeypatch.setattr(wiring, "MOST_WAITING", most - CHECKS_AT_ONCE)
     wrong = {"email": "nobody@example.test", "password": "wrong"}
     async with running(create_app(settings)) as web:
         answers = await asyncio.gather(*(web.post("/api/auth/login", json=wrong) for _ in range(most + 5)))
@@ -173,7 +174,7 @@ def tokens(at: datetime, secret: str = SECRET) -> Tokens:
 
 
 def test_a_token_lives_until_its_end_and_no_longer() -> None:
-    token = tokens(NOON).issue(tenant_id="t", user_id="u", token_version=3, id="j")
+    token = tokens(NOON).issue(tenant_id="t", user_id="u", token_version=3, id="j", session_id="s")
 
     claims = tokens(NOON + timedelta(minutes=14, seconds=59)).verify(token)
 
@@ -185,7 +186,7 @@ def test_a_token_lives_until_its_end_and_no_longer() -> None:
 def test_what_was_remembered_still_ends_in_time() -> None:
     at = NOON
     mine = Tokens(SECRET, lives=timedelta(seconds=2), now=lambda: at)
-    token = mine.issue(tenant_id="t", user_id="u", token_version=0, id="j")
+    token = mine.issue(tenant_id="t", user_id="u", token_version=0, id="j", session_id="s")
     mine.verify(token)
 
     at = NOON + timedelta(seconds=2)
@@ -201,6 +202,7 @@ GOOD = {
     "tid": "t",
     "ver": 0,
     "jti": "j",
+    "sid": "s",
     "iat": int(NOON.timestamp()),
     "exp": int(NOON.timestamp()) + 60,
 }
@@ -211,7 +213,7 @@ GOOD = {
 )
 def test_a_token_needs_every_claim_and_ours(changed: dict[str, Any]) -> None:
     claims = {name: value for name, value in (GOOD | changed).items() if value is not None}
-    token = jwt.encode(claims, SECRET, algorithm="HS256") if claims.get("sub") != 7 else _raw(claims)
+    token = signed(claims) if claims.get("sub") != 7 else _raw(claims)
 
     with pytest.raises(BadToken):
         tokens(NOON).verify(token)
@@ -221,11 +223,18 @@ def test_no_other_algorithm_or_secret_is_taken() -> None:
     none = ".".join((_part({"alg": "none", "typ": "JWT"}), _part(GOOD), ""))
     for token in (
         none,
-        jwt.encode(GOOD, LONG_SECRET, algorithm="HS512"),
-        jwt.encode(GOOD, "t" * 64, algorithm="HS256"),
+        signed(GOOD, LONG_SECRET, algorithm="HS512"),
+        signed(GOOD, "t" * 64),
+        signed(GOOD, LONG_SECRET, kid=key_id("t" * 64)),
     ):
         with pytest.raises(BadToken):
             tokens(NOON, LONG_SECRET).verify(token)
+
+
+def signed(
+    claims: dict[str, Any], secret: str = SECRET, *, algorithm: str = "HS256", kid: str | None = None
+) -> str:
+    return jwt.encode(claims, secret, algorithm=algorithm, headers={"kid": kid or key_id(secret)})
 
 
 def _part(value: dict[str, Any]) -> str:
@@ -235,6 +244,6 @@ def _part(value: dict[str, Any]) -> str:
 def _raw(claims: dict[str, Any]) -> str:
     """PyJWT refuses to sign such a subject, so it is signed by hand."""
     algorithm = jwt.get_algorithm_by_name("HS256")
-    signed = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(claims)}"
-    signature = algorithm.sign(signed.encode(), algorithm.prepare_key(SECRET))
-    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+    text = f"{_part({'alg': 'HS256', 'typ': 'JWT', 'kid': key_id(SECRET)})}.{_part(claims)}"
+    signature = algorithm.sign(text.encode(), algorithm.prepare_key(SECRET))
+    return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"

@@ -1,1 +1,0 @@
-"""Talking to a running Millwright over HTTP, as any other client does."""
