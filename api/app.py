@@ -24,6 +24,7 @@ from adapters.mongo import client as mongo
 from adapters.process.clock import Clock, SystemClock
 from adapters.process.ids import Ids
 from adapters.process.metrics import Metrics
+from adapters.process.release import VERSION
 from adapters.settings import table as configuration
 from adapters.settings.table import DATABASE, Settings
 from api import faces, health
@@ -47,8 +48,6 @@ from api.uploads import blobs, imports
 from schedules.table import table
 from tasks.catalogue import Catalogue
 from tasks.catalogue import catalogue as all_commands
-
-VERSION = "0.1.0"
 
 ANSWER_WITHIN = timedelta(seconds=4)
 """How long one question to the store may take, finding a primary included, so that 503 comes in time. A file

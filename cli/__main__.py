@@ -6,9 +6,11 @@ A module with an `app` (a `typer.Typer`) is a group of commands; any other has o
 import sys
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Annotated
 
 import typer
 
+from adapters.process.release import VERSION
 from cli import commands
 from cli.stop import exit_code
 
@@ -17,9 +19,8 @@ HELP = "Millwright: work orders, preventive maintenance and offline field work."
 
 def build() -> typer.Typer:
     """The whole command line; a new command needs no change here."""
-    root = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-    # With a callback it stays a group, even of one command.
-    root.callback()(lambda: None)
+    root = typer.Typer(help=HELP, no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
+    root.callback()(_options)
     for command in iter_modules(commands.__path__):
         module = import_module(f"{commands.__name__}.{command.name}")
         name = command.name.rstrip("_").replace("_", "-")
@@ -29,6 +30,25 @@ def build() -> typer.Typer:
             context_settings = getattr(module, "CONTEXT_SETTINGS", None)
             root.command(name, help=module.__doc__, context_settings=context_settings)(module.main)
     return root
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"millwright {VERSION}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", is_eager=True, callback=_print_version, help="print the release")
+]
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="print the release")
+    ] = False,
+) -> None:
+    """The options of the command line itself."""
 
 
 def run() -> int:

@@ -1,1 +1,1 @@
-"""What can be asked for: one file is one command."""
+"""The commands: one file each."""

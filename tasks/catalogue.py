@@ -1,4 +1,4 @@
-"""Every command there is, found by walking this package: adding a file adds a command."""
+"""All commands, collected by walking this package: adding a file adds a command."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ Catalogue = Mapping[str, Spec]
 def catalogue() -> Catalogue:
     """All commands by wire name, sorted.
 
-    Raises: RuntimeError: two files claim one name; TypeError: a payload names no target.
+    Raises: RuntimeError: two files declare one name; TypeError: a payload names no target.
     """
-    found: dict[str, Spec] = {}
+    specs: dict[str, Spec] = {}
     for module in _modules(tasks):
         for value in vars(module).values():
             spec = getattr(value, "spec", None)
             if not isinstance(spec, Spec) or value.__module__ != module.__name__:
                 continue
-            if spec.type in found:
+            if spec.type in specs:
                 raise RuntimeError(f"{spec.type} is declared in {module.__name__} and elsewhere")
-            found[spec.type] = spec
-    return dict(sorted(found.items()))
+            specs[spec.type] = spec
+    return dict(sorted(specs.items()))
 
 
 def contended(catalogue: Catalogue) -> Mapping[str, frozenset[str]]:
-    """By kind of target, the fields for which commands contend."""
-    found: dict[str, frozenset[str]] = {}
+    """By kind of target, the fields for which commands contend (their `touches`)."""
+    fields: dict[str, frozenset[str]] = {}
     for spec in catalogue.values():
-        found[spec.kind] = found.get(spec.kind, frozenset()).union(spec.touches)
-    return found
+        fields[spec.kind] = fields.get(spec.kind, frozenset()).union(spec.touches)
+    return fields
 
 
 def _modules(package: ModuleType) -> Iterator[ModuleType]:

@@ -6,11 +6,13 @@
     @handles("work_order.start", permission="workorders.execute", touches=("status",))
     def start(cmd: Start, work: Work) -> None: ...
 
-The target is what the payload names by `<kind>_id`; a create may bring its own `id`. The kind is the name's
-first word, or `target=` where the name begins with another. `of="actor"` is for what everybody has one of
-(preferences), `of="tenant"` for what a tenant has one of (policies): no payload names those.
+The target is the entity that the payload names by `<kind>_id`; a create may bring its own `id`. The kind is
+the first word of the command's name, or `target=` if they differ. `of="actor"` is for entities that every
+user has one of (preferences), `of="tenant"` for those that a tenant has one of (policies); payloads do not
+name these.
 
-From that line follow the API's route, its OpenAPI entry, both permission checks and the worker's dispatch.
+The API's route, its OpenAPI entry, both permission checks and the worker's dispatch all derive from this
+line.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from tasks.work import Work
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a client sends. Messages are values; an unknown field is an error, not a surprise."""
+    """The base of payloads, as clients send them: immutable, and unknown fields are refused."""
 
 
 P = TypeVar("P", bound=Payload)
@@ -38,68 +40,69 @@ Reads = Callable[[Any], Iterable[tuple[type[Entity], str]]]
 Refers = Callable[[Any], Iterable[tuple[type[Entity], str]]]
 
 Of = Literal["payload", "actor", "tenant"]
-"""Who names the target: the payload, by an id; the actor, whose own it is; or the tenant, which has one."""
+"""What determines the target: an id in the payload, the actor (whose own it is), or the tenant."""
 
 THE_TENANTS = "tenant"
-"""The id of what a tenant has one of."""
+"""The id of an entity that a tenant has one of."""
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of one command type."""
+    """The declaration of one command type."""
 
     type: str
     payload: PayloadType
     handler: Callable[[Any, Work], None]
     permission: str | None
-    """Needed of the actor at acceptance and again when applied; None: any signed-in user of the tenant."""
+    """Checked at acceptance and again when applied; None: any signed-in user of the tenant."""
     touches: tuple[str, ...]
-    """Fields of the entity whose change since `base_version` is a conflict; none for appends. An item of a
-    list by a member of the payload: `checklist/{item_id}`."""
+    """Fields of the target whose change since `base_version` is a conflict; empty for appends. A list item is
+    named by a payload field: `checklist/{item_id}`."""
     kind: str
-    """The target's: `work_order` of `work_order.parts.consume`."""
+    """The target's kind: `work_order` for `work_order.parts.consume`."""
     of: Of
     creates: bool
-    """Whether the payload names its target by an optional `id` rather than by `<kind>_id`."""
+    """Whether the payload names its target by an optional `id`, not by `<kind>_id`."""
     numbers: str | None
-    """A kind of which each such command is likely to number one: a batch reserves so many at once."""
+    """The kind of entity that each such command usually numbers: a batch reserves the numbers together."""
     internal: bool
-    """Follow-ups only: no route, and refused at the door."""
+    """Whether it is a follow-up only: it has no route, and the API refuses it."""
     reads: Reads | None
-    """Other entities the handler will want, so that a batch reads them at once."""
+    """Other entities that the handler reads, derived from the payload, so that a batch reads them
+    together."""
     refers: Refers | None
-    """Likewise those that the target itself names, once a batch has read it."""
+    """The same, derived from the target after a batch has read it."""
     schema_version: int
     blob_paths: tuple[Path, ...] = ()
-    """Where its payload can name files: at members of type `domain.fields.Sha256`."""
+    """Where its payload can name blobs: the paths of fields of type `domain.fields.Sha256`."""
     summary: str
 
     @property
     def is_guarded(self) -> bool:
-        """Whether it depends on what others may have changed; what does not, appends."""
+        """Whether it can conflict with other commands; those that only append cannot."""
         return bool(self.touches)
 
     def touched(self, payload: Mapping[str, Any]) -> frozenset[str]:
-        """The paths that this payload contends for."""
+        """The paths that a command with this payload contends for."""
         return frozenset(path.format_map(payload) if "{" in path else path for path in self.touches)
 
     @property
     def secrets(self) -> frozenset[str]:
-        """Members of the payload that nobody is ever shown: those of type `domain.fields.Secret`."""
+        """Payload fields that are never shown to anybody: those of type `domain.fields.Secret`."""
         return _secrets(self.payload)
 
     @property
     def names_blobs(self) -> bool:
-        """Whether its payload can name files: it has members of type `domain.fields.Sha256`."""
+        """Whether its payload can name blobs."""
         return bool(self.blob_paths)
 
     def blobs(self, payload: Mapping[str, Any]) -> list[str]:
-        """The hashes that a payload names, each once."""
-        if not self.blob_paths:  # most payloads: every command is asked
+        """The blob hashes that a payload names, sorted, each once."""
+        if not self.blob_paths:  # most commands, and all are asked
             return []
         return sorted({hash for path in self.blob_paths for hash in _at(payload, path)})
 
     def target_id(self, payload: Payload, user_id: str | None) -> str | None:
-        """The id of the entity meant by this user; None when a create leaves it to us."""
+        """The id of the target for this user; None if a create leaves it to the server."""
         if self.of == "tenant":
             return THE_TENANTS
         if self.of == "actor":
@@ -165,9 +168,9 @@ def handles(
     refers: Refers | None = None,
     schema_version: int = 1,
 ) -> Callable[[Handler[P]], Handler[P]]:
-    """Bind a handler to the wire name that it will answer to for ever.
+    """Bind a handler to its permanent wire name.
 
-    Raises: TypeError: the payload names no target, so each command would get one of its own.
+    Raises: TypeError: the payload has no field that names its target.
     """
     kind = target or type.partition(".")[0]
 

@@ -1,4 +1,5 @@
-"""What a handler may do. The executor's unit of work implements it; handler tests use a small fake."""
+"""The interface through which a handler reads and writes. The executor's unit of work implements it; handler
+tests use a small fake."""
 
 from __future__ import annotations
 
@@ -13,10 +14,10 @@ E = TypeVar("E", bound=Entity)
 
 
 class Work(Protocol):
-    """One command's view of the store: its own overlay over what the batch has read.
+    """One command's view of the store: its own writes over what the batch has read.
 
-    A handler changes its own target only, and may create others beside it; others that exist change by
-    follow-up commands.
+    A handler changes only its own target and may create other entities beside it. Other existing entities are
+    changed by follow-up commands.
     """
 
     @property
@@ -25,11 +26,12 @@ class Work(Protocol):
 
     @property
     def occurred_at(self) -> datetime:
-        """When it happened in the world (offline work, imports); never later than `now`."""
+        """The effective time: when it happened (offline work, imports); never later than `now`."""
 
     @property
     def is_measured(self) -> bool:
-        """Whether `occurred_at` was noted where and when it happened (by a device), not told afterwards."""
+        """Whether a device recorded `occurred_at` when it happened, rather than somebody reporting it
+        later."""
 
     @property
     def seen_version(self) -> int | None:
@@ -43,47 +45,50 @@ class Work(Protocol):
 
     @property
     def target_id(self) -> str:
-        """The id of this command's own entity; for a create the id it is to have."""
+        """The id of the target; for a create, the id it will have."""
 
     def new_id(self) -> str:
         """A fresh UUIDv7, for a ledger row or an item."""
 
     def number(self, kind: type[Entity]) -> int:
-        """The next human number of that kind in this tenant. A spec that says `numbers=` has one at hand."""
+        """The tenant's next number of that kind (WO-000123). Prefetched for commands declared with
+        `numbers=`."""
 
     def find(self, kind: type[E]) -> E | None:
-        """The command's own target, or None."""
+        """The target, or None if it does not exist."""
 
     def load(self, kind: type[E]) -> E:
-        """The command's own target. Raises: Missing."""
+        """The target. Raises: Missing."""
 
     def peek(self, kind: type[E], id: str) -> E | None:
-        """Another entity as it was when the batch began: advisory, may be stale at commit."""
+        """Another entity as of the start of the batch: advisory, may be stale at commit."""
 
     def require(self, kind: type[E], id: str, *, path: str | None = None) -> E:
-        """Another entity, held unchanged until this commits: for checks that depend on one another.
+        """Another entity, guaranteed unchanged until this commits: for checks that must still hold then.
 
         Raises: Missing.
         """
 
     def entry(self, id: str) -> Entry | None:
-        """A ledger row of the command's own target, decoded as the member of `domain.kinds.LEDGER` it is."""
+        """A ledger row of the target, or None; its type is one of `domain.kinds.LEDGER`."""
 
     def save(self, entity: Entity) -> None:
-        """Write the command's own target (create or replace)."""
+        """Write the target (create or replace it)."""
 
     def record(self, entry: Entry) -> None:
-        """Append a ledger row to the command's own target, or replace one by its voided form."""
+        """Append a row to the target's ledger, or replace one by its voided form."""
 
     def create(self, entity: Entity, event: str, rows: Sequence[Entry] = (), **data: Any) -> None:
-        """A new entity beside the target, in the same commit, with rows of its ledger and what is told of it.
-        One that is there already stays as it is, and nothing is told: a derived id may be said again."""
+        """Create another entity in the same commit, with its event and ledger rows. Does nothing if the id
+        exists, so that an id derived from its purpose may be created twice."""
 
     def emit(self, event: str, **data: Any) -> None:
-        """Something happened, in the past tense (`work_order.started`): for the timeline and the stream."""
+        """Record an event, named in the past tense (`work_order.started`), for the timeline and the
+        stream."""
 
     def follow_up(self, type: str, payload: dict[str, Any], *, step: str) -> None:
-        """Another command, by the system, accepted in the same commit; `step` names it within this one."""
+        """Accept another command, from the system, in the same commit; `step` names it within this
+        command."""
 
     def warn(self, code: str, message: str, **params: Any) -> None:
-        """Applied, but someone should know: shown on this command's receipt and on its parent's."""
+        """Add a warning to this command's receipt and its parent's; the command is applied."""

@@ -16,10 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.process.clock import SystemClock
-from adapters.settings.table import EMBEDDED, ROOT, Settings, from_environment, inherited
+from adapters.settings.effective import unknown_names
+from adapters.settings.table import EMBEDDED, ROOT, Settings, from_environment, inherited, table
 from cli.commands.migrate import migrate
 from cli.database import opened
-from cli.demo import history
+from cli.demo import history, workday
 from cli.demo import plans as demo_plans
 from cli.demo import tenants as demo
 from cli.embedded import ports
@@ -40,6 +41,8 @@ def main(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     settings = from_environment(servers_needed=False)
+    for sentence in unknown_names(list(table()), ROOT):
+        Console(stderr=True, highlight=False, soft_wrap=True).print(sentence, markup=False)
     if settings.is_production:
         raise Stop("`up` runs a demo. In production start each process of the Procfile by itself.")
     # Before anything starts: a process that cannot listen would be started again for ever.
@@ -55,6 +58,7 @@ def main(
             demo.seed(db, settings, SystemClock())
             history.seed(db, SystemClock())
             demo_plans.seed(db, SystemClock())
+            workday.seed(db, SystemClock())
         entries = _instances(procfile.read(processes), settings)
         asyncio.run(_supervise(settings, entries, stores.servers.values(), out))
     out.print(f"Stopped. The data stays in {settings.data_dir}.")

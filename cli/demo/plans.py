@@ -1,28 +1,22 @@
 """The demo's maintenance plans: on the first start they bring orders within a minute, before one's eyes."""
 
-import hashlib
-import os
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from pymongo.database import Database
 
-from adapters.commands.acceptance import accept_many
-from adapters.commands.document import Key, Origin, fingerprint, fresh, target_of
 from adapters.process.clock import Clock
+from cli.demo import first_start
+from cli.demo.first_start import id_of
 from cli.importing import permitted
-from domain.ids import uuid7
 from domain.time.local_time import format_local, to_local
-from tasks.catalogue import catalogue
 
 Document = dict[str, Any]
 
 PLANNER = "admin@demo.millwright.test"
 ZONE = "Australia/Perth"
 SOON = timedelta(seconds=30)
-_BORN = datetime(2026, 1, 1, tzinfo=UTC)
 
 HOLIDAYS = ["2026-12-25", "2026-12-28", "2027-01-01", "2027-01-26", "2027-03-29", "2027-04-26"]
 WORKDAYS = [{"weekday": day, "from": "06:00", "to": "18:00"} for day in range(1, 6)]
@@ -30,19 +24,7 @@ WORKDAYS = [{"weekday": day, "from": "06:00", "to": "18:00"} for day in range(1,
 
 def seed(db: Database[Document], clock: Clock) -> bool:
     """Asks for calendar, assets, policies and plans once; a worker and the scheduler do the rest."""
-    user = permitted(db, PLANNER)
-    first = {"tenant_id": user["tenant_id"], "idempotency.key": _key("calendar.set", 0)}
-    if db.commands.count_documents(first, limit=1):
-        return False
-    asked = list(_asked(clock.now()))
-    commands = [_command(user, type, payload, place, clock) for place, (type, payload) in enumerate(asked)]
-    accept_many(db.commands, commands)
-    return True
-
-
-def id_of(name: str) -> str:
-    """The same thing has the same id in every demo."""
-    return uuid7(_BORN, hashlib.sha256(f"demo:{name}".encode()).digest())
+    return first_start.ask(db, permitted(db, PLANNER), "demo-first-start", _asked(clock.now()), clock)
 
 
 def _asked(now: datetime) -> Iterator[tuple[str, Document]]:
@@ -159,23 +141,3 @@ def _meter() -> Iterator[tuple[str, Document]]:
         },
     )
     yield "meter.reading.record", {"meter_id": hours, "value": "251.5", "kind": "reading"}
-
-
-def _key(type: str, place: int) -> str:
-    return f"demo-first-start-{place:02d}-{type}"
-
-
-def _command(user: Document, type: str, payload: Document, place: int, clock: Clock) -> Document:
-    spec = catalogue()[type]
-    id = spec.target_id(msgspec.convert(payload, spec.payload), user["id"])
-    assert id is not None, "the demo names all that it makes"
-    return fresh(
-        spec,
-        id=uuid7(clock.now(), os.urandom(10)),
-        tenant_id=user["tenant_id"],
-        target=target_of(spec, id),
-        payload=payload,
-        origin=Origin(via="api", user_id=user["id"], request_id="demo"),
-        key=Key(user["id"], _key(type, place), fingerprint(type, payload, None)),
-        accepted_at=clock.now(),
-    )

@@ -1,6 +1,6 @@
-"""When to leave an endpoint alone: after failures in a row it is given time, then asked once, then trusted.
+"""The circuit breaker of an endpoint: opens after failures in a row, then lets one probe decide.
 
-closed --5 failures--> open --its time is over--> half-open --one probe--> closed, or open for twice as long
+closed --5 failures--> open --pause over--> half-open --one probe--> closed, or open for twice as long
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
 
 PROBE = timedelta(seconds=60)
-"""How long the others wait for one probe's outcome: longer than an attempt takes, in case it never comes."""
+"""How long other attempts wait for the probe's outcome: longer than an attempt takes, in case it is lost."""
 
 State = Literal["closed", "open", "half_open"]
 
 
 class Breaker(msgspec.Struct, frozen=True, kw_only=True):
-    """`failures`: in a row. `openings`: how often it opened since the endpoint last answered."""
+    """`failures`: in a row. `openings`: how often it opened since the endpoint last responded."""
 
     failures: int = 0
     openings: int = 0
@@ -35,11 +35,13 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
+    """No attempt before `until`."""
+
     until: datetime
 
 
 def allow_attempt(breaker: Breaker, now: datetime) -> Breaker | Wait:
-    """The breaker to attempt under; if it is another than before, whoever stores it first is the probe."""
+    """The breaker to attempt with; if it differs from `breaker`, whoever stores it first sends the probe."""
     match breaker.state(now):
         case "closed":
             return breaker
@@ -53,17 +55,18 @@ def allow_attempt(breaker: Breaker, now: datetime) -> Breaker | Wait:
 
 
 def after_response() -> Breaker:
-    """The endpoint lives, whatever it says."""
+    """The closed breaker: any response shows that the endpoint is up."""
     return Breaker()
 
 
 def after_failure(breaker: Breaker, now: datetime, *, was_probe: bool) -> Breaker:
-    """`breaker` as it is now. An attempt begun before it opened tells nothing new once it is open."""
+    """The breaker after a failed attempt. An attempt started before it opened does not count once it is
+    open."""
     if breaker.open_until is not None and not was_probe:
         return breaker
     failures = breaker.failures + 1
     if failures < FAILURES:
         return Breaker(failures=failures, openings=breaker.openings)
-    # 30 s * 2**7 is over an hour: a larger power is no longer a pause but an overflow.
+    # 30 s * 2**7 is over LONGEST_PAUSE; a larger exponent would only overflow.
     pause = min(FIRST_PAUSE * 2 ** min(breaker.openings, 7), LONGEST_PAUSE)
     return Breaker(failures=failures, openings=breaker.openings + 1, open_until=now + pause)

@@ -1,4 +1,4 @@
-"""A notice: something that people are to be told, once each, as long as it is true."""
+"""Notices: messages that each recipient gets once, as long as they are still valid when sent."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ Step = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+
 Params = dict[str, str | int | None]
 
 LADDER: Collection[str] = ("due_soon", "overdue")
-"""Kinds that are reminders: acknowledging ends them and snoozing silences them, which no SLA heeds."""
+"""Kinds that are reminders. Acknowledging and snoozing stop these, but never SLA escalations."""
 
 
 class Audience(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """People by id, those who are to do the order as long as they are, and all who have one of the roles."""
+    """The recipients: users by id, assignees as long as they are assigned, and all users with one of the
+    roles."""
 
     user_ids: Annotated[tuple[Id, ...], Meta(max_length=200)] = ()
     assignee_ids: Annotated[tuple[Id, ...], Meta(max_length=200)] = ()
@@ -34,8 +35,8 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Valid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What must still be so when it is sent. No `statuses`: any in which the order is open. `assigned_to`: to
-    whom it must still belong."""
+    """What must still hold when the notice is sent: the order's due date, its status (None: any open one),
+    and that it is still assigned to `assigned_to`."""
 
     due_at: Instant | None = None
     statuses: Annotated[tuple[str, ...], Meta(max_length=20)] | None = None
@@ -43,7 +44,7 @@ class Valid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Notice(Entity, frozen=True, kw_only=True):
-    """Opened by a command. When couriers have spread it they note `spread_at` beside these fields."""
+    """Created by a command. Couriers set `spread_at` beside these fields once its deliveries exist."""
 
     kind: ClassVar[str] = "notice"
     collection: ClassVar[str] = "notices"
@@ -59,7 +60,7 @@ class Notice(Entity, frozen=True, kw_only=True):
 
 
 def notice_id(about: str, step: str) -> str:
-    """The id of the notice of this step about this target, in the shape of a UUIDv7."""
+    """The id of the notice for this step of this target, in the form of a UUIDv7."""
     digits = sha256(f"{about}|{step}".encode()).hexdigest()
     variant = "89ab"[int(digits[15], 16) % 4]
     return f"{digits[:8]}-{digits[8:12]}-7{digits[12:15]}-{variant}{digits[16:19]}-{digits[19:31]}"
@@ -76,9 +77,9 @@ def objection(
     made_at: datetime,
     snoozed_at: datetime | None,
 ) -> str | None:
-    """Why a notice of `made_at` about an order, as it is now, is no longer to be sent; None: it is."""
-    wanted = OPEN if valid.statuses is None else valid.statuses
-    if status not in wanted:
+    """The reason not to send a notice created at `made_at`, given the order as it is now; None: send it."""
+    statuses = OPEN if valid.statuses is None else valid.statuses
+    if status not in statuses:
         return f"order_{status}"
     if valid.due_at is not None and due_at != instant(valid.due_at):
         return "due_date_moved"

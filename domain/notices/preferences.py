@@ -1,4 +1,4 @@
-"""How one person wants to be told."""
+"""Notification preferences of one user."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ DIGEST_AT: ClockTime = "08:00"
 
 
 class Preferences(Entity, frozen=True, kw_only=True):
-    """Its id is the user's; who has set none is told at once, in the app and by e-mail."""
+    """Its id is the user's. The defaults apply to users without preferences: at once, in the app and by
+    e-mail."""
 
     kind: ClassVar[str] = "preferences"
     collection: ClassVar[str] = "preferences"
@@ -28,8 +29,8 @@ class Preferences(Entity, frozen=True, kw_only=True):
     channels: tuple[Personal, ...] = ("in_app", "email")
 
     def mail_at(self, at: datetime, *, critical: bool, is_due: bool = False) -> datetime:
-        """When a mail about something of `at` is to go, or one that is due by then: what is critical waits
-        for nothing, what is due for no digest."""
+        """When to send a mail about something that happened at `at`. Critical mail waits for nothing; with
+        `is_due` (due at `at`) it waits for the end of quiet hours but not for a digest."""
         if critical:
             return at
         if self.digest == "daily" and not is_due:

@@ -1,7 +1,7 @@
-"""Hours in which a person is left alone, and the hour at which they are told everything at once.
+"""Quiet hours, and the time of the daily digest, of one user.
 
-Both are times of their wall clock, and mean the instants that `to_instant` says: quiet hours are a span from
-one instant to another, also over midnight and where clocks change.
+Both are local times, converted by `to_instant`: quiet hours are a span between two instants, also across
+midnight and clock changes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DAY = timedelta(days=1)
 class QuietHours(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"start": "from"}
 ):
-    """From a time of day to another, on the next day when that is not later; never all day."""
+    """From one time of day to another, on the next day if that is not later; never the whole day."""
 
     start: ClockTime
     to: ClockTime
@@ -31,7 +31,7 @@ class QuietHours(
 
 
 def end_of_quiet(quiet: QuietHours | None, time_zone: str, at: datetime) -> datetime:
-    """`at`, or the end of the quiet hours in which it lies. The instant of the end is not quiet."""
+    """`at`, or the end of the quiet hours it lies in. The end itself is not quiet."""
     if quiet is None:
         return at
     for begin, end in _spans(quiet, time_zone, at):
@@ -41,7 +41,7 @@ def end_of_quiet(quiet: QuietHours | None, time_zone: str, at: datetime) -> date
 
 
 def next_digest(digest_at: ClockTime, time_zone: str, at: datetime) -> datetime:
-    """The first instant from `at` on at which that clock shows this time of day."""
+    """The first instant from `at` on at which it is `digest_at` in that time zone."""
     return min(moment for day in _days(time_zone, at) if (moment := _on(day, digest_at, time_zone)) >= at)
 
 
@@ -53,7 +53,8 @@ def _spans(quiet: QuietHours, time_zone: str, at: datetime) -> Iterator[tuple[da
 
 
 def _days(time_zone: str, at: datetime) -> list[datetime]:
-    """The local midnights around `at`, oldest first: two on either side, as zones have skipped whole days."""
+    """The local midnights around `at`, oldest first: two on either side, since time zones have skipped
+    days."""
     today = to_local(at, time_zone).replace(hour=0, minute=0, second=0, microsecond=0)
     return [today + _DAY * n for n in range(-2, 3)]
 

@@ -1,4 +1,4 @@
-"""Webhooks: an address outside that is told of events, and the secret that signs what it is told."""
+"""Webhooks: an external URL that events are posted to, and the secret that signs them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PORTS = {"https": 443, "http": 80}
 
 
 class Webhook(Entity, frozen=True, kw_only=True):
-    """`active_since`: it is told of events from then on, not of what happened while it did not listen."""
+    """`active_since`: it receives events from then on, not those from while it was inactive."""
 
     kind: ClassVar[str] = "webhook"
     collection: ClassVar[str] = "webhooks"
@@ -43,11 +43,11 @@ class Webhook(Entity, frozen=True, kw_only=True):
     active_since: datetime | None = None
 
     def __repr__(self) -> str:
-        return f"Webhook({self.id})"  # the secret must not end up in somebody's traceback
+        return f"Webhook({self.id})"  # the secret must not appear in a traceback
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """Where a URL leads. `host` is a name or an address without brackets; `path` has the query with it."""
+    """The parts of a URL. `host` is a name, or an address without brackets; `path` includes the query."""
 
     scheme: str
     host: str
@@ -60,13 +60,13 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     @property
     def authority(self) -> str:
-        """As a Host header names it."""
+        """The value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def endpoint(url: str) -> Endpoint:
-    """The place that a URL names. Whether it may be reached is decided when it is, by its address.
+    """The endpoint of a URL. Whether its address is allowed is checked when it is connected to.
 
     Raises: Rejected: invalid_url.
     """
@@ -107,22 +107,21 @@ def updated_webhook(
     active: bool,
     now: datetime,
 ) -> Webhook:
-    """The webhook as it is to be: without a secret it keeps the one it has.
+    """The new or changed webhook; without a `secret` it keeps the one it has.
 
     Raises: Rejected: invalid_url, secret_required.
     """
     endpoint(url)
-    known = secret or (old.secret if old else None)
-    if known is None:
+    signing_secret = secret or (old.secret if old else None)
+    if signing_secret is None:
         raise Rejected("secret_required", "a new webhook needs a secret to sign with", path="secret")
-    listened = old is not None and old.active
-    since = old.active_since if old and listened else now
+    since = old.active_since if old and old.active else now
     return Webhook(
         id=id,
         version=old.version if old else 0,
         url=url,
         events=tuple(sorted(set(events))),
-        secret=known,
+        secret=signing_secret,
         active=active,
         active_since=since if active else None,
     )

@@ -1,5 +1,4 @@
-"""What an order's clocks have to say: events, and notices: whom each is for, how it goes, for how long it
-holds."""
+"""The events and notices that follow from a check of an order's clocks."""
 
 from __future__ import annotations
 
@@ -11,36 +10,38 @@ from domain.notices.notice import Audience, Notice, Params, Valid, notice_id
 from domain.order_clocks.reminders import ReminderCheck, ReminderStep
 from domain.order_clocks.sla import DueEscalation, SlaCheck
 from domain.policies import Channel
-from domain.time import instants
+from domain.time.instants import rfc3339
 from domain.work_order.model import WorkOrder
 from domain.work_order.transitions import OPEN
 
 ROLES = ("supervisor", "manager")
-"""Words of a policy that are roles; `assignee` is whoever is to do the order, all else is somebody's id."""
+"""Recipients in a policy that are roles. `assignee` stands for the order's assignees; all others are user
+ids."""
 
 Event = tuple[str, dict[str, Any]]
 
 
-def events(judgement: SlaCheck | None, ripe: ReminderCheck | None) -> Iterator[Event]:
-    """What has come of the clocks, for the timeline."""
-    if judgement:
-        yield from _of_sla(judgement)
-    if ripe:
-        yield from _of_reminders(ripe)
+def events(sla: SlaCheck | None, reminders: ReminderCheck | None) -> Iterator[Event]:
+    """The events of a check, for the timeline."""
+    if sla:
+        yield from _of_sla(sla)
+    if reminders:
+        yield from _of_reminders(reminders)
 
 
-def notices(order: WorkOrder, judgement: SlaCheck | None, ripe: ReminderCheck | None) -> Iterator[Notice]:
-    """What people are to be told of it."""
-    if judgement:
-        for told in judgement.escalations:
-            yield _escalation(order, told)
-    if ripe and ripe.ladder.due_at:
-        for step in ripe.fired:
-            yield _reminder(order, step, ripe.ladder.due_at)
+def notices(order: WorkOrder, sla: SlaCheck | None, reminders: ReminderCheck | None) -> Iterator[Notice]:
+    """The notices of a check."""
+    if sla:
+        for due in sla.escalations:
+            yield _escalation(order, due)
+    if reminders and reminders.ladder.due_at:
+        for step in reminders.fired:
+            yield _reminder(order, step, reminders.ladder.due_at)
 
 
 def audience(order: WorkOrder, notify: Iterable[str]) -> Audience:
-    """The words of a policy as people and roles of this order; nobody assigned: supervisors hear of it."""
+    """The recipients of a policy resolved for this order. Without assignees, supervisors stand in for
+    them."""
     people: list[str] = []
     roles: list[str] = []
     assignees: list[str] = []
@@ -59,45 +60,46 @@ def _each(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words))
 
 
-def _of_sla(judgement: SlaCheck) -> Iterator[Event]:
-    policy_id = judgement.sla.policy.id
-    for turn in judgement.turns:
-        said = {"clock": turn.trigger, "deadline": turn.deadline, "policy_id": policy_id}
-        yield f"work_order.sla_{turn.what}", said
-    for told in judgement.escalations:
-        said = {"clock": told.escalation.trigger, "deadline": told.deadline, "policy_id": policy_id}
-        yield "work_order.sla_escalated", said | {"step": told.step, "notify": list(told.escalation.notify)}
+def _of_sla(sla: SlaCheck) -> Iterator[Event]:
+    policy_id = sla.sla.policy.id
+    for change in sla.changes:
+        data = {"clock": change.trigger, "deadline": change.deadline, "policy_id": policy_id}
+        yield f"work_order.sla_{change.what}", data
+    for due in sla.escalations:
+        data = {"clock": due.escalation.trigger, "deadline": due.deadline, "policy_id": policy_id}
+        yield "work_order.sla_escalated", data | {"step": due.step, "notify": list(due.escalation.notify)}
 
 
-def _of_reminders(ripe: ReminderCheck) -> Iterator[Event]:
-    due_at = ripe.ladder.due_at
-    for step in ripe.fired:
+def _of_reminders(reminders: ReminderCheck) -> Iterator[Event]:
+    due_at = reminders.ladder.due_at
+    for step in reminders.fired:
         yield "work_order.reminded", {"step": step.name, "due_at": due_at, "notify": list(step.notify)}
-    if ripe.skipped:
-        late = [step.name for step in ripe.skipped]
+    if reminders.skipped:
+        late = [step.name for step in reminders.skipped]
         yield "work_order.reminders_skipped", {"steps": late, "due_at": due_at, "code": "overtaken"}
 
 
 def _reminder(order: WorkOrder, step: ReminderStep, due_at: datetime) -> Notice:
-    """Holds while the order is open and due at that time. Its name has the due date in it: a moved one is
-    another matter, and one that is moved back was said already."""
-    due = instants.rfc3339(due_at)
+    """A notice that is valid while the order is open and still due at that time. Its step contains the due
+    date: a moved due date gives new notices, and one moved back does not repeat them."""
+    due = rfc3339(due_at)
     params: Params = {"step": step.name.partition("~")[0], "due_at": due}
     valid = Valid(due_at=due, statuses=tuple(OPEN))
     return _notice(order, f"{step.name}@{due}", step.kind, step.notify, step.channels, params, valid)
 
 
-def _escalation(order: WorkOrder, told: DueEscalation) -> Notice:
-    """Holds while the order is open and, where a first start is asked for, while none was made."""
-    step = told.escalation
-    begun = () if step.trigger == "resolve" else ("in_progress", "on_hold")
+def _escalation(order: WorkOrder, due: DueEscalation) -> Notice:
+    """A notice that is valid while the order is open and, for the response clock, not yet started."""
+    escalation = due.escalation
+    started = () if escalation.trigger == "resolve" else ("in_progress", "on_hold")
     params: Params = {
-        "clock": step.trigger,
-        "offset": step.offset,
-        "deadline": instants.rfc3339(told.deadline),
+        "clock": escalation.trigger,
+        "offset": escalation.offset,
+        "deadline": rfc3339(due.deadline),
     }
-    valid = Valid(statuses=tuple(status for status in OPEN if status not in begun))
-    return _notice(order, told.step, f"sla_{step.trigger}", step.notify, step.channels, params, valid)
+    valid = Valid(statuses=tuple(status for status in OPEN if status not in started))
+    kind = f"sla_{escalation.trigger}"
+    return _notice(order, due.step, kind, escalation.notify, escalation.channels, params, valid)
 
 
 def _notice(

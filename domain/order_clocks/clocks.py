@@ -1,8 +1,8 @@
-"""An order's SLA and its reminders together: begun at birth, moved by what happens, looked at in time.
+"""The SLA and reminder clocks of an order: started with it, updated by its changes, checked when due.
 
-A new reminder policy applies to orders opened or moved after it, and to those whose clocks run already. A
-promise made later does not bind: SLA clocks run for orders opened when there were policies, under the terms
-of that day, and are chosen anew when type or priority change.
+A new reminder policy applies to orders opened or changed after it, and to watched orders. A new SLA policy
+does not apply to existing orders: an order keeps the terms of the day it was opened, and gets new ones only
+when its type or priority changes.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from msgspec.structs import replace
 
 from domain.errors import Rejected
 from domain.notices.notice import Notice
-from domain.order_clocks import announcements as telling
-from domain.order_clocks import reminders, sla
+from domain.order_clocks import announcements, reminders, sla
 from domain.order_clocks.reminders import ReminderCheck
 from domain.order_clocks.sla import HISTORY, MOMENT, SlaCheck
 from domain.policies import Policies, best_policy
@@ -26,7 +25,7 @@ from domain.work_order.transitions import OPEN
 from domain.work_order.watch import Hold, Ladder, Rest, Sla, Watch
 
 MOST_SPANS = 200
-"""Holds, and times taken up again, that are kept on an order: each moves its deadlines."""
+"""Most holds, and most reopenings, of an order: each is stored, because it moves the deadlines."""
 
 Calendars = Callable[[str], Calendar | None]
 
@@ -40,33 +39,33 @@ CLOCK_FIELDS = (
     "due_at",
     "watch",
 )
-"""Fields of an order whose change its clocks heed."""
+"""Fields of an order that affect its clocks."""
 
 
 class ClockCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """The order with its clocks as they are now; what happened by that; what people are to be told."""
+    """The order with updated clocks, and the events and notices that follow."""
 
     order: WorkOrder
-    events: tuple[telling.Event, ...] = ()
+    events: tuple[announcements.Event, ...] = ()
     notices: tuple[Notice, ...] = ()
 
 
 def affects_clocks(before: WorkOrder, after: WorkOrder) -> bool:
-    """Whether this change concerns the clocks at all."""
+    """Whether this change affects the clocks."""
     return any(getattr(before, field) != getattr(after, field) for field in CLOCK_FIELDS)
 
 
 def start_watch(
     order: WorkOrder, policies: Policies | None, calendars: Calendars, *, now: datetime
 ) -> WorkOrder:
-    """A new order on watch. Nothing is told yet: what is due at birth is found by the first look."""
+    """The new order with its clocks started. No notices yet: the first due check opens those due at once."""
     if policies is None or order.status not in OPEN:
         return order
     since = order.created_at if now - order.created_at <= HISTORY else None
     watch = _chosen(Watch(policies_version=policies.version, since=since), order, policies)
     eve = min(order.created_at, order.due_at or order.created_at) - MOMENT
-    judgement, ripe = _weighed(watch, order, policies, calendars, now=eve)
-    return _kept(order, watch, judgement, ripe, now=now)
+    sla_check, reminder_check = _checked(watch, order, policies, calendars, now=eve)
+    return _with_watch(order, watch, sla_check, reminder_check, now=now)
 
 
 def update_clocks(
@@ -78,7 +77,7 @@ def update_clocks(
     at: datetime,
     now: datetime,
 ) -> ClockCheck:
-    """The order after a change that happened `at` and became known `now`.
+    """The order after a change that happened at `at` and reached the server at `now`.
 
     Raises: Rejected: too_many_holds, too_many_reopenings.
     """
@@ -96,26 +95,26 @@ def update_clocks(
 def check_clocks(
     order: WorkOrder, policies: Policies | None, calendars: Calendars, *, now: datetime
 ) -> ClockCheck:
-    """The order at `now`: the very same one when nothing has come of it."""
+    """The order with its clocks checked at `now`; the same object if nothing changed."""
     watch = order.watch
     if watch is None:
         return ClockCheck(order=order)
-    judgement, ripe = _weighed(watch, order, policies, calendars, now=now)
+    sla_check, reminder_check = _checked(watch, order, policies, calendars, now=now)
     if policies:
         watch = replace(watch, policies_version=policies.version)
-    kept = _kept(order, watch, judgement, ripe, now=now)
+    kept = _with_watch(order, watch, sla_check, reminder_check, now=now)
     return ClockCheck(
         order=order if kept == order else kept,
-        events=tuple(telling.events(judgement, ripe)),
-        notices=tuple(telling.notices(kept, judgement, ripe)),
+        events=tuple(announcements.events(sla_check, reminder_check)),
+        notices=tuple(announcements.notices(kept, sla_check, reminder_check)),
     )
 
 
 def with_ladder(order: WorkOrder, policies: Policies | None, change: Callable[[Ladder], Ladder]) -> WorkOrder:
-    """With the ladder of its due date changed. Raises: Rejected: no_reminders."""
+    """The order with its ladder changed. Raises: Rejected: no_reminders."""
     watch = order.watch or (Watch(policies_version=policies.version) if policies else None)
     if watch is None or order.due_at is None or order.status not in OPEN:
-        raise Rejected("no_reminders", f"nobody is reminded of {order.number}", status=order.status)
+        raise Rejected("no_reminders", f"{order.number} has no reminders", status=order.status)
     before = reminders.ladder_for(order, watch.ladder)
     after = change(before)
     return order if after is before else replace(order, watch=replace(watch, ladder=after))
@@ -133,7 +132,7 @@ def _chosen(watch: Watch, order: WorkOrder, policies: Policies) -> Watch:
     )
 
 
-def _weighed(
+def _checked(
     watch: Watch, order: WorkOrder, policies: Policies | None, calendars: Calendars, *, now: datetime
 ) -> tuple[SlaCheck | None, ReminderCheck | None]:
     calendar_id = watch.sla.policy.calendar_id if watch.sla else None
@@ -148,20 +147,25 @@ def _weighed(
     return judgement, reminders.check_reminders(watch.ladder, order, policy, now=now)
 
 
-def _kept(
-    order: WorkOrder, watch: Watch, judgement: SlaCheck | None, ripe: ReminderCheck | None, *, now: datetime
+def _with_watch(
+    order: WorkOrder,
+    watch: Watch,
+    sla_check: SlaCheck | None,
+    reminder_check: ReminderCheck | None,
+    *,
+    now: datetime,
 ) -> WorkOrder:
-    coming = [found.next_at for found in (judgement, ripe) if found and found.next_at]
+    times = [check.next_at for check in (sla_check, reminder_check) if check and check.next_at]
     is_open = order.status in OPEN
     return replace(
         order,
         watch=replace(
             watch,
-            sla=judgement.sla if judgement else watch.sla,
-            ladder=ripe.ladder if ripe else watch.ladder,
+            sla=sla_check.sla if sla_check else watch.sla,
+            ladder=reminder_check.ladder if reminder_check else watch.ladder,
         ),
-        # Later than now: the looks of an order are named by their instants, and no name may come again.
-        look_at=max(min(coming), now + MOMENT) if coming and is_open else None,
+        # Later than now: due checks are named by their instants, and no name may recur.
+        look_at=max(min(times), now + MOMENT) if times and is_open else None,
     )
 
 
@@ -174,7 +178,7 @@ def _with_hold(watch: Watch, before: WorkOrder, after: WorkOrder, at: datetime) 
         holds[-1] = replace(holds[-1], until=max(at, holds[-1].since))
     if held is not None:
         if len(holds) >= MOST_SPANS:
-            raise Rejected("too_many_holds", f"{after.number} was put on hold {MOST_SPANS} times before")
+            raise Rejected("too_many_holds", f"{after.number} has been put on hold {MOST_SPANS} times")
         holds.append(Hold(since=at, reason=held))
     return replace(watch, holds=tuple(holds))
 
@@ -184,5 +188,5 @@ def _with_rest(watch: Watch, before: WorkOrder, after: WorkOrder, at: datetime) 
     if done_at is None or after.completed_at is not None:
         return watch
     if len(watch.rests) >= MOST_SPANS:
-        raise Rejected("too_many_reopenings", f"{after.number} was taken up again {MOST_SPANS} times before")
+        raise Rejected("too_many_reopenings", f"{after.number} has been reopened {MOST_SPANS} times")
     return replace(watch, rests=(*watch.rests, Rest(since=done_at, until=max(at, done_at))))

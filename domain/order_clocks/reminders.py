@@ -1,8 +1,8 @@
-"""Reminders about a due date: some before it, then a ladder of rungs for as long as the order is late.
+"""Reminders about a due date: some before it, then a ladder of rungs while the order is overdue.
 
-What was slept through (an outage, a snooze) is not told after the event: of the steps that have come, only
-the latest is sent, and one before the due date only while no rung is to be said. The end of a snooze brings
-the latest back, even if it was said before. A moved due date has a ladder of its own.
+Reminders missed during an outage or a snooze are not all sent afterwards: of the steps that are due, only the
+latest is sent, and one before the due date only if no rung is due. The end of a snooze sends the latest step
+again, even if it was sent before. A moved due date starts a new ladder.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from domain.work_order.model import WorkOrder
 from domain.work_order.watch import Ladder
 
 MOST_STEPS = 100
-"""Names of steps kept on an order; the oldest go first, when policies have changed that often."""
+"""Most step names kept on an order; the oldest are dropped first."""
 
 REMINDED = ("assignee",)
 REMINDED_BY: tuple[Channel, ...] = ("in_app", "email")
-"""Whom a reminder before the due date is for, and how it goes: a policy says only when."""
+"""The recipients and channels of a reminder before the due date: a policy sets only its time."""
 
 Kind = Literal["due_soon", "overdue"]
 
 
 class ReminderStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to be said about a due date. Its name is its distance: an edited policy repeats nothing."""
+    """One reminder. It is named by its distance from the due date, so an edited policy repeats none."""
 
     name: str
     kind: Kind
@@ -40,7 +40,8 @@ class ReminderStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReminderCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """The ladder after a look, what is to be said now, what came too late, and when to look again."""
+    """The ladder after a check: the steps to send now, those skipped as overtaken, and when to check
+    again."""
 
     ladder: Ladder
     fired: tuple[ReminderStep, ...] = ()
@@ -49,7 +50,7 @@ class ReminderCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def steps(policy: ReminderPolicy, due_at: datetime, *, created_at: datetime) -> list[ReminderStep]:
-    """All of them in order of time, but for those before the due date that lie before the order itself."""
+    """All steps in order of time, without those that would precede the order's creation."""
     early = (
         ReminderStep(
             name=f"before:{text}",
@@ -65,14 +66,14 @@ def steps(policy: ReminderPolicy, due_at: datetime, *, created_at: datetime) -> 
 
 
 def ladder_for(order: WorkOrder, ladder: Ladder) -> Ladder:
-    """The ladder of the due date of now: another one when that has moved."""
+    """The order's ladder; a new one if its due date has moved."""
     return ladder if ladder.due_at == order.due_at else Ladder(due_at=order.due_at)
 
 
 def check_reminders(
     ladder: Ladder, order: WorkOrder, policy: ReminderPolicy | None, *, now: datetime
 ) -> ReminderCheck:
-    """What there is to say at `now`."""
+    """The reminders that are due at `now`."""
     ladder = ladder_for(order, ladder)
     if policy is None or order.due_at is None or ladder.acknowledged_at is not None:
         return ReminderCheck(ladder=ladder)
@@ -83,9 +84,9 @@ def check_reminders(
     latest = _latest([step for step in everything if step.at <= now])
     fired = tuple(step for step in left if step in latest)
     skipped = tuple(step for step in left if step.at <= now and step not in latest)
-    again = tuple(_again(step, ladder.snoozed_until) for step in latest if step not in left)
+    again = tuple(_repeated(step, ladder.snoozed_until) for step in latest if step not in left)
     return ReminderCheck(
-        ladder=_noted(ladder, fired, skipped),
+        ladder=_with_sent(ladder, fired, skipped),
         fired=fired + (again if ladder.snoozed_until else ()),
         skipped=skipped,
         next_at=min((step.at for step in left if step.at > now), default=None),
@@ -93,7 +94,7 @@ def check_reminders(
 
 
 def _rung(rung: Rung, due_at: datetime, lower: tuple[Rung, ...]) -> ReminderStep:
-    # Several rungs may be reached at once, each with its own people and ways.
+    # Several rungs may have the same distance, each with its own recipients and channels.
     nth = sum(other.after == rung.after for other in lower)
     return ReminderStep(
         name=f"overdue:{rung.after}" + (f":{nth + 1}" if nth else ""),
@@ -104,31 +105,31 @@ def _rung(rung: Rung, due_at: datetime, lower: tuple[Rung, ...]) -> ReminderStep
     )
 
 
-def _latest(come: list[ReminderStep]) -> list[ReminderStep]:
-    """Of the steps that have come, what is still worth saying: a rung of the ladder before all else."""
-    last = max(come, key=lambda step: (step.kind == "overdue", step.at), default=None)
-    return [step for step in come if last and (step.kind, step.at) == (last.kind, last.at)]
+def _latest(due: list[ReminderStep]) -> list[ReminderStep]:
+    """The latest of the due steps; any rung of the ladder comes before a step before the due date."""
+    last = max(due, key=lambda step: (step.kind == "overdue", step.at), default=None)
+    return [step for step in due if last and (step.kind, step.at) == (last.kind, last.at)]
 
 
-def _again(step: ReminderStep, woken_at: datetime | None) -> ReminderStep:
+def _repeated(step: ReminderStep, woken_at: datetime | None) -> ReminderStep:
     return replace(step, name=f"{step.name}~{rfc3339(woken_at)}") if woken_at else step
 
 
-def _noted(ladder: Ladder, fired: tuple[ReminderStep, ...], skipped: tuple[ReminderStep, ...]) -> Ladder:
+def _with_sent(ladder: Ladder, fired: tuple[ReminderStep, ...], skipped: tuple[ReminderStep, ...]) -> Ladder:
     return replace(
         ladder,
         fired=(*ladder.fired, *(step.name for step in fired))[-MOST_STEPS:],
         skipped=(*ladder.skipped, *(step.name for step in skipped))[-MOST_STEPS:],
-        # A snooze that is over has had its say.
+        # A snooze that is over has had its effect.
         snoozed_until=None,
     )
 
 
 def acknowledged(ladder: Ladder, *, at: datetime) -> Ladder:
-    """Somebody knows: nothing more is said about this due date."""
+    """The acknowledged ladder: no more reminders about this due date."""
     return ladder if ladder.acknowledged_at else replace(ladder, acknowledged_at=at)
 
 
 def snoozed(ladder: Ladder, *, until: datetime, at: datetime) -> Ladder:
-    """Nothing is said before `until`, also of what was to be said by `at` and is still on its way."""
+    """The snoozed ladder: no reminders before `until`, not even those opened by `at` and not yet sent."""
     return replace(ladder, snoozed_until=until, snoozed_at=at)

@@ -1,9 +1,9 @@
-"""The two clocks of an SLA, worked out from what happened and from nothing else.
+"""The two SLA clocks, computed from the order's history alone.
 
-A clock runs from the opening of the order, in the working time of its policy's calendar, and stands still
-during holds for a reason that the policy pauses on; that of `resolve` also while the order is done. It is met
-by the first start, or by completion, up to and including the very instant of its deadline. What arrives late
-but happened early counts as it happened: a breach is taken back.
+A clock runs from the opening of the order, in the working time of its policy's calendar. It stops during
+holds whose reason the policy pauses on; the `resolve` clock also stops while the order is completed. The
+first start (`response`) or the completion (`resolve`) meets it, up to and including the instant of the
+deadline. Late reports count at their effective time, so they may withdraw a breach.
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ from domain.work_order.transitions import OPEN
 from domain.work_order.watch import Clock, Sla, Watch
 
 HISTORY = timedelta(days=7)
-"""An order that was opened longer ago than this when it came to us is a record, not a promise."""
+"""An order that was opened longer ago than this when the server received it is a historical record: no
+SLA."""
 
 MOMENT = timedelta(milliseconds=1)
-"""A clock is breached when its deadline is over: this much later, the finest that the store keeps."""
+"""A clock is breached this long after its deadline: the finest time the store keeps."""
 
 TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
 
 Stop = tuple[datetime, datetime | None]
-"""A span in which a clock stands still; the end None: it still does."""
+"""A span in which a clock is stopped; end None: it still is."""
 
 
 class BreachChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a clock: its breach, or that this is taken back."""
+    """A new breach of a clock, or the withdrawal of an earlier one."""
 
     what: Literal["breached", "breach_withdrawn"]
     trigger: Trigger
@@ -44,7 +45,7 @@ class BreachChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DueEscalation(msgspec.Struct, frozen=True, kw_only=True):
-    """An escalation whose time has come; `step` names it for ever."""
+    """An escalation that is due; `step` is its permanent name."""
 
     step: str
     deadline: datetime
@@ -52,46 +53,47 @@ class DueEscalation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SlaCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """`next_at`: when something will come of it, if nothing else happens."""
+    """Both clocks, with what is new since the last check. `next_at`: when the next check is due."""
 
     sla: Sla
-    turns: tuple[BreachChange, ...] = ()
+    changes: tuple[BreachChange, ...] = ()
     escalations: tuple[DueEscalation, ...] = ()
     next_at: datetime | None = None
 
 
 def check_sla(watch: Watch, order: WorkOrder, calendar: Calendar | None, *, now: datetime) -> SlaCheck | None:
-    """Both clocks at `now`; None: nothing was promised."""
+    """Both clocks at `now`; None if the order has no SLA."""
     if watch.sla is None or watch.since is None:
         return None
     sla = watch.sla
-    turns: list[BreachChange] = []
-    told: list[DueEscalation] = []
-    coming: list[datetime] = []
+    changes: list[BreachChange] = []
+    escalations: list[DueEscalation] = []
+    later: list[datetime] = []
     for trigger in TRIGGERS:
         run = _run(watch, sla.policy, watch.since, trigger, calendar)
         if run is None:
             sla = replace(sla, **{trigger: None})
             continue
         before: Clock | None = getattr(sla, trigger)
-        deadline, is_reached = run.out()
-        # Told once, it is over: also where the server's clock has been set back behind it since.
-        seen = now if before is None or before.breached_at != deadline else max(now, deadline + MOMENT)
-        clock = _clock(order, trigger, deadline, seen if is_reached else None)
-        turns += _turns(trigger, before, clock)
+        deadline, is_reached = run.deadline()
+        # A reported breach stands, even if the server's clock has been set back behind it since.
+        at = now if before is None or before.breached_at != deadline else max(now, deadline + MOMENT)
+        clock = _clock(order, trigger, deadline, at if is_reached else None)
+        changes += _breach_changes(trigger, before, clock)
         if clock.met_at is None and order.status in OPEN:
             due = list(_due(run, sla.policy, deadline))
-            told += [one for at, one in due if at <= now and one.step not in sla.told]
-            coming += [at for at, one in due if at > now and one.step not in sla.told]
+            escalations += [one for due_at, one in due if due_at <= now and one.step not in sla.told]
+            later += [due_at for due_at, one in due if due_at > now and one.step not in sla.told]
             if clock.breached_at is None and is_reached:
-                coming.append(deadline + MOMENT)
+                later.append(deadline + MOMENT)
         sla = replace(sla, **{trigger: clock})
-    sla = replace(sla, told=(*sla.told, *(one.step for one in told)))
-    return SlaCheck(sla=sla, turns=tuple(turns), escalations=tuple(told), next_at=min(coming, default=None))
+    sla = replace(sla, told=(*sla.told, *(one.step for one in escalations)))
+    next_at = min(later, default=None)
+    return SlaCheck(sla=sla, changes=tuple(changes), escalations=tuple(escalations), next_at=next_at)
 
 
 class _Run(msgspec.Struct, frozen=True, kw_only=True):
-    """The course of one clock: when it began, how long it may run, and when it stood still."""
+    """One clock: when it started, how long it may run, and when it was stopped."""
 
     trigger: Trigger
     since: datetime
@@ -99,9 +101,9 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
     stops: tuple[Stop, ...]
     calendar: Calendar | None
 
-    def out(self, more: timedelta = timedelta(0)) -> tuple[datetime, bool]:
-        """When it has run as long as allowed and `more` (or less), and whether it gets there: if it stands
-        still before that, the instant is what it would be if that stop ended as it began."""
+    def deadline(self, more: timedelta = timedelta(0)) -> tuple[datetime, bool]:
+        """When the clock has run for `allowed` plus `more` (may be negative), and whether it gets there: if
+        it is stopped before that, the instant is as if that stop had no length."""
         at = add(self.since, max(self.allowed + more, timedelta(0)), self.calendar)
         for since, until in self.stops:
             if since >= at:
@@ -125,37 +127,37 @@ def _run(
         trigger=trigger,
         since=since,
         allowed=duration(text),
-        stops=tuple(_joined(stops, since)),
+        stops=tuple(_merged(stops, since)),
         calendar=calendar,
     )
 
 
-def _joined(stops: Sequence[Stop], begin: datetime) -> Iterator[Stop]:
-    """In order, from `begin` on, and overlapping ones as one: no time is taken off twice."""
-    held: Stop | None = None
+def _merged(stops: Sequence[Stop], begin: datetime) -> Iterator[Stop]:
+    """The stops from `begin` on, in order, overlapping ones merged, so that no time is deducted twice."""
+    current: Stop | None = None
     for since, until in sorted(stops, key=lambda stop: stop[0]):
         if until is not None and until <= begin:
             continue
-        if held is None:
-            held = (max(since, begin), until)
-        elif held[1] is None or since <= held[1]:
-            held = (held[0], None if held[1] is None or until is None else max(held[1], until))
+        if current is None:
+            current = (max(since, begin), until)
+        elif current[1] is None or since <= current[1]:
+            current = (current[0], None if current[1] is None or until is None else max(current[1], until))
         else:
-            yield held
-            held = (since, until)
-    if held is not None:
-        yield held
+            yield current
+            current = (since, until)
+    if current is not None:
+        yield current
 
 
 def _clock(order: WorkOrder, trigger: Trigger, deadline: datetime, now: datetime | None) -> Clock:
-    """`now` None: it stands still before the deadline, which nobody can have missed then."""
+    """The clock with its outcome. `now` None: it is stopped before its deadline, so it cannot be breached."""
     met_at = order.started_at if trigger == "response" else order.completed_at
     cancelled_at = order.cancelled_at if order.status == "cancelled" else None
     is_late = now is not None and (met_at or cancelled_at or now) > deadline
     return Clock(deadline=deadline, met_at=met_at, breached_at=deadline if is_late else None)
 
 
-def _turns(trigger: Trigger, before: Clock | None, after: Clock) -> Iterator[BreachChange]:
+def _breach_changes(trigger: Trigger, before: Clock | None, after: Clock) -> Iterator[BreachChange]:
     was, now = before.breached_at if before else None, after.breached_at
     if was is None and now is not None:
         yield BreachChange(what="breached", trigger=trigger, deadline=now)
@@ -164,11 +166,11 @@ def _turns(trigger: Trigger, before: Clock | None, after: Clock) -> Iterator[Bre
 
 
 def _due(run: _Run, policy: SlaPolicy, deadline: datetime) -> Iterator[tuple[datetime, DueEscalation]]:
-    """The clock's escalations, each with its instant, as far as it does not stand still before."""
+    """The escalations of a clock that it reaches before it is stopped, each with its instant."""
     for n, escalation in enumerate(policy.escalations):
         if escalation.trigger != run.trigger:
             continue
-        at, is_reached = run.out(duration(escalation.offset))
+        at, is_reached = run.deadline(duration(escalation.offset))
         if is_reached:
             step = f"sla:{policy.id}:{run.trigger}:{n}"
             yield at, DueEscalation(step=step, deadline=deadline, escalation=escalation)

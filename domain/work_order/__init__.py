@@ -1,4 +1,4 @@
-"""Work orders: the model, the table of transitions, approvals and the books."""
+"""Work orders: the model, transitions, approvals, ledger and totals."""
 
 from domain.work_order.model import WorkOrder
 

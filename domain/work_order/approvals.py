@@ -1,4 +1,4 @@
-"""Approval: steps decided in order, each by its person or role, none by who asked."""
+"""Approvals: steps are decided in order, each by its person or role, never by who requested the approval."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ Verdict = Literal["approve", "reject"]
 def start_approval(
     order: WorkOrder, steps: tuple[ApprovalStep, ...], *, by: str | None, at: datetime
 ) -> WorkOrder:
-    """A new round; one under way begins again. Raises: Rejected: self_approval, invalid_transition."""
+    """The order with a new round of approval; a pending round starts over.
+
+    Raises: Rejected: self_approval, invalid_transition.
+    """
     status = next_status(order.number, order.status, "ask_approval")
-    if by is not None and any(wanted.approver_id == by for wanted in steps):
-        raise Rejected("self_approval", "nobody approves what they ask for", path="steps")
+    if by is not None and any(one.approver_id == by for one in steps):
+        raise Rejected("self_approval", "who requests an approval cannot also decide it", path="steps")
     return replace(
         order,
         status=status,
@@ -34,30 +37,30 @@ def start_approval(
 def decide(
     order: WorkOrder, verdict: Verdict, *, actor: Actor, at: datetime, note: str | None = None
 ) -> WorkOrder:
-    """The next step decided: the last approval approves the order, one rejection sends it back to draft.
+    """The order with its next step decided: the last approval approves it, one rejection returns it to draft.
 
     Raises: Rejected: no_approval_pending, self_approval, not_your_step, invalid_transition.
     """
-    done = [wanted for wanted in order.approvals if wanted.verdict is not None]
-    left = order.approvals[len(done) :]
-    if not left:
-        raise Rejected("no_approval_pending", f"{order.number} waits for nobody's approval")
-    _must_decide(order, left[0], actor)
-    action: Action = "reject" if verdict == "reject" else "approve_step" if left[1:] else "approve"
-    decided = replace(left[0], verdict=verdict, by=actor.user_id, at=at, note=note)
+    done = [one for one in order.approvals if one.verdict is not None]
+    pending = order.approvals[len(done) :]
+    if not pending:
+        raise Rejected("no_approval_pending", f"{order.number} has no approval pending")
+    _check_decider(order, pending[0], actor)
+    action: Action = "reject" if verdict == "reject" else "approve_step" if pending[1:] else "approve"
+    decided = replace(pending[0], verdict=verdict, by=actor.user_id, at=at, note=note)
     return replace(
         order,
         status=next_status(order.number, order.status, action),
-        # What follows a rejection is not asked any more.
-        approvals=(*done, decided, *(() if verdict == "reject" else left[1:])),
+        # A rejection drops the steps after it.
+        approvals=(*done, decided, *(() if verdict == "reject" else pending[1:])),
         moved=Move(action=action, by=actor.user_id, at=at),
         reason=note if verdict == "reject" else order.reason,
     )
 
 
-def _must_decide(order: WorkOrder, wanted: ApprovalStep, actor: Actor) -> None:
+def _check_decider(order: WorkOrder, step: ApprovalStep, actor: Actor) -> None:
     if actor.user_id is not None and actor.user_id == order.approval_requested_by:
-        raise Rejected("self_approval", "nobody approves what they ask for")
-    mine = wanted.approver_id == actor.user_id if wanted.approver_id else wanted.role in actor.roles
-    if actor.is_system or not mine:
-        raise Rejected("not_your_step", f"the next step of {order.number} is not yours to decide")
+        raise Rejected("self_approval", "who requests an approval cannot also decide it")
+    is_decider = step.approver_id == actor.user_id if step.approver_id else step.role in actor.roles
+    if actor.is_system or not is_decider:
+        raise Rejected("not_your_step", f"the next approval step of {order.number} is not yours to decide")

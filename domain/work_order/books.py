@@ -1,4 +1,4 @@
-"""What ledger rows do to an order's totals. A void does the opposite of what its row did."""
+"""How ledger rows change an order's totals. Voiding a row reverses its change."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from domain.work_order.transitions import next_status
 
 MOST_PARTS = 500
 MOST_MONEY = Decimal(10) ** 15
-"""Sums below it are exact to four decimals within the 28 digits that Decimal computes with."""
+"""Below it, sums are exact to four decimals within Decimal's 28 digits."""
 
 
 def with_entry(order: WorkOrder, entry: Line) -> WorkOrder:
-    """The order with the row counted. Raises: locked_period, currency_mismatch, invalid_transition."""
+    """The order with the row added to its totals. Raises: Rejected: locked_period, currency_mismatch,
+    invalid_transition."""
     next_status(order.number, order.status, entry.action)
     return _count(order, entry, 1)
 
 
 def without_entry(order: WorkOrder, entry: Line) -> WorkOrder:
-    """The order with the row no longer counted. Raises: Rejected: locked_period, already_returned."""
+    """The order with the row taken off its totals. Raises: Rejected: locked_period, already_returned."""
     next_status(order.number, order.status, entry.action)
     return _count(order, entry, -1)
 
 
 def planned_parts(parts: Iterable[tuple[str, Decimal]]) -> tuple[PartLine, ...]:
-    """A new order's lines, one for each part, however often it is named."""
+    """The part lines of a new order: one for each part, quantities of repeated parts added up."""
     lines: dict[str, PartLine] = {}
     for part_id, quantity in parts:
         line = lines.get(part_id, PartLine(part_id=part_id))
@@ -39,12 +40,12 @@ def planned_parts(parts: Iterable[tuple[str, Decimal]]) -> tuple[PartLine, ...]:
 
 
 def part_line(order: WorkOrder, part_id: str) -> PartLine:
-    """The order's line for that part; an empty one if it has none."""
+    """The order's line for that part; an empty line if it has none."""
     return next((line for line in order.parts if line.part_id == part_id), PartLine(part_id=part_id))
 
 
 def cost_of_return(order: WorkOrder, part_id: str, quantity: Decimal) -> Decimal:
-    """What giving back `quantity` takes off the cost: the average of what is out, all of it for the last one.
+    """The cost of returning `quantity`: the average cost of the parts used, or all of it if none remain.
 
     Raises: Rejected: return_exceeds_consumed.
     """
@@ -60,7 +61,7 @@ def cost_of_return(order: WorkOrder, part_id: str, quantity: Decimal) -> Decimal
 
 
 def money(amount: Decimal) -> Decimal:
-    """To four decimals, half to even: finer than any currency, coarse enough to stay exact in sums."""
+    """The amount rounded to four decimals, half to even: finer than any currency, and exact in sums."""
     return amount.quantize(Decimal("0.0001"), context=Context(prec=34))
 
 
@@ -69,24 +70,24 @@ def _count(order: WorkOrder, entry: Line, sign: int) -> WorkOrder:
         case Labor():
             return replace(order, labor_minutes=order.labor_minutes + sign * entry.minutes)
         case PartUse():
-            moved = _part_moved(order, entry.part_id, sign * entry.quantity, sign * entry.cost)
-            return _spent(moved, sign * entry.cost, entry.currency)
+            updated = _with_parts(order, entry.part_id, sign * entry.quantity, sign * entry.cost)
+            return _with_cost(updated, sign * entry.cost, entry.currency)
         case Cost():
-            return _spent(order, sign * entry.amount, entry.currency)
+            return _with_cost(order, sign * entry.amount, entry.currency)
         case Comment():
             return replace(order, comment_count=order.comment_count + sign)
         case Attachment():
             return replace(order, attachment_count=order.attachment_count + sign)
         case Signature():
             return replace(order, signature_count=order.signature_count + sign)
-    raise TypeError(f"{type(entry).__name__} has no place in a work order's books")
+    raise TypeError(f"{type(entry).__name__} is not a row of a work order's ledger")
 
 
-def _part_moved(order: WorkOrder, part_id: str, quantity: Decimal, cost: Decimal) -> WorkOrder:
+def _with_parts(order: WorkOrder, part_id: str, quantity: Decimal, cost: Decimal) -> WorkOrder:
     line = part_line(order, part_id)
     used = line.used + quantity
     if used < 0:
-        raise Rejected("already_returned", "these parts were returned before", path="entry_id")
+        raise Rejected("already_returned", "these parts were already returned", path="entry_id")
     after = replace(line, used=used, cost=line.cost + cost)
     if line in order.parts:
         return replace(order, parts=tuple(after if other is line else other for other in order.parts))
@@ -95,7 +96,7 @@ def _part_moved(order: WorkOrder, part_id: str, quantity: Decimal, cost: Decimal
     return replace(order, parts=(*order.parts, after))
 
 
-def _spent(order: WorkOrder, amount: Decimal, currency: str | None) -> WorkOrder:
+def _with_cost(order: WorkOrder, amount: Decimal, currency: str | None) -> WorkOrder:
     if currency is None:
         return order
     if order.currency not in (None, currency):

@@ -1,4 +1,4 @@
-"""Checklists: what is asked, and answers that fit what was asked."""
+"""Checklists: items, and answers of the kind that their item asks for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Answer = bool | Number | Note
 
 
 class NewItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One item as a payload asks for it."""
+    """One checklist item of a payload."""
 
     item_id: Id | None = None
     text: Title
@@ -38,7 +38,7 @@ NewItems = Annotated[tuple[NewItem, ...], Meta(max_length=200)]
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One item with its latest answer; `answered_at` is when it was given in the world."""
+    """One item with its latest answer; `answered_at` is the effective time of the answer."""
 
     item_id: str
     text: str
@@ -52,11 +52,12 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     answered_at: datetime | None = None
     evidence_sha256: str | None = None
     asset_id: str | None = None
-    """The asset it is about, where one order goes round several."""
+    """The asset the item is about, if the order is a round of several assets."""
 
     @property
     def satisfied(self) -> bool:
-        """A box that must be ticked is not satisfied by its opposite; a failed inspection is an answer."""
+        """Whether the item does not block completion: a required check must be ticked; any other kind
+        answered."""
         if not self.required:
             return True
         return self.value is True if self.kind == "check" else self.value not in (None, "")
@@ -64,7 +65,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 def new_checklist(items: Sequence[NewItem], *, new_id: Callable[[], str]) -> tuple[Item, ...]:
     """The checklist of a new order. Raises: Rejected: duplicate_item."""
-    made = tuple(
+    created = tuple(
         Item(
             item_id=item.item_id or new_id(),
             text=item.text,
@@ -76,9 +77,9 @@ def new_checklist(items: Sequence[NewItem], *, new_id: Callable[[], str]) -> tup
         )
         for item in items
     )
-    if len({item.item_id for item in made}) < len(made):
+    if len({item.item_id for item in created}) < len(created):
         raise Rejected("duplicate_item", "two items of the checklist have the same item_id", path="checklist")
-    return made
+    return created
 
 
 def with_answer(
@@ -90,7 +91,7 @@ def with_answer(
     at: datetime,
     evidence_sha256: str | None = None,
 ) -> tuple[Item, ...]:
-    """The checklist with that answer; the very same tuple when it has been given already.
+    """The checklist with that answer; the same tuple if the item already has it.
 
     Raises: Rejected: unknown_item, checklist_value_invalid.
     """
@@ -107,7 +108,13 @@ def with_answer(
 
 
 def checked_value(item: Item, value: Value) -> Value:
-    """The value as its kind stores it; numbers may come as text. Raises: checklist_value_invalid."""
+    """The value as the item's kind stores it; numbers may be sent as text.
+
+    A number outside `min` to `max` is stored like any other: those say what is allowed, and what was
+    measured is a fact.
+
+    Raises: Rejected: checklist_value_invalid.
+    """
     match item.kind, value:
         case "check", bool():
             return value
@@ -116,12 +123,15 @@ def checked_value(item: Item, value: Value) -> Value:
         case "pass_fail", "pass" | "fail":
             return value
         case "number" | "meter", str() | int() | float() if not isinstance(value, bool):
-            return _within(item, _number(item, value))
-    raise _unfit(item, f"is not an answer of kind {item.kind}")
+            number = _number(item, value)
+            if item.kind == "meter" and number < 0:
+                raise _invalid(item, "is below 0", min=0)
+            return number
+    raise _invalid(item, f"is not an answer of kind {item.kind}")
 
 
 def unanswered(items: Sequence[Item]) -> list[Item]:
-    """Required items that still want an answer."""
+    """Required items that are not satisfied yet."""
     return [item for item in items if not item.satisfied]
 
 
@@ -131,19 +141,10 @@ def _number(item: Item, value: str | int | float) -> int | float:
     try:
         number = msgspec.json.decode(value.strip(), type=Number, strict=True)
     except msgspec.MsgspecError:
-        raise _unfit(item, "is not a number") from None
+        raise _invalid(item, "is not a number") from None
     assert isinstance(number, int | float)
     return number
 
 
-def _within(item: Item, number: int | float) -> int | float:
-    low = 0 if item.kind == "meter" and item.min is None else item.min
-    if low is not None and number < low:
-        raise _unfit(item, f"is below {low}", min=low)
-    if item.max is not None and number > item.max:
-        raise _unfit(item, f"is above {item.max}", max=item.max)
-    return number
-
-
-def _unfit(item: Item, why: str, **params: int | float) -> Rejected:
+def _invalid(item: Item, why: str, **params: int | float) -> Rejected:
     return Rejected("checklist_value_invalid", f"{item.text}: the value {why}", path="value", **params)

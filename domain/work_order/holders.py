@@ -1,4 +1,4 @@
-"""Whose work an order is, and how long they carry it with them: all that a device must know offline."""
+"""Who holds an order, and how long their devices keep it for offline work."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from domain.identity.actor import Actor
 from domain.work_order.transitions import OPEN, Status
 
 TEAM = "team"
-"""Stands for whoever may execute work: who belongs to which team is not known here."""
+"""The holder of an order that only names a team: anyone who may execute work, as team members are not
+stored."""
 
 EXECUTE = "workorders.execute"
 
 CARRIED: Mapping[Status, timedelta | None] = {
     **dict.fromkeys(OPEN),
-    # Late hours and photos come; after that they are booked by whoever is online.
+    # For late hours and photos; after that they are booked online.
     "completed": timedelta(days=14),
 }
-"""What is carried, and for how long after its last change (None: for as long as it stays so). An order in
-any other status is carried by nobody."""
+"""The statuses in which devices keep an order, and for how long after its last change (None: without limit).
+Devices do not keep an order in any other status."""
 
 
 def holders(assignee_ids: tuple[str, ...], team_id: str | None) -> tuple[str, ...]:
-    """The people named; where only a team is, TEAM; else nobody."""
+    """The assignees; TEAM if there is only a team; else nobody."""
     if assignee_ids:
         return assignee_ids
     return () if team_id is None else (TEAM,)
 
 
 def holder_names(actor: Actor) -> tuple[str, ...]:
-    """The holders as whom this person carries orders."""
+    """The holder names under which this person's devices keep orders."""
     own = (actor.user_id,) if actor.user_id else ()
     return (*own, TEAM) if actor.can(EXECUTE) else own
 
 
 def is_carried(status: Status, updated_at: datetime, *, now: datetime) -> bool:
-    """Whether its holders have it with them; `updated_at` is the server's time of its last change."""
+    """Whether the holders' devices keep the order; `updated_at` is the server time of its last change."""
     if status not in CARRIED:
         return False
     kept = CARRIED[status]
@@ -44,5 +45,5 @@ def is_carried(status: Status, updated_at: datetime, *, now: datetime) -> bool:
 
 
 def taken_from(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]:
-    """The holders who no longer are. Who held it for a team and is named now is among them as TEAM."""
+    """The holders that an order lost. TEAM is among them when a team's order gets assignees."""
     return tuple(holder for holder in before if holder not in after)

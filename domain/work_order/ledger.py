@@ -1,4 +1,4 @@
-"""The rows of a work order's ledger. Each says by `action` what the order must allow for it to count."""
+"""The rows of a work order's ledger. `action` is what the order's status must allow for a row to be added."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ CostKind = Literal["labor", "parts", "service", "other"]
 
 
 class Line(Entry, frozen=True, kw_only=True):
-    """What all rows of a work order share."""
+    """The base of all rows of a work order."""
 
     action: ClassVar[Booking]
 
 
 class Labor(Line, frozen=True, kw_only=True, tag="labor"):
-    """Time worked, in minutes: never a difference of two clocks."""
+    """Time worked, in minutes as entered."""
 
     action: ClassVar[Booking] = "book"
 
@@ -34,7 +34,7 @@ class Labor(Line, frozen=True, kw_only=True, tag="labor"):
 
 
 class PartUse(Line, frozen=True, kw_only=True, tag="part"):
-    """Parts taken (above zero) or given back (below), and what that adds to the order's cost."""
+    """Parts used (positive) or returned (negative), and the change of the order's cost."""
 
     action: ClassVar[Booking] = "book"
 
@@ -56,7 +56,7 @@ class Cost(Line, frozen=True, kw_only=True, tag="cost"):
 
 
 class Comment(Line, frozen=True, kw_only=True, tag="comment"):
-    """What someone said; `mentions` are user ids."""
+    """A comment; `mentions` are user ids."""
 
     action: ClassVar[Booking] = "comment"
 
@@ -65,7 +65,7 @@ class Comment(Line, frozen=True, kw_only=True, tag="comment"):
 
 
 class Attachment(Line, frozen=True, kw_only=True, tag="attachment"):
-    """A file, named by its content."""
+    """A file, identified by the hash of its content."""
 
     action: ClassVar[Booking] = "attach"
 
@@ -76,7 +76,7 @@ class Attachment(Line, frozen=True, kw_only=True, tag="attachment"):
 
 
 class Signature(Line, frozen=True, kw_only=True, tag="signature"):
-    """Someone's name under the order as it was at `signed_version`. It cannot be voided."""
+    """A signature under the order as of `signed_version`. It cannot be voided."""
 
     action: ClassVar[Booking] = "sign"
 
@@ -89,9 +89,9 @@ LINES: tuple[type[Line], ...] = (Labor, PartUse, Cost, Comment, Attachment, Sign
 
 
 def voided(entry: Line, *, by: str | None, at: datetime, reason: str) -> Line:
-    """The row, no longer counting. Raises: Rejected: already_voided, signature_immutable."""
+    """The row marked as void. Raises: Rejected: already_voided, signature_immutable."""
     if isinstance(entry, Signature):
         raise Rejected("signature_immutable", "a signature cannot be voided", path="entry_id")
     if entry.voided is not None:
-        raise Rejected("already_voided", f"entry {entry.id} was voided before", path="entry_id")
+        raise Rejected("already_voided", f"entry {entry.id} is already void", path="entry_id")
     return msgspec.structs.replace(entry, voided=Void(at=at, by=by, reason=reason))

@@ -1,4 +1,4 @@
-"""A work order, and how it moves. A method gives a new order, or the very same one when nothing changed."""
+"""The work order and its transitions. A method returns a new order, or the same object if nothing changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HoldReason = Literal["parts", "access", "approval", "weather", "other"]
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """The last change of status: who, what, and when in the world."""
+    """The last change of status: by whom, by what action, and at what effective time."""
 
     action: Action
     by: str | None
@@ -31,7 +31,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One part: what was planned, what was used (taken minus returned), and what that cost."""
+    """The totals of one part: planned, used (taken minus returned), and the cost of the parts used."""
 
     part_id: str
     planned: Decimal = Decimal(0)
@@ -51,8 +51,8 @@ class ApprovalStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FromPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Which occurrence of which plan an order is: its identity, for ever. `occurrence` is the nominal local
-    time in `time_zone`, wherever a holiday or a person has moved the due date."""
+    """The plan occurrence an order was opened for; it never changes. `occurrence` is the nominal local time
+    in `time_zone`, even if a holiday or a person has moved the due date."""
 
     id: str
     revision: int
@@ -63,10 +63,10 @@ class FromPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkOrder(Entity, frozen=True, kw_only=True):
-    """Something to be done, from request to closed books.
+    """A piece of work, from request to closed books.
 
-    Times are effective ones (when it happened in the world). Totals are sums over the ledger's rows that are
-    not void. `currency` is that of the first cost; `assignee_ids` and `team_id` say whose work it is.
+    Times are effective times (when it happened, not when the server heard of it). Totals are sums over ledger
+    rows that are not void. `currency` is that of the first cost.
     """
 
     kind: ClassVar[str] = "work_order"
@@ -104,10 +104,10 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
     request_id: str | None = None
     plan: FromPlan | None = None
     route: tuple[str, ...] = ()
-    """The assets of one round, where one order serves several."""
+    """The assets of the round, if one order covers several."""
     watch: Watch | None = None
     look_at: datetime | None = None
-    """When its clocks are to be looked at next; None: nothing of it runs."""
+    """When its next due check is; None: no clock is running."""
     created_by: str | None = None
     created_at: datetime
     moved: Move | None = None
@@ -115,7 +115,7 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
     completed_at: datetime | None = None
     start_measured: bool = False
     end_measured: bool = False
-    """Whether that time was noted where and when the work was done, rather than told to the office later."""
+    """Whether `started_at` or `completed_at` was recorded by a device at the time, not reported later."""
     closed_at: datetime | None = None
     cancelled_at: datetime | None = None
 
@@ -125,39 +125,41 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
 
     @property
     def holders(self) -> tuple[str, ...]:
-        """Whose work it is: people, or whoever may execute work, where a team has it and nobody by name."""
+        """The assignees, or TEAM if only a team is set."""
         return holders.holders(self.assignee_ids, self.team_id)
 
     def must_be_worked_by(self, actor: Actor) -> None:
-        """Technicians do their own work; who may write orders may do anyone's. Raises: not_assigned."""
+        """Refuse actors who neither hold the order nor may write orders. Raises: Rejected: not_assigned."""
         if actor.can("workorders.write"):
             return
         if actor.user_id not in self.holders and holders.TEAM not in self.holders:
             raise Rejected("not_assigned", f"{self.number} is not assigned to you")
 
     def update(self, **changes: Any) -> Self:
-        """With other values of its plain fields. Raises: Rejected: invalid_transition."""
+        """The order with other values of plain fields. Raises: Rejected: invalid_transition."""
         next_status(self.number, self.status, "update")
         return self._with(**changes)
 
     def assign(
         self, assignee_ids: tuple[str, ...], team_id: str | None, *, by: str | None, at: datetime
     ) -> Self:
-        """Given to these people and this team; to nobody puts an assigned order back to `requested`.
+        """The order assigned to these people and this team; with neither, an assigned order returns to
+        `requested`.
 
         Raises: Rejected: approval_pending, invalid_transition.
         """
         if (assignee_ids, team_id) == (self.assignee_ids, self.team_id):
             return self
         action: Action = "assign" if assignee_ids or team_id else "unassign"
-        self._approved_for(action)
-        return self._moved(action, by, at, assignee_ids=assignee_ids, team_id=team_id)
+        self._check_approved(action)
+        return self._transition(action, by, at, assignee_ids=assignee_ids, team_id=team_id)
 
     def start(self, *, by: str | None, at: datetime, measured: bool = False) -> Self:
-        """In progress; `started_at` is that of the first start, a measured one before a told one.
+        """The order in progress; `started_at` is the earliest start, and measured starts replace reported
+        ones.
 
-        Started where the work is (`measured`) what is begun already is no change but of that time. Raises:
-        Rejected.
+        `measured`: recorded by a device at the time. A measured start of an order already in progress only
+        corrects that time. Raises: Rejected: approval_pending, invalid_transition.
         """
         if measured and self.status == "in_progress":
             is_earlier = self.started_at is None or at < self.started_at
@@ -166,20 +168,20 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
                 if self.start_measured and not is_earlier
                 else self._with(started_at=at, start_measured=True)
             )
-        self._approved_for("start")
+        self._check_approved("start")
         first = self.started_at or at
-        return self._moved("start", by, at, started_at=first, start_measured=measured and first == at)
+        return self._transition("start", by, at, started_at=first, start_measured=measured and first == at)
 
     def hold(
         self, reason: HoldReason, until: datetime | None = None, *, by: str | None, at: datetime
     ) -> Self:
-        """Waiting, for a reason that decides whether the clocks stop. Held again: the reason changes."""
+        """The order on hold. The reason decides whether its clocks stop; holding again changes it."""
         if (self.status, self.hold_reason, self.hold_until) == ("on_hold", reason, until):
             return self
-        return self._moved("hold", by, at, hold_reason=reason, hold_until=until)
+        return self._transition("hold", by, at, hold_reason=reason, hold_until=until)
 
     def resume(self, *, by: str | None, at: datetime) -> Self:
-        return self._moved("resume", by, at, hold_reason=None, hold_until=None)
+        return self._transition("resume", by, at, hold_reason=None, hold_until=None)
 
     def complete(
         self,
@@ -192,11 +194,12 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
         cause_code: str | None = None,
         remedy_code: str | None = None,
     ) -> Self:
-        """Done; whoever says it again changes nothing, but that a measured end (the latest, if there are
-        several) goes before one told to the office. Raises: Rejected: checklist_incomplete."""
+        """The completed order. Completing again changes nothing, except that a measured end (the latest one)
+        replaces a reported end. Raises: Rejected: checklist_incomplete, invalid_transition."""
         if self.status == "completed":
             is_later = self.completed_at is None or at > self.completed_at
-            return self if not measured or (self.end_measured and not is_later) else self._ended(at)
+            is_news = measured and (is_later or not self.end_measured)
+            return self._with_measured_end(at) if is_news else self
         next_status(self.number, self.status, "complete")
         if open_items := unanswered(self.checklist):
             raise Rejected(
@@ -204,13 +207,13 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
                 f"{len(open_items)} required items are not answered, first: {open_items[0].text}",
                 items=[item.item_id for item in open_items],
             )
-        # A device's clock may run behind the server that noted the start.
-        ended = max(at, self.started_at or at)
-        return self._moved(
+        # A device's clock may run behind the server's, which recorded the start.
+        completed_at = max(at, self.started_at or at)
+        return self._transition(
             "complete",
             by,
-            ended,
-            completed_at=ended,
+            completed_at,
+            completed_at=completed_at,
             end_measured=measured,
             completion_note=note,
             failure_code=failure_code,
@@ -219,14 +222,14 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
         )
 
     def reopen(self, reason: str, *, by: str | None, at: datetime) -> Self:
-        return self._moved("reopen", by, at, reason=reason, completed_at=None, end_measured=False)
+        return self._transition("reopen", by, at, reason=reason, completed_at=None, end_measured=False)
 
     def close(self, *, by: str | None, at: datetime) -> Self:
-        """No more is booked on it from here on."""
-        return self._moved("close", by, at, closed_at=at)
+        """The closed order: nothing more is booked on it."""
+        return self._transition("close", by, at, closed_at=at)
 
     def cancel(self, reason: str, *, by: str | None, at: datetime) -> Self:
-        return self._moved(
+        return self._transition(
             "cancel", by, at, reason=reason, cancelled_at=at, hold_reason=None, hold_until=None
         )
 
@@ -239,24 +242,24 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
         at: datetime,
         evidence_sha256: str | None = None,
     ) -> Self:
-        """With that answer on its checklist. Raises: Rejected as `answered`."""
+        """The order with the checklist item answered. Raises: Rejected: as `with_answer`."""
         next_status(self.number, self.status, "answer")
         items = with_answer(self.checklist, item_id, value, by=by, at=at, evidence_sha256=evidence_sha256)
         return self if items is self.checklist else self._with(checklist=items)
 
-    def _ended(self, at: datetime) -> Self:
-        # Never before it began: a device's clock may run behind the server that noted the start.
-        ended = max(at, self.started_at or at)
-        if ended == self.completed_at and self.end_measured:
+    def _with_measured_end(self, at: datetime) -> Self:
+        # A device's clock may run behind the server's, which recorded the start.
+        completed_at = max(at, self.started_at or at)
+        if completed_at == self.completed_at and self.end_measured:
             return self
-        return self._with(completed_at=ended, end_measured=True)
+        return self._with(completed_at=completed_at, end_measured=True)
 
-    def _approved_for(self, action: Action) -> None:
+    def _check_approved(self, action: Action) -> None:
         if self.status == "requested" and self.approval_pending:
             raise Rejected("approval_pending", f"{self.number} waits for approval", action=action)
 
-    def _moved(self, action: Action, by: str | None, at: datetime, **changes: Any) -> Self:
-        """Through the table. The same word again from the same person is no change and no error."""
+    def _transition(self, action: Action, by: str | None, at: datetime, **changes: Any) -> Self:
+        """The order after a transition. A repeat by the same person changes nothing and is no error."""
         if self._repeats(action, by):
             return self
         status = next_status(self.number, self.status, action)
@@ -277,10 +280,10 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
 
 
 def initial_status(assignee_ids: tuple[str, ...], team_id: str | None) -> Status:
-    """A new order is `requested`, unless it is born with someone to do it: then it is `assigned`."""
+    """The status of a new order: `assigned` if it has assignees or a team, else `requested`."""
     return "assigned" if assignee_ids or team_id else "requested"
 
 
 def order_number(number: int) -> str:
-    """WO-000123; longer when a tenant outgrows a million."""
+    """The order's number as people see it: WO-000123, with more digits from a million on."""
     return f"WO-{number:06d}"

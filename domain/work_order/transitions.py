@@ -1,4 +1,4 @@
-"""The one table of what may happen to a work order. API, worker, replay and import know no other.
+"""The one table of work order transitions. API, worker, offline replay and import all use it.
 
     draft <-> requested -> approved -> assigned -> in_progress <-> on_hold
                                                    in_progress -> completed -> closed
@@ -6,7 +6,7 @@
     and every open status -> cancelled
 
 Small teams skip steps: a requested order with no open approval may be assigned or started at once. `draft` is
-an order that an approver sent back; it moves on by asking for approval again.
+an order that an approver rejected; requesting approval again takes it out of `draft`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Action = Literal[
 STATUSES: tuple[Status, ...] = get_args(Status)
 ACTIONS: tuple[Action, ...] = get_args(Action)
 OPEN: tuple[Status, ...] = ("draft", "requested", "approved", "assigned", "in_progress", "on_hold")
-"""Work may still come of it."""
+"""Statuses in which work may still be done."""
 
 _MOVES: dict[tuple[Status, Action], Status] = {
     ("draft", "ask_approval"): "requested",
@@ -71,7 +71,7 @@ _MOVES: dict[tuple[Status, Action], Status] = {
     ("completed", "close"): "closed",
     **{(status, "cancel"): "cancelled" for status in OPEN},
 }
-# What leaves the status as it is.
+# Actions that leave the status as it is.
 _STAYS: dict[Action, tuple[Status, ...]] = {
     "ask_approval": ("requested",),
     "approve_step": ("requested",),
@@ -80,7 +80,7 @@ _STAYS: dict[Action, tuple[Status, ...]] = {
     "update": OPEN,
     "answer": ("in_progress", "on_hold"),
     "sign": ("in_progress", "on_hold", "completed"),
-    # Also on a cancelled order: hours and parts that went into it are facts, and may arrive late.
+    # Also on a cancelled order: its hours and parts may arrive late and still count.
     "book": tuple(status for status in STATUSES if status != "closed"),
     "comment": STATUSES,
     "attach": STATUSES,
@@ -88,7 +88,7 @@ _STAYS: dict[Action, tuple[Status, ...]] = {
 
 TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
     **_MOVES,
-    **{(status, action): status for action, held in _STAYS.items() for status in held},
+    **{(status, action): status for action, statuses in _STAYS.items() for status in statuses},
 }
 
 _PAST: dict[Action, str] = {
@@ -118,10 +118,10 @@ def next_status(number: str, status: Status, action: Action) -> Status:
         return after
     if action == "book":
         raise Rejected("locked_period", f"{number} is closed: nothing more is booked on it", status=status)
-    said = status.replace("_", " ")
+    shown = status.replace("_", " ")
     raise Rejected(
         "invalid_transition",
-        f"{number} is {said}: it cannot be {_PAST.get(action, action)}",
+        f"{number} is {shown}: it cannot be {_PAST.get(action, action)}",
         status=status,
         action=action,
         aim=aim(action),
@@ -129,5 +129,5 @@ def next_status(number: str, status: Status, action: Action) -> Status:
 
 
 def aim(action: Action) -> Status | None:
-    """The status that an action leads to, wherever it starts from; None: it leaves the status alone."""
-    return next((after for (_, taken), after in _MOVES.items() if taken == action), None)
+    """The status an action leads to; None if it leaves the status unchanged."""
+    return next((after for (_, other), after in _MOVES.items() if other == action), None)

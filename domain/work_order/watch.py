@@ -1,7 +1,7 @@
-"""The clocks on an order, as they are kept on it: what happened to it, and what was told of it.
+"""The clocks of an order as stored on it: the spans that stop them, and which notices were sent.
 
-In `domain/order_clocks/`, `sla.py` and `reminders.py` read them and `clocks.py` advances them. All instants
-are effective ones; every deadline can be computed again from the policy, the calendar and the spans here.
+In `domain/order_clocks/`, `sla.py` and `reminders.py` read them and `clocks.py` updates them. All instants
+are effective times; every deadline can be recomputed from the policy, the calendar and the spans here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from domain.policies import SlaPolicy
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """Work waited, for this reason; `until` None: it still does. Whether a clock stops, a policy says."""
+    """A span on hold; `until` None: still on hold. The policy decides for which reasons a clock stops."""
 
     since: datetime
     until: datetime | None = None
@@ -22,16 +22,16 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rest(msgspec.Struct, frozen=True, kw_only=True):
-    """It was done, and later taken up again."""
+    """The span between a completion and the reopening after it."""
 
     since: datetime
     until: datetime
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True):
-    """One promise. While a hold stops it, `deadline` is what it would be if the hold ended as it began.
+    """One SLA clock. While a hold stops it, `deadline` is as if the hold had no length.
 
-    `breached_at` is the deadline that was missed.
+    `breached_at` is the missed deadline.
     """
 
     deadline: datetime
@@ -40,8 +40,8 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sla(msgspec.Struct, frozen=True, kw_only=True):
-    """The policy with the terms of the day on which it was chosen; `told`: escalations that have fired;
-    `calendar_version`: of the calendar by which the clocks were last worked out."""
+    """A copy of the policy with the terms of the day it was chosen; `told`: the escalations that have fired;
+    `calendar_version`: the version of the calendar the clocks were last computed with."""
 
     policy: SlaPolicy
     response: Clock | None = None
@@ -51,9 +51,9 @@ class Sla(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):
-    """The reminders about one due date: those sent, those too late to be sent, what stops the rest.
+    """The reminders about one due date: those sent, those skipped as overtaken, and what stops the others.
 
-    `snoozed_at`: when somebody last asked for silence, of which the end says anew what was said before.
+    `snoozed_at`: when they were last snoozed. The latest reminder is sent again at the end of a snooze.
     """
 
     due_at: datetime | None = None
@@ -65,8 +65,8 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
-    """`policies_version`: of the policies it was last looked at with. `since`: when its SLA clocks began;
-    None: opened before there were policies, or as history: nothing was promised."""
+    """`policies_version`: of the policies used at the last check. `since`: when the SLA clocks started; None:
+    the order has no SLA, because it was opened before there were policies, or as a historical record."""
 
     policies_version: int
     since: datetime | None = None

@@ -65,11 +65,16 @@ function post(path: string, body: unknown): Promise<Response> {
   });
 }
 
-/** Signs in. Raises: Problem (401 `invalid_credentials`, 423, 429, …), Unreachable. */
-export async function signIn(email: string, password: string, otp?: string): Promise<Me> {
+/**
+ * Signs in; `before` runs with whoever it is before the device is theirs. Raises: Problem (401
+ * `invalid_credentials`, 423, 429, …), Unreachable.
+ */
+export async function signIn(email: string, password: string, otp?: string, before?: (user: Me) => Promise<void>): Promise<Me> {
   const answer = await post("/api/auth/login", { email, password, ...(otp ? { otp } : {}) });
   if (!answer.ok) throw await problemOf(answer);
+  if (!answer.headers.get("content-type")?.includes("json")) throw new Unreachable("not the server's answer");
   const body = (await answer.json()) as LoggedIn;
+  await before?.(body.user);
   admit(body);
   return body.user;
 }

@@ -31,7 +31,7 @@ def create(cmd: Create, work: Work) -> None:
     if work.find(Asset):
         raise Rejected("already_exists", f"there is an asset {work.target_id}", path="id")
     if cmd.parent_id:
-        check_place(work.target_id, cmd.parent_id, lambda id: _look(work, id, parent_id=cmd.parent_id))
+        check_place(work.target_id, cmd.parent_id, lambda id: _ancestor(work, id, parent_id=cmd.parent_id))
     asset = Asset(
         id=work.target_id,
         name=cmd.name,
@@ -45,8 +45,8 @@ def create(cmd: Create, work: Work) -> None:
     work.emit("asset.created", name=asset.name, tag=asset.tag, parent_id=asset.parent_id)
 
 
-def _look(work: Work, id: str, *, parent_id: str | None) -> Asset:
-    # Nothing can stand in an asset before it exists, so a create closes no cycle: the parent is held, lest it
-    # be decommissioned meanwhile, but not what is above it, or all creates in a plant would contend for it.
+def _ancestor(work: Work, id: str, *, parent_id: str | None) -> Asset:
+    # A new asset contains nothing, so creating one closes no cycle. Only the parent is required unchanged, in
+    # case it is decommissioned meanwhile; requiring all ancestors would make all creates in a plant contend.
     ancestor = None if id == parent_id else work.peek(Asset, id)
     return ancestor or work.require(Asset, id, path="parent_id")

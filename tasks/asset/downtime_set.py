@@ -24,22 +24,23 @@ class DowntimeSet(Payload, frozen=True, kw_only=True, rename={"since": "from", "
 
 @handles("asset.downtime.set", permission="workorders.execute")
 def set_downtime(cmd: DowntimeSet, work: Work) -> None:
-    """Say when an asset was out of order; without `to` it still is, the same `from` with `to` ends it."""
+    """Record when an asset was out of order; without `to` it still is, and the same `from` with `to` ends
+    it."""
     asset = work.load(Asset)
     span = Span(since=instant(cmd.since), until=instant(cmd.until) if cmd.until else None, cause=cmd.cause)
     if max(span.since, span.until or span.since) > work.now:
-        raise Rejected("downtime_in_future", "what is to come is planned, not recorded", path="from")
+        raise Rejected("downtime_in_future", "a downtime cannot be in the future", path="from")
     if span in asset.downtimes.latest:
         return
     spans = downtime_set(asset.downtimes, span)
     work.save(replace(asset, downtimes=spans, down_since=spans.down_since))
-    _note(work, span)
+    _record(work, span)
 
 
-def _note(work: Work, span: Span) -> None:
-    # One row for each beginning: setting it again replaces it.
+def _record(work: Work, span: Span) -> None:
+    # One row for each start time: setting it again replaces the row.
     id = uuid7(span.since, hashlib.sha256(f"{work.target_id}|down".encode()).digest()[:10])
-    work.entry(id)  # What is replaced is read first, so that the store knows that it is no new row.
+    work.entry(id)  # Read first, so that the unit of work replaces the row instead of appending it.
     row = Downtime(
         id=id,
         at=work.occurred_at,
@@ -49,5 +50,5 @@ def _note(work: Work, span: Span) -> None:
         cause=span.cause,
     )
     work.record(row)
-    named = {"from": span.since, "to": span.until, "cause": span.cause}
-    work.emit("asset.downtime_set", entry_id=id, **named)
+    data = {"from": span.since, "to": span.until, "cause": span.cause}
+    work.emit("asset.downtime_set", entry_id=id, **data)

@@ -44,7 +44,8 @@ def update(cmd: Update, work: Work) -> None:
     if not changed:
         return
     if parent_id := changed.get("parent_id"):
-        # Every asset up to the root is held: of two moves that together close a cycle only one commits.
+        # Every asset up to the root is required unchanged: of two moves that together close a cycle, only one
+        # commits.
         check_place(asset.id, parent_id, lambda id: work.require(Asset, id, path="parent_id"))
     work.save(msgspec.structs.replace(asset, **changed))
     if "parent_id" in changed:

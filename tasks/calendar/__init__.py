@@ -1,1 +1,1 @@
-"""What can be asked of working calendars."""
+"""Commands on working calendars."""

@@ -14,8 +14,8 @@ from domain.time.working_calendar import Calendar, Hours, check_hours
 from tasks.command import Payload, handles
 from tasks.work import Work
 
-MOVING = ("holidays", "working_hours", "time_zone")
-"""Fields by which plans go."""
+DEPENDED_ON = ("holidays", "working_hours", "time_zone")
+"""Fields that plans and SLA clocks depend on."""
 
 
 class Set(Payload, frozen=True, kw_only=True):
@@ -26,9 +26,9 @@ class Set(Payload, frozen=True, kw_only=True):
     working_hours: Annotated[tuple[Hours, ...], Meta(max_length=50)] = ()
 
 
-@handles("calendar.set", permission="pm.write", touches=MOVING)
+@handles("calendar.set", permission="pm.write", touches=DEPENDED_ON)
 def set_calendar(cmd: Set, work: Work) -> None:
-    """Say which days are holidays and when people work; plans that go by it are worked out anew."""
+    """Set holidays and working hours; plans and SLA clocks that use the calendar are recomputed."""
     zone(cmd.time_zone)
     check_hours(cmd.working_hours)
     before = work.find(Calendar)
@@ -45,7 +45,7 @@ def set_calendar(cmd: Set, work: Work) -> None:
 
 
 def _is_fresh(before: Calendar | None, after: Calendar) -> bool:
-    """Whether plans must be told. A calendar that is new has none yet; another name moves nothing."""
+    """Whether dependents must be updated: not for a new calendar, nor for a change of its name alone."""
     if before is None:
         return False
-    return before.fresh or any(getattr(before, name) != getattr(after, name) for name in MOVING)
+    return before.fresh or any(getattr(before, name) != getattr(after, name) for name in DEPENDED_ON)

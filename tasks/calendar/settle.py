@@ -20,7 +20,7 @@ class Settle(Payload, frozen=True, kw_only=True):
 
 @handles("calendar.settle", permission=None, internal=True)
 def settle(cmd: Settle, work: Work) -> None:
-    """Every plan has been told of this version of the calendar."""
+    """Mark the calendar as settled: everything that depends on it uses this version."""
     calendar = work.load(Calendar)
     if calendar.fresh and calendar.version == cmd.version:
         work.save(replace(calendar, fresh=False))

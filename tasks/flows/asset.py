@@ -1,4 +1,4 @@
-"""How a command that names an asset, as orders and requests do, looks it up."""
+"""How commands check the asset that their payload names."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from tasks.work import Work
 
 
 def check_asset(work: Work, asset_id: str | None) -> None:
-    """Raises: Missing: unknown_asset. Rejected: asset_decommissioned.
+    """Check that the asset exists and is in service; None passes.
 
-    A peek: many name one asset, and an order for an asset retired this very moment does no harm.
+    Advisory (a peek), because many commands name one asset, and an order for an asset that is decommissioned
+    at the same moment does no harm. Raises: Missing: unknown_asset; Rejected: asset_decommissioned.
     """
     if asset_id is None:
         return
@@ -23,4 +24,5 @@ def check_asset(work: Work, asset_id: str | None) -> None:
 
 
 def asset_read(asset_id: str | None) -> Iterable[tuple[type[Asset], str]]:
+    """For `reads=`: the asset, if one is named."""
     return [(Asset, asset_id)] if asset_id else []

@@ -1,4 +1,4 @@
-"""How a plan comes to hear of its meter, and ceases to."""
+"""How plans are attached to the meter they count by, and detached from it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tasks.work import Work
 
 
 def update_attachment(work: Work, before: Plan | None, after: Plan) -> None:
-    """Attach the plan to the meter it goes by from now on, detach it from the one of before.
+    """Attach the plan to its new meter and detach it from its old one, by follow-up commands.
 
-    Raises: Rejected: too_many_plans. By a peek: should another plan take the last place at this very moment,
-    the attaching itself is refused.
+    Raises: Rejected: too_many_plans. The check is advisory (a peek): if another plan takes the last place at
+    the same moment, the follow-up is refused.
     """
     old, new = _meter_of(before), _meter_of(after)
     if old == new:

@@ -1,4 +1,4 @@
-"""The order that one occurrence of a plan asks for: opened beside whatever command brings it."""
+"""Opening the work order of one plan occurrence, beside the command that generates it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from tasks.work import Work
 
 
 class Opening(Payload, frozen=True, kw_only=True):
-    """One occurrence with the whole template of its time: an order keeps the revision by which it was issued,
-    also where another command has yet to find out whether it is needed."""
+    """One occurrence with the whole order template of its revision, so that an order keeps that revision even
+    if a later command opens it."""
 
     id: Id
     plan_id: Id
@@ -52,16 +52,16 @@ class Opening(Payload, frozen=True, kw_only=True):
 
 
 def opening_of(plan_id: str, rules: Rules, opened: Opened) -> Opening:
-    """By the rules that named the occurrence."""
-    template, found = rules.template, opened.occurrence
+    """The opening of an occurrence, by the rules that generated it."""
+    template, occurrence = rules.template, opened.occurrence
     return Opening(
-        id=order_id(plan_id, opened.lane, found.occurrence, found.due_at),
+        id=order_id(plan_id, opened.lane, occurrence.occurrence, occurrence.due_at),
         plan_id=plan_id,
-        revision=found.revision,
+        revision=occurrence.revision,
         lane=opened.lane,
-        occurrence=found.occurrence,
-        time_zone=found.time_zone,
-        due_at=rfc3339(found.due_at),
+        occurrence=occurrence.occurrence,
+        time_zone=occurrence.time_zone,
+        due_at=rfc3339(occurrence.due_at),
         window_until=rfc3339(opened.window_until) if opened.window_until else None,
         asset_ids=opened.asset_ids,
         title=template.title,
@@ -75,59 +75,59 @@ def opening_of(plan_id: str, rules: Rules, opened: Opened) -> Opening:
     )
 
 
-def open_order(work: Work, asked: Opening) -> None:
-    """Open the order of one occurrence; its id follows from what it is for, so there is one."""
+def open_order(work: Work, opening: Opening) -> None:
+    """Open the order of one occurrence. Its id is derived from the occurrence, so there is only one."""
     order = WorkOrder(
-        id=asked.id,
+        id=opening.id,
         number=order_number(work.number(WorkOrder)),
-        title=asked.title,
-        description=asked.description,
-        status=initial_status(asked.assignee_ids, asked.team_id),
-        type=asked.type,
-        priority=asked.priority,
-        asset_id=None if asked.is_route else asked.lane,
-        route=asked.asset_ids if asked.is_route else (),
-        due_at=instant(asked.due_at),
-        assignee_ids=tuple(dict.fromkeys(asked.assignee_ids)),
-        team_id=asked.team_id,
-        checklist=_checklist(asked, work),
-        parts=planned_parts(_parts(asked, work)),
-        plan=_origin(asked),
+        title=opening.title,
+        description=opening.description,
+        status=initial_status(opening.assignee_ids, opening.team_id),
+        type=opening.type,
+        priority=opening.priority,
+        asset_id=None if opening.is_route else opening.lane,
+        route=opening.asset_ids if opening.is_route else (),
+        due_at=instant(opening.due_at),
+        assignee_ids=tuple(dict.fromkeys(opening.assignee_ids)),
+        team_id=opening.team_id,
+        checklist=_checklist(opening, work),
+        parts=planned_parts(_parts(opening, work)),
+        plan=_origin(opening),
         created_at=work.now,
     )
-    create_order(work, order, plan_id=asked.plan_id, occurrence=asked.occurrence)
+    create_order(work, order, plan_id=opening.plan_id, occurrence=opening.occurrence)
 
 
 def _without_id(item: NewItem) -> NewItem:
-    """The items of each order have ids of their own."""
+    """The item without its id: each order gets its own item ids."""
     return replace(item, item_id=None) if item.item_id else item
 
 
-def _origin(asked: Opening) -> FromPlan:
+def _origin(opening: Opening) -> FromPlan:
     return FromPlan(
-        id=asked.plan_id,
-        revision=asked.revision,
-        lane=asked.lane,
-        occurrence=asked.occurrence,
-        time_zone=asked.time_zone,
-        window_until=instant(asked.window_until) if asked.window_until else None,
+        id=opening.plan_id,
+        revision=opening.revision,
+        lane=opening.lane,
+        occurrence=opening.occurrence,
+        time_zone=opening.time_zone,
+        window_until=instant(opening.window_until) if opening.window_until else None,
     )
 
 
-def _checklist(asked: Opening, work: Work) -> tuple[Item, ...]:
-    """On a route once for each asset, in the order of the round."""
-    if not asked.is_route:
-        return new_checklist(asked.checklist, new_id=work.new_id)
+def _checklist(opening: Opening, work: Work) -> tuple[Item, ...]:
+    """The checklist; on a round once for each asset, in their order."""
+    if not opening.is_route:
+        return new_checklist(opening.checklist, new_id=work.new_id)
     return tuple(
         replace(item, asset_id=asset_id)
-        for asset_id in asked.asset_ids
-        for item in new_checklist(asked.checklist, new_id=work.new_id)
+        for asset_id in opening.asset_ids
+        for item in new_checklist(opening.checklist, new_id=work.new_id)
     )
 
 
-def _parts(asked: Opening, work: Work) -> Iterator[tuple[str, Decimal]]:
-    """A part that is gone is no reason to leave the work undone."""
-    for part in asked.parts:
+def _parts(opening: Opening, work: Work) -> Iterator[tuple[str, Decimal]]:
+    """The planned parts. An unknown part is only a warning: the order is opened without it."""
+    for part in opening.parts:
         if work.peek(Part, part.part_id) is None:
             work.warn("unknown_part", f"there is no part {part.part_id}", part_id=part.part_id)
         else:

@@ -1,4 +1,4 @@
-"""How commands keep an order's clocks: what they read for it, save, emit and have people told."""
+"""How commands update an order's clocks: what they read, save, emit and notify."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tasks.command import THE_TENANTS
 from tasks.work import Work
 
 POLICIES: tuple[type[Entity], str] = (Policies, THE_TENANTS)
-"""For `reads=`: a batch that opens or looks at orders reads its tenants' policies at once."""
+"""For `reads=` of commands that open or check orders: a batch reads its tenants' policies together."""
 
 
 def policies(work: Work) -> Policies | None:
-    """The tenant's, or None: then nothing has clocks."""
+    """The tenant's policies, or None: then no order has clocks."""
     return work.peek(Policies, THE_TENANTS)
 
 
 def with_clocks(work: Work, order: WorkOrder) -> WorkOrder:
-    """A new order, put on watch."""
+    """The new order with its clocks started."""
     return clocks.start_watch(order, policies(work), _calendars(work), now=work.now)
 
 
 def update_clocks(work: Work, before: WorkOrder, after: WorkOrder) -> ClockCheck:
-    """The order after a change, with its clocks moved on. Raises: Rejected: as `clocks.moved`."""
+    """The changed order with its clocks updated. Raises: Rejected: as `clocks.update_clocks`."""
     if not clocks.affects_clocks(before, after):
         return ClockCheck(order=after)
     at, now = work.occurred_at, work.now
@@ -36,22 +36,23 @@ def update_clocks(work: Work, before: WorkOrder, after: WorkOrder) -> ClockCheck
 
 
 def check_due(work: Work, order: WorkOrder, *, at: datetime | None = None) -> None:
-    """See what the time has brought, and save and tell it; nothing: no trace.
+    """Check the order's clocks; save and announce what is new. Leaves no trace if nothing is.
 
-    `at` is the instant at which it was found due: that is used up, even if the clock has been set back since.
+    `at` is the instant it was due at: it counts as reached, even if the server's clock has been set back
+    since.
     """
     now = max(work.now, at or work.now)
-    looked = clocks.check_clocks(order, policies(work), _calendars(work), now=now)
-    if looked.order is not order:
-        work.save(looked.order)
-    announce(work, looked)
+    check = clocks.check_clocks(order, policies(work), _calendars(work), now=now)
+    if check.order is not order:
+        work.save(check.order)
+    announce(work, check)
 
 
-def announce(work: Work, looked: ClockCheck) -> None:
-    """Emit what happened to the clocks, and have people told."""
-    for name, data in looked.events:
+def announce(work: Work, check: ClockCheck) -> None:
+    """Emit the events of a clock check, and open its notices."""
+    for name, data in check.events:
         work.emit(name, **data)
-    for notice in looked.notices:
+    for notice in check.notices:
         work.create(
             notice,
             "notice.opened",

@@ -1,4 +1,4 @@
-"""Payload types that both kinds of policy share: which orders, whom to tell and how, how long."""
+"""Payload types that SLA and reminder policies share: which orders, whom to notify, how, and when."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ Channels = Annotated[tuple[Channel, ...], Meta(min_length=1, max_length=3)]
 
 
 class For(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which orders a policy is for; what is left out is any."""
+    """Which orders a policy applies to; a field left out means any."""
 
     types: Annotated[tuple[Type, ...], Meta(min_length=1, max_length=5)] | None = None
     priorities: Annotated[tuple[Priority, ...], Meta(min_length=1, max_length=4)] | None = None
 
 
-def applies(wanted: For) -> Applies:
-    return Applies(types=wanted.types, priorities=wanted.priorities)
+def applies(criteria: For) -> Applies:
+    return Applies(types=criteria.types, priorities=criteria.priorities)
 
 
 def people(notify: Notify) -> tuple[str, ...]:
-    """As a list, whichever way it came."""
+    """The recipients as a tuple: a payload may name one or several."""
     return (notify,) if isinstance(notify, str) else notify
 
 
 def check_span(text: str | None, name: str, *, least: timedelta = timedelta(0)) -> None:
-    """Raises: ValueError: too long for a promise, or too short for this one."""
+    """Check a duration. Raises: ValueError: shorter than `least` or longer than LONGEST."""
     if text is not None and not least <= abs(duration(text)) <= LONGEST:
-        raise ValueError(f"{name} is from {least} to {LONGEST.days} days")
+        raise ValueError(f"{name} must be from {least} to {LONGEST.days} days")

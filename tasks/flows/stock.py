@@ -1,4 +1,4 @@
-"""How every part command moves stock: one ledger row, the new total, one event, one warning below zero."""
+"""How part commands move stock: one ledger row, the new stock, one event, a warning below zero."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def move(
     after = moved(part, row)
     work.save(after)
     work.record(row)
-    said = {"reason": reason, "work_order_id": work_order_id, "order_entry_id": order_entry_id}
+    optional = {"reason": reason, "work_order_id": work_order_id, "order_entry_id": order_entry_id}
     work.emit(
         f"part.{movement}",
         entry_id=row.id,
         quantity=f"{quantity:f}",
         stock=f"{after.stock:f}",
-        **{name: value for name, value in said.items() if value is not None},
+        **{name: value for name, value in optional.items() if value is not None},
     )
     if after.stock < 0 and quantity < 0:
         work.warn(

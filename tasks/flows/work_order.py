@@ -1,4 +1,4 @@
-"""How every work order command loads and ends: whose work it is, what it saves, what it emits."""
+"""What work order commands share: loading with an ownership check, and saving with events."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ from tasks.work import Work
 
 
 def load_own(work: Work) -> WorkOrder:
-    """The order, if it is the actor's to work on. Raises: Missing, Rejected: not_assigned."""
+    """The order, if the actor may work on it. Raises: Missing; Rejected: not_assigned."""
     order = work.load(WorkOrder)
     order.must_be_worked_by(work.actor)
     return order
 
 
-def create_order(work: Work, order: WorkOrder, rows: Sequence[Entry] = (), **why: str) -> None:
-    """Open an order beside the command's target, on watch like any other."""
-    work.create(clocks.with_clocks(work, order), "work_order.created", rows, **created_data(order), **why)
+def create_order(work: Work, order: WorkOrder, rows: Sequence[Entry] = (), **origin: str) -> None:
+    """Create an order beside the command's target, with its clocks started."""
+    work.create(clocks.with_clocks(work, order), "work_order.created", rows, **created_data(order), **origin)
 
 
 def created_data(order: WorkOrder) -> dict[str, str]:
-    """What is told of every new order."""
+    """The data of `work_order.created`."""
     return {"number": order.number, "title": order.title, "status": order.status}
 
 
 def save_change(work: Work, before: WorkOrder, after: WorkOrder, event: str, **data: Any) -> None:
-    """Save and tell, unless nothing changed: then the command is applied and leaves no trace.
+    """Save the changed order and emit the event; if it is unchanged, the command is applied without a trace.
 
-    The clocks move with it: what this change makes of them is told behind it. Whom it takes the order from is
-    told by name: the devices of those hear of it by this event alone.
+    Also updates the order's clocks, emitting their events after this one, and notifies its plan. `taken_from`
+    names the holders that lost the order: their devices learn it from this event alone.
     """
     if after is not before:
-        looked = clocks.update_clocks(work, before, after)
-        work.save(looked.order)
+        check = clocks.update_clocks(work, before, after)
+        work.save(check.order)
         if lost := taken_from(before.holders, after.holders):
             data["taken_from"] = list(lost)
         work.emit(event, **{name: value for name, value in data.items() if value is not None})
-        clocks.announce(work, looked)
+        clocks.announce(work, check)
         notify_plan(work, before, after)
 
 
 def event_name(before: WorkOrder, after: WorkOrder, event: str) -> str:
-    """The event's name; what moves no status puts a time right."""
+    """The event's name: `work_order.time_corrected` if the status did not change."""
     return event if after.status != before.status else "work_order.time_corrected"
 
 
 def notify_plan(work: Work, before: WorkOrder, after: WorkOrder) -> None:
-    """The plan an order is of hears that it has ended, or at another time than was told, or is open again."""
-    same = (after.status, after.completed_at) == (before.status, before.completed_at)
-    if after.plan is None or same:
+    """Notify the order's plan, by a follow-up, that it has ended (or at a corrected time) or was reopened."""
+    is_same = (after.status, after.completed_at) == (before.status, before.completed_at)
+    if after.plan is None or is_same:
         return
-    named = {
+    order = {
         "plan_id": after.plan.id,
         "work_order_id": after.id,
         "lane": after.plan.lane,
@@ -65,14 +65,14 @@ def notify_plan(work: Work, before: WorkOrder, after: WorkOrder) -> None:
     }
     if after.status in ("completed", "cancelled"):
         at = after.completed_at if after.status == "completed" else after.cancelled_at
-        ended = {"outcome": after.status, "at": at or work.now}
-        work.follow_up("plan.order_ended", named | ended, step="plan")
+        outcome = {"outcome": after.status, "at": at or work.now}
+        work.follow_up("plan.order_ended", order | outcome, step="plan")
     elif before.status == "completed" and after.status == "in_progress":
-        work.follow_up("plan.order_reopened", named, step="plan")
+        work.follow_up("plan.order_reopened", order, step="plan")
 
 
 def book(work: Work, order: WorkOrder, entry: Line, event: str, **data: Any) -> None:
-    """Append the row and count it. Raises: Rejected: as `booked`."""
+    """Append a ledger row and add it to the totals. Raises: Rejected: as `with_entry`."""
     after = with_entry(order, entry)
     work.record(entry)
     save_change(work, order, after, event, entry_id=entry.id, **data)

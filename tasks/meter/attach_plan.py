@@ -16,7 +16,7 @@ class AttachPlan(Payload, frozen=True, kw_only=True):
 
 @handles("meter.attach_plan", permission=None, internal=True)
 def attach(cmd: AttachPlan, work: Work) -> None:
-    """Let a plan hear of each reading, and of the total it begins with."""
+    """Attach a plan to a meter: it is sent the present total and each reading."""
     meter = work.load(Meter)
     after = attached(meter, cmd.plan_id)
     if after is not meter:

@@ -20,7 +20,7 @@ class Create(Payload, frozen=True, kw_only=True):
     name: Name
     unit: Word
     rollover_at: Quantity | None = None
-    """The first value that the display cannot show: 1000000 of one with six digits."""
+    """The first value that the display cannot show: 1000000 for six digits."""
 
 
 def reads(cmd: Create) -> Iterable[tuple[type[Asset], str]]:

@@ -15,7 +15,7 @@ class DetachPlan(Payload, frozen=True, kw_only=True):
 
 @handles("meter.detach_plan", permission=None, internal=True)
 def detach(cmd: DetachPlan, work: Work) -> None:
-    """Tell a plan no more: it has ended, or goes by another meter."""
+    """Detach a plan that has ended or uses another meter."""
     meter = work.load(Meter)
     if cmd.plan_id in meter.plans:
         work.save(detached(meter, cmd.plan_id))

@@ -13,7 +13,7 @@ from tasks.command import Payload, handles
 from tasks.work import Work
 
 AHEAD = timedelta(minutes=5)
-"""A device's clock may be ahead by so much: what it read counts as read now."""
+"""A reading may be this far in the future, for clock skew of devices; it counts as read now."""
 
 
 class RecordReading(Payload, frozen=True, kw_only=True):
@@ -25,32 +25,33 @@ class RecordReading(Payload, frozen=True, kw_only=True):
 
 @handles("meter.reading.record", permission="workorders.execute")
 def record(cmd: RecordReading, work: Work) -> None:
-    """Record what a meter shows; after a replacement as a reset, after the last digit as a rollover."""
+    """Record a meter reading; as `reset` after a replacement, as `rollover` after the display restarts at
+    zero."""
     meter = work.load(Meter)
     read_at = instant(cmd.read_at) if cmd.read_at else work.occurred_at
     if read_at > work.now + AHEAD:
-        raise Rejected("read_in_future", f"it is {rfc3339(work.now)} only", path="read_at")
+        raise Rejected("read_in_future", f"it is only {rfc3339(work.now)}", path="read_at")
     mark = Mark(read_at=read_at, value=decimal(cmd.value), change=cmd.kind)
-    # Named by what was sent: the same reading twice is one, also where its time is corrected below.
+    # Derived from what was sent: the same reading twice is one row, even if its time is corrected below.
     id = reading_id(meter.id, mark)
     if work.entry(id) is not None:
         return
     mark = Mark(read_at=min(read_at, work.now), value=mark.value, change=mark.change)
-    found = recorded(meter, mark)
-    work.save(found.meter)
-    _note(work, id, mark, found.meter, late=found.late)
-    if not found.fits:
+    result = recorded(meter, mark)
+    work.save(result.meter)
+    _record_row(work, id, mark, result.meter, late=result.late)
+    if not result.fits:
         work.warn(
             "out_of_order_mismatch",
             f"{decimal_text(mark.value)} contradicts the readings around {rfc3339(mark.read_at)}: "
             "the total is unchanged",
             value=decimal_text(mark.value),
         )
-    if not found.late:
-        _tell_plans(work, found.meter, mark)
+    if not result.late:
+        _check_plans(work, result.meter, mark)
 
 
-def _note(work: Work, id: str, mark: Mark, meter: Meter, *, late: bool) -> None:
+def _record_row(work: Work, id: str, mark: Mark, meter: Meter, *, late: bool) -> None:
     work.record(
         Reading(
             id=id,
@@ -74,7 +75,7 @@ def _note(work: Work, id: str, mark: Mark, meter: Meter, *, late: bool) -> None:
     )
 
 
-def _tell_plans(work: Work, meter: Meter, mark: Mark) -> None:
+def _check_plans(work: Work, meter: Meter, mark: Mark) -> None:
     for plan_id in meter.plans:
         work.follow_up(
             "plan.meter_check",

@@ -1,1 +1,1 @@
-"""Commands on how people want to be told."""
+"""Commands on notification preferences."""

@@ -31,10 +31,10 @@ class SetPreferences(Payload, frozen=True, kw_only=True):
     touches=("quiet_hours", "time_zone", "digest", "digest_at", "channels"),
 )
 def set_preferences(cmd: SetPreferences, work: Work) -> None:
-    """Say how you want to be told: quiet hours, a daily digest, which channels."""
+    """Set one's notification preferences: quiet hours, a daily digest, channels."""
     zone(cmd.time_zone)
     if cmd.quiet_hours is not None and cmd.quiet_hours.never_ends:
-        raise Rejected("always_quiet", "quiet hours end when they begin", path="quiet_hours")
+        raise Rejected("always_quiet", "quiet hours must not end when they start", path="quiet_hours")
     before = work.find(Preferences) or Preferences(id=work.target_id)
     after = Preferences(
         id=before.id,

@@ -1,4 +1,4 @@
-"""part.issue: what a work order consumed leaves the stock."""
+"""part.issue: takes parts that a work order consumed out of stock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Issue(Payload, frozen=True, kw_only=True):
 
 @handles("part.issue", permission=None, internal=True)
 def issue(cmd: Issue, work: Work) -> None:
-    """Take parts out of stock for a work order, below zero if need be: they are used already."""
+    """Take parts out of stock for a work order, below zero if need be: they are already used."""
     stock.move(
         work,
         work.load(Part),

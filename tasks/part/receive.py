@@ -19,7 +19,7 @@ class Receive(Payload, frozen=True, kw_only=True):
 
 @handles("part.receive", permission="inventory.manage")
 def receive(cmd: Receive, work: Work) -> None:
-    """Take parts into stock; a price given here becomes the part's."""
+    """Take parts into stock; a price becomes the part's unit cost."""
     part = work.load(Part)
     unit_cost = None if cmd.unit_cost is None else decimal(cmd.unit_cost)
     if unit_cost is not None:

@@ -1,4 +1,4 @@
-"""part.restock: what a work order gave back, or never consumed after all, returns to stock."""
+"""part.restock: returns parts to stock that a work order returned or whose consumption was voided."""
 
 from __future__ import annotations
 

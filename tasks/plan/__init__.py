@@ -1,1 +1,1 @@
-"""What can be asked of maintenance plans."""
+"""Commands on maintenance plans."""

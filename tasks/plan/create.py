@@ -20,7 +20,7 @@ class Create(Payload, Rules, frozen=True, kw_only=True):
 
 @handles("plan.create", permission="pm.write", reads=references_of)
 def create(cmd: Create, work: Work) -> None:
-    """Plan maintenance that recurs: what is due from now on becomes work orders."""
+    """Create a maintenance plan: occurrences due from now on become work orders."""
     if work.find(Plan) is not None:
         raise Rejected("already_exists", f"there is a plan {work.target_id}", path="id")
     rules = msgspec.convert(cmd, Rules, from_attributes=True)

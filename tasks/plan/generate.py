@@ -14,11 +14,11 @@ from tasks.work import Work
 class Generate(Payload, frozen=True, kw_only=True):
     plan_id: Id
     at: Instant
-    """The plan's `generate_at` that was found due by the server's time; what is due is judged by that of now,
-    which is later unless somebody has set the clock back."""
+    """The `generate_at` at which the plan was due, in server time. What is due is decided at the time it is
+    applied."""
 
 
 @handles("plan.generate", permission=None, numbers=WorkOrder, internal=True, refers=generation_reads)
 def generate(cmd: Generate, work: Work) -> None:
-    """Bring what is due of a plan."""
+    """Open the orders of a plan that are due."""
     generate_due(work, work.load(Plan), at=instant(cmd.at))

@@ -28,7 +28,7 @@ class MeterCheck(Payload, frozen=True, kw_only=True):
 
 @handles("plan.meter_check", permission=None, internal=True)
 def check(cmd: MeterCheck, work: Work) -> None:
-    """Hear of a meter's total, and bring what that makes due."""
+    """Take over a meter's total, and open the orders that it makes due."""
     plan = work.load(Plan)
     read_at = instant(cmd.read_at) if cmd.read_at else None
     after = heard(plan, cmd.meter_id, total=Decimal(cmd.total), at=read_at)

@@ -25,23 +25,23 @@ class OverrideOccurrence(Payload, frozen=True, kw_only=True):
 
 @handles("plan.occurrence.override", permission="pm.run", touches=("overrides",))
 def override(cmd: OverrideOccurrence, work: Work) -> None:
-    """Leave out or move one occurrence that is to come."""
+    """Skip or move one future occurrence."""
     plan = work.load(Plan)
     if (cmd.action == "move") != (cmd.to_local is not None):
-        raise Rejected("invalid_override", "to_local goes with move, and with move only", path="to_local")
-    decided = Override(
+        raise Rejected("invalid_override", "`move` needs to_local, and `skip` takes none", path="to_local")
+    entry = Override(
         occurrence=format_local(parse_local(cmd.occurrence)),
         action=cmd.action,
         to_local=cmd.to_local,
         reason=cmd.reason,
     )
-    after = overridden(plan, decided, calendar_of(work, plan.rules), now=work.now)
+    after = overridden(plan, entry, calendar_of(work, plan.rules), now=work.now)
     save_change(
         work,
         plan,
         after,
         "plan.occurrence_overridden",
-        occurrence=decided.occurrence,
+        occurrence=entry.occurrence,
         action=cmd.action,
         to_local=cmd.to_local,
         reason=cmd.reason,

@@ -24,7 +24,7 @@ class OrderEnded(Payload, frozen=True, kw_only=True):
 
 @handles("plan.order_ended", permission=None, internal=True)
 def ended(cmd: OrderEnded, work: Work) -> None:
-    """An order of the plan was completed or cancelled: a floating plan goes on from there."""
+    """Note that an order of the plan was completed or cancelled; a floating plan continues from that time."""
     plan = work.load(Plan)
     order = OpenOrder(work_order_id=cmd.work_order_id, lane=cmd.lane, occurrence=cmd.occurrence)
     after = order_ended(plan, order, calendar_of(work, plan.rules), at=instant(cmd.at), now=work.now)

@@ -20,7 +20,7 @@ class OrderReopened(Payload, frozen=True, kw_only=True):
 
 @handles("plan.order_reopened", permission=None, internal=True)
 def reopened(cmd: OrderReopened, work: Work) -> None:
-    """An order of the plan is open again: there will be one successor, not two."""
+    """Note that an order of the plan is open again, so that it gets only one successor."""
     plan = work.load(Plan)
     order = OpenOrder(work_order_id=cmd.work_order_id, lane=cmd.lane, occurrence=cmd.occurrence)
     after = order_reopened(plan, order, calendar_of(work, plan.rules), now=work.now)

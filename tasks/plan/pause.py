@@ -16,6 +16,6 @@ class Pause(Payload, frozen=True, kw_only=True):
 
 @handles("plan.pause", permission="pm.write", touches=("state",))
 def pause(cmd: Pause, work: Work) -> None:
-    """Bring no orders until the plan is resumed."""
+    """Open no orders until the plan is resumed."""
     plan = work.load(Plan)
     save_change(work, plan, paused(plan), "plan.paused")

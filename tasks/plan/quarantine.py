@@ -19,7 +19,7 @@ class QuarantinePlan(Payload, frozen=True, kw_only=True):
 
 @handles("plan.quarantine", permission=None, internal=True)
 def quarantine(cmd: QuarantinePlan, work: Work) -> None:
-    """Take a plan whose generation died out of the way of the others, and show why."""
+    """Quarantine a plan whose generation failed, and show why."""
     plan = work.load(Plan)
     after = quarantined(plan, code=cmd.code, message=cmd.message, at=work.now)
     save_change(work, plan, after, QUARANTINED, code=cmd.code, message=cmd.message)

@@ -21,7 +21,7 @@ class Refresh(Payload, frozen=True, kw_only=True):
 
 @handles("plan.refresh", permission=None, internal=True)
 def refresh(cmd: Refresh, work: Work) -> None:
-    """Work the next occurrences out anew: the calendar has changed."""
+    """Recompute the next occurrences, because the calendar has changed."""
     plan = work.load(Plan)
     after = refreshed(plan, calendar_of(work, plan.rules), now=work.now)
     save_change(work, plan, after, "plan.refreshed", next_due_at=after.next_due_at)

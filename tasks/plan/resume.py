@@ -16,7 +16,7 @@ class Resume(Payload, frozen=True, kw_only=True):
 
 @handles("plan.resume", permission="pm.write", touches=("state",))
 def resume(cmd: Resume, work: Work) -> None:
-    """Bring orders again, after a pause or a quarantine; `catch_up` says what becomes of those missed."""
+    """Resume a plan after a pause or a quarantine; `catch_up` says what happens to missed occurrences."""
     plan = work.load(Plan)
     if plan.state == "active":
         return

@@ -19,7 +19,7 @@ from tasks.work import Work
 if TYPE_CHECKING:
     Patch = Any
 else:
-    # Every rule by its name, and none of them required: one definition, in domain/plan/rules.py.
+    # Every field of Rules, each optional, so that they are defined once, in domain/plan/rules.py.
     Patch = msgspec.defstruct(
         "Patch",
         [
@@ -41,7 +41,7 @@ class Revise(Payload, frozen=True, kw_only=True):
 
 @handles("plan.revise", permission="pm.write", touches=("rules",))
 def revise(cmd: Revise, work: Work) -> None:
-    """Change what a plan asks for, at once or from a local time on; issued orders stay as they are."""
+    """Change a plan's rules, now or from a local time on; orders already opened stay as they are."""
     plan = work.load(Plan)
     changes = {
         name: value for name, value in msgspec.structs.asdict(cmd.patch).items() if value is not msgspec.UNSET

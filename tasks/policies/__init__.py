@@ -1,1 +1,1 @@
-"""What the house asks of the document that holds a tenant's policies."""
+"""Internal commands on the document with a tenant's policies."""

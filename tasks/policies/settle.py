@@ -19,7 +19,7 @@ class Settle(Payload, frozen=True, kw_only=True):
 
 @handles("policies.settle", permission=None, internal=True)
 def settle(cmd: Settle, work: Work) -> None:
-    """Every order on watch has been told of this version of the policies."""
+    """Mark the policies as settled: every watched order uses this version."""
     policies = work.load(Policies)
     if policies.fresh and policies.version == cmd.version:
         work.save(replace(policies, fresh=False))

@@ -1,1 +1,1 @@
-"""What can be asked of reminders and their policies."""
+"""Commands on reminders and their policies."""

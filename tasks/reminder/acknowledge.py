@@ -19,7 +19,7 @@ class Acknowledge(Payload, frozen=True, kw_only=True):
 
 @handles("reminder.acknowledge", permission="workorders.discuss", target="work_order")
 def acknowledge(cmd: Acknowledge, work: Work) -> None:
-    """Say that one knows: nobody is reminded of this due date any more."""
+    """Acknowledge reminders: no more are sent about this due date."""
     order = load_own(work)
     after = with_ladder(order, policies(work), partial(acknowledged, at=work.occurred_at))
     save_change(work, order, after, "work_order.reminder_acknowledged", due_at=order.due_at)

@@ -17,7 +17,7 @@ from tasks.work import Work
 
 
 class Late(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rung of the ladder: whom to tell when an order is late by so much."""
+    """A rung of the ladder: whom to notify when an order is overdue by `after`."""
 
     after: Duration
     notify: Notify
@@ -38,7 +38,7 @@ class PolicySet(Payload, frozen=True, kw_only=True):
 
 @handles("reminder.policy.set", permission="pm.write", target="policies", of="tenant")
 def set_policy(cmd: PolicySet, work: Work) -> None:
-    """Set who is reminded before orders of a kind are due, and who hears of it when they are late."""
+    """Set when assignees are reminded before a due date, and who is notified when an order is overdue."""
     policy = ReminderPolicy(
         id=cmd.id or work.new_id(),
         name=cmd.name,

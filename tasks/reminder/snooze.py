@@ -22,10 +22,10 @@ class Snooze(Payload, frozen=True, kw_only=True):
 
 @handles("reminder.snooze", permission="workorders.discuss", target="work_order")
 def snooze(cmd: Snooze, work: Work) -> None:
-    """Hear nothing of an order's due date for a while; then the latest reminder comes again."""
+    """Send no reminders about an order's due date until a time; then the latest is sent again."""
     order = load_own(work)
     until = instant(cmd.until)
     if until <= work.now:
-        raise Rejected("until_is_past", f"{cmd.until} is over", path="until")
+        raise Rejected("until_is_past", f"{cmd.until} is in the past", path="until")
     after = with_ladder(order, policies(work), partial(snoozed, until=until, at=work.now))
     save_change(work, order, after, "work_order.reminder_snoozed", until=cmd.until, due_at=order.due_at)

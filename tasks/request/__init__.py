@@ -1,1 +1,1 @@
-"""Commands on requests for work."""
+"""Commands on work requests."""

@@ -29,7 +29,7 @@ def reads(cmd: Decide) -> Iterable[tuple[type[Entity], str]]:
 
 @handles("request.decide", permission="workrequests.convert", touches=("status",), reads=reads)
 def decide(cmd: Decide, work: Work) -> None:
-    """Accept a request as a work order of its own, or reject it with a reason."""
+    """Accept a request as a new work order, or reject it with a reason."""
     request, by, at = work.load(Request), work.actor.user_id, work.occurred_at
     if cmd.verdict == "reject":
         request = rejected(request, reason=cmd.reason, at=at, by=by)
@@ -45,7 +45,7 @@ def decide(cmd: Decide, work: Work) -> None:
 
 
 def _order(request: Request, id: str, work: Work) -> WorkOrder:
-    """With the request's files. The asset is taken as it is: the person who accepted has seen it."""
+    """The order of an accepted request, with its files. The asset is not checked again."""
     return WorkOrder(
         id=id,
         number=order_number(work.number(WorkOrder)),

@@ -39,7 +39,7 @@ def reads(cmd: Submit) -> Iterable[tuple[type[Asset], str]]:
 
 @handles("request.submit", permission="workrequests.submit", reads=reads)
 def submit(cmd: Submit, work: Work) -> None:
-    """Ask for work."""
+    """Submit a work request."""
     if work.find(Request):
         raise Rejected("already_exists", f"there is a request {work.target_id}", path="id")
     check_asset(work, cmd.asset_id)

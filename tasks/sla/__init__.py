@@ -1,1 +1,1 @@
-"""What can be asked of SLA policies."""
+"""Commands on SLA policies."""

@@ -24,7 +24,7 @@ SHORTEST = timedelta(seconds=1)
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An escalation: whom to tell when a clock comes to `offset` from its deadline."""
+    """An escalation: whom to notify at `offset` from a clock's deadline."""
 
     trigger: Trigger
     offset: SignedDuration
@@ -33,7 +33,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class PolicySet(Payload, frozen=True, kw_only=True):
-    """Response and resolution, in the calendar's working hours; one of the two at least."""
+    """Response and resolution times, in the calendar's working hours; at least one of the two."""
 
     id: Id | None = None
     name: Name
@@ -61,7 +61,7 @@ def reads(cmd: PolicySet) -> Iterable[tuple[type[Entity], str]]:
 
 @handles("sla.policy.set", permission="pm.write", target="policies", of="tenant", reads=reads)
 def set_policy(cmd: PolicySet, work: Work) -> None:
-    """Set how soon orders of a kind are answered and resolved; those opened before keep their terms."""
+    """Set how soon orders must be started and completed; existing orders keep their terms."""
     if cmd.calendar_id:
         work.require(Calendar, cmd.calendar_id, path="calendar_id")
     policy = SlaPolicy(

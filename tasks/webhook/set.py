@@ -23,7 +23,7 @@ class SetWebhook(Payload, frozen=True, kw_only=True):
 
 @handles("webhook.set", permission="integrations.manage", touches=("url", "events", "active"))
 def set_webhook(cmd: SetWebhook, work: Work) -> None:
-    """Tell an address outside of events, or change which, or stop."""
+    """Create, change or deactivate a webhook, which posts events to a URL."""
     old = work.find(Webhook)
     new = updated_webhook(
         old,
@@ -37,8 +37,8 @@ def set_webhook(cmd: SetWebhook, work: Work) -> None:
     if not endpoint(new.url).is_secure:
         work.warn(
             "insecure_url",
-            "without https it is told only if its address is in a network that this installation allows",
+            "events are posted without https only to addresses in networks that this installation allows",
         )
     work.save(new)
-    # Neither URL nor secret: the one may hold the other.
+    # Neither the secret nor the URL, which may contain one.
     work.emit("webhook.updated" if old else "webhook.created", active=new.active, events=list(new.events))

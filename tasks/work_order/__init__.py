@@ -1,1 +1,1 @@
-"""What can be asked of work orders."""
+"""Commands on work orders."""

@@ -19,7 +19,7 @@ class Decide(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.approval.decide", permission="workorders.approve", touches=("approvals",))
 def decide_approval(cmd: Decide, work: Work) -> None:
-    """Approve or reject the step that is one's own to decide."""
+    """Approve or reject the next approval step, if it is one's own to decide."""
     order = work.load(WorkOrder)
     after = decide(order, cmd.verdict, actor=work.actor, at=work.occurred_at, note=cmd.note)
     event = {"approved": "work_order.approved", "draft": "work_order.approval_rejected"}

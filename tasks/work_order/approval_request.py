@@ -18,7 +18,7 @@ from tasks.work import Work
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One person, or anyone of one role."""
+    """An approval step: one person, or anyone with a role."""
 
     approver_id: Id | None = None
     role: Word | None = None
@@ -35,10 +35,10 @@ class RequestApproval(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.approval.request", permission="workorders.discuss", touches=("status", "approvals"))
 def request_approval(cmd: RequestApproval, work: Work) -> None:
-    """Ask for approval, step by step; asking again begins a new round."""
+    """Request approval in steps; requesting again starts a new round."""
     if not work.actor.can("workorders.execute") and not work.actor.can("workorders.write"):
-        raise Rejected("forbidden", "only those who plan or do the work ask for its approval")
+        raise Rejected("forbidden", "only those who plan or do the work may request its approval")
     order = load_own(work)
     steps = tuple(ApprovalStep(approver_id=step.approver_id, role=step.role) for step in cmd.steps)
-    asked = start_approval(order, steps, by=work.actor.user_id, at=work.occurred_at)
-    save_change(work, order, asked, "work_order.approval_requested", steps=msgspec.to_builtins(cmd.steps))
+    after = start_approval(order, steps, by=work.actor.user_id, at=work.occurred_at)
+    save_change(work, order, after, "work_order.approval_requested", steps=msgspec.to_builtins(cmd.steps))

@@ -14,7 +14,7 @@ from tasks.work import Work
 
 
 class Assign(Payload, frozen=True, kw_only=True):
-    """What is left out stays; an empty list, or null for the team, takes the order from them."""
+    """A field left out stays as it is; an empty list, or null for the team, removes them."""
 
     work_order_id: Id
     assignee_ids: Annotated[tuple[Id, ...], Meta(max_length=50)] | UnsetType = UNSET
@@ -27,10 +27,10 @@ class Assign(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.assign", permission="workorders.write", touches=("assignee_ids", "team_id"))
 def assign(cmd: Assign, work: Work) -> None:
-    """Give an order to people, to a team, or back to nobody."""
+    """Assign an order to people or a team, or unassign it."""
     order = work.load(WorkOrder)
     people = order.assignee_ids if cmd.assignee_ids is UNSET else tuple(dict.fromkeys(cmd.assignee_ids))
     team = order.team_id if cmd.team_id is UNSET else cmd.team_id
-    given = order.assign(people, team, by=work.actor.user_id, at=work.occurred_at)
+    after = order.assign(people, team, by=work.actor.user_id, at=work.occurred_at)
     event = "work_order.assigned" if people or team else "work_order.unassigned"
-    save_change(work, order, given, event, assignee_ids=list(people), team_id=team)
+    save_change(work, order, after, event, assignee_ids=list(people), team_id=team)

@@ -20,7 +20,7 @@ class AddAttachment(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.attachment.add", permission="workorders.execute")
 def add_attachment(cmd: AddAttachment, work: Work) -> None:
-    """Add a file by its hash; the bytes may come before or after."""
+    """Attach a file by its hash; its bytes may be uploaded before or after."""
     entry = Attachment(
         id=work.new_id(),
         at=work.occurred_at,

@@ -17,7 +17,7 @@ class Cancel(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.cancel", permission="workorders.write", touches=("status",))
 def cancel(cmd: Cancel, work: Work) -> None:
-    """Give an open order up."""
+    """Cancel an open order."""
     order = work.load(WorkOrder)
     after = order.cancel(cmd.reason, by=work.actor.user_id, at=work.occurred_at)
     save_change(work, order, after, "work_order.cancelled", reason=cmd.reason)

@@ -19,7 +19,7 @@ class CancelSuperseded(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.cancel_superseded", permission=None, internal=True)
 def cancel_superseded(cmd: CancelSuperseded, work: Work) -> None:
-    """Cancel an order in whose place the plan has opened the next one, unless it was done meanwhile."""
+    """Cancel an open order that the plan's next order supersedes."""
     order = work.load(WorkOrder)
     if order.status in OPEN:
         cancelled = order.cancel(REASON, by=None, at=work.now)

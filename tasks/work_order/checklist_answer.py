@@ -17,10 +17,10 @@ class AnswerItem(Payload, frozen=True, kw_only=True):
     evidence_sha256: Sha256 | None = None
 
 
-# Two people answer two items of one list side by side: only the item's own answer is contended for.
+# Two people may answer two items of one list at the same time: commands contend only for the same item.
 @handles("work_order.checklist.answer", permission="workorders.execute", touches=("checklist/{item_id}",))
 def answer_item(cmd: AnswerItem, work: Work) -> None:
-    """Answer one item of the checklist; the later answer holds."""
+    """Answer one checklist item; the latest answer counts."""
     order = load_own(work)
     after = order.answer(
         cmd.item_id,

@@ -15,6 +15,6 @@ class Close(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.close", permission="workorders.close", touches=("status",))
 def close(cmd: Close, work: Work) -> None:
-    """Close the books of a completed order: no more hours, parts or costs."""
+    """Close a completed order: no more hours, parts or costs can be booked."""
     order = work.load(WorkOrder)
     save_change(work, order, order.close(by=work.actor.user_id, at=work.occurred_at), "work_order.closed")

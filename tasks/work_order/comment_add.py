@@ -23,7 +23,7 @@ class AddComment(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.comment.add", permission="workorders.discuss")
 def add_comment(cmd: AddComment, work: Work) -> None:
-    """Say something about an order; whoever may see it may."""
+    """Comment on an order."""
     mentions = tuple(dict.fromkeys(cmd.mentions))
     entry = Comment(
         id=work.new_id(), at=work.occurred_at, by=work.actor.user_id, text=cmd.text, mentions=mentions

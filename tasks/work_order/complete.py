@@ -20,7 +20,7 @@ class Complete(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.complete", permission="workorders.execute", touches=("status",))
 def complete(cmd: Complete, work: Work) -> None:
-    """Say that the work is done; who says it second changes nothing, but their note is kept as a comment."""
+    """Complete the work. Completing again changes nothing, but a new note is kept as a comment."""
     order = load_own(work)
     at, by = work.occurred_at, work.actor.user_id
     codes = {"failure_code": cmd.failure_code, "cause_code": cmd.cause_code, "remedy_code": cmd.remedy_code}

@@ -21,7 +21,7 @@ class AddCost(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.cost.add", permission="workorders.close")
 def add_cost(cmd: AddCost, work: Work) -> None:
-    """Book money spent, or a credit (below zero); the first cost gives the order its currency."""
+    """Book a cost, or a credit (negative); the first cost sets the order's currency."""
     entry = Cost(
         id=work.new_id(),
         at=work.occurred_at,
@@ -31,5 +31,5 @@ def add_cost(cmd: AddCost, work: Work) -> None:
         currency=cmd.currency,
         note=cmd.note,
     )
-    said = {"category": cmd.kind, "amount": cmd.amount, "currency": cmd.currency}
-    book(work, work.load(WorkOrder), entry, "work_order.cost_added", **said)
+    data = {"category": cmd.kind, "amount": cmd.amount, "currency": cmd.currency}
+    book(work, work.load(WorkOrder), entry, "work_order.cost_added", **data)

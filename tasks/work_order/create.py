@@ -52,7 +52,7 @@ def reads(cmd: Create) -> Iterable[tuple[type[Entity], str]]:
 
 @handles("work_order.create", permission="workorders.write", numbers=WorkOrder, reads=reads)
 def create(cmd: Create, work: Work) -> None:
-    """Open a work order: `requested`, or `assigned` when it names who is to do it."""
+    """Open a work order: `assigned` if it names assignees or a team, else `requested`."""
     if work.find(WorkOrder) is not None:
         raise Rejected("already_exists", f"there is a work order {work.target_id}", path="id")
     check_asset(work, cmd.asset_id)

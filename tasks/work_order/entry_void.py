@@ -21,20 +21,20 @@ class VoidEntry(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.entry.void", permission="workorders.close")
 def void_entry(cmd: VoidEntry, work: Work) -> None:
-    """Undo a row of the ledger: it stays, crossed out, and what it did is undone."""
+    """Void a ledger row: it stays visible, and its effect on the totals is reversed."""
     order = work.load(WorkOrder)
     entry = work.entry(cmd.entry_id)
     if not isinstance(entry, Line):
         raise Rejected("unknown_entry", f"{order.number} has no entry {cmd.entry_id}", path="entry_id")
-    crossed = voided(entry, by=work.actor.user_id, at=work.occurred_at, reason=cmd.reason)
+    void = voided(entry, by=work.actor.user_id, at=work.occurred_at, reason=cmd.reason)
     after = without_entry(order, entry)
-    work.record(crossed)
+    work.record(void)
     save_change(work, order, after, "work_order.entry_voided", entry_id=entry.id, reason=cmd.reason)
     if isinstance(entry, PartUse):
-        _move_back(entry, order, work)
+        _reverse_stock(entry, order, work)
 
 
-def _move_back(entry: PartUse, order: WorkOrder, work: Work) -> None:
+def _reverse_stock(entry: PartUse, order: WorkOrder, work: Work) -> None:
     work.follow_up(
         "part.restock" if entry.quantity > 0 else "part.issue",
         {

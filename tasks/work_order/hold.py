@@ -18,7 +18,7 @@ class Hold(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.hold", permission="workorders.execute", touches=("status", "assignee_ids"))
 def hold(cmd: Hold, work: Work) -> None:
-    """Let the work wait, for a reason that decides whether its clocks stop."""
+    """Put the work on hold, for a reason that decides whether its clocks stop."""
     order = load_own(work)
     until = instant(cmd.until) if cmd.until else None
     held = order.hold(cmd.reason, until, by=work.actor.user_id, at=work.occurred_at)

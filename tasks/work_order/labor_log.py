@@ -23,11 +23,11 @@ class LogLabor(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.labor.log", permission="workorders.execute")
 def log_labor(cmd: LogLabor, work: Work) -> None:
-    """Book time worked; also late, until the order is closed."""
+    """Book time worked; possible until the order is closed."""
     worked_on = day(cmd.worked_on)
     # East of Greenwich the day begins up to 14 hours before it does in UTC.
     if worked_on > (work.now + timedelta(hours=14)).date():
-        raise Rejected("worked_on_in_future", f"{worked_on} has not come yet", path="worked_on")
+        raise Rejected("worked_on_in_future", f"{worked_on} is in the future", path="worked_on")
     order = load_own(work)
     entry = Labor(
         id=work.new_id(),

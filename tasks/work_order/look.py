@@ -14,7 +14,8 @@ from tasks.work import Work
 
 
 class Look(Payload, frozen=True, kw_only=True):
-    """`at` is the order's `look_at` that was found due; what has come is judged by it, or by a later now."""
+    """`at`: the order's `look_at` at which it was due; the clocks are checked at that time, or now if
+    later."""
 
     work_order_id: Id
     at: Instant
@@ -26,5 +27,5 @@ def reads(cmd: Look) -> Iterable[tuple[type[Entity], str]]:
 
 @handles("work_order.look", permission=None, internal=True, reads=reads)
 def look(cmd: Look, work: Work) -> None:
-    """See what the time has brought: breaches, escalations, reminders."""
+    """Check the order's clocks: breaches, escalations, reminders."""
     clocks.check_due(work, work.load(WorkOrder), at=instant(cmd.at))

@@ -30,19 +30,19 @@ def reads(cmd: Consume) -> Iterable[tuple[type[Part], str]]:
 
 @handles("work_order.parts.consume", permission="workorders.execute", reads=reads)
 def consume(cmd: Consume, work: Work) -> None:
-    """Use parts on an order, at the part's price; the stock follows."""
+    """Book parts used on an order, at the part's price, and issue them from stock."""
     order = load_own(work)
     part = work.peek(Part, cmd.part_id)
     if part is None:
         raise Missing("part", cmd.part_id, path="part_id")
     entry = _use(order, part, cmd, work)
     book(work, order, entry, "work_order.parts_consumed", part_id=part.id, quantity=f"{entry.quantity:f}")
-    moved = {"part_id": part.id, "quantity": f"{entry.quantity:f}"}
-    work.follow_up("part.issue", moved | {"work_order_id": order.id, "entry_id": entry.id}, step="issue")
+    parts = {"part_id": part.id, "quantity": f"{entry.quantity:f}"}
+    work.follow_up("part.issue", parts | {"work_order_id": order.id, "entry_id": entry.id}, step="issue")
 
 
 def _use(order: WorkOrder, part: Part, cmd: Consume, work: Work) -> PartUse:
-    """The row. Parts are used whatever they cost: a price in another currency is left out, with a warning."""
+    """The ledger row. A price in another currency is left out, with a warning: the parts are used anyway."""
     quantity = decimal(cmd.quantity)
     use = PartUse(
         id=work.new_id(),

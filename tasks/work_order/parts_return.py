@@ -19,7 +19,7 @@ class Return(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.parts.return", permission="workorders.execute")
 def return_parts(cmd: Return, work: Work) -> None:
-    """Give parts back: never more than the order has used."""
+    """Return parts to stock, at most as many as the order has used."""
     order = load_own(work)
     quantity = decimal(cmd.quantity)
     cost = cost_of_return(order, cmd.part_id, quantity)
@@ -33,5 +33,5 @@ def return_parts(cmd: Return, work: Work) -> None:
         currency=order.currency if cost else None,
     )
     book(work, order, entry, "work_order.parts_returned", part_id=cmd.part_id, quantity=f"{quantity:f}")
-    moved = {"part_id": cmd.part_id, "quantity": f"{quantity:f}"}
-    work.follow_up("part.restock", moved | {"work_order_id": order.id, "entry_id": entry.id}, step="restock")
+    parts = {"part_id": cmd.part_id, "quantity": f"{quantity:f}"}
+    work.follow_up("part.restock", parts | {"work_order_id": order.id, "entry_id": entry.id}, step="restock")

@@ -17,7 +17,7 @@ class Reopen(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.reopen", permission="workorders.close", touches=("status",))
 def reopen(cmd: Reopen, work: Work) -> None:
-    """Take a completed order up again."""
+    """Reopen a completed order."""
     order = work.load(WorkOrder)
     after = order.reopen(cmd.reason, by=work.actor.user_id, at=work.occurred_at)
     save_change(work, order, after, "work_order.reopened", reason=cmd.reason)

@@ -14,6 +14,6 @@ class Resume(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.resume", permission="workorders.execute", touches=("status", "assignee_ids"))
 def resume(cmd: Resume, work: Work) -> None:
-    """Go on after a hold."""
+    """Resume work after a hold."""
     order = load_own(work)
     save_change(work, order, order.resume(by=work.actor.user_id, at=work.occurred_at), "work_order.resumed")

@@ -26,7 +26,7 @@ def reads(cmd: Retime) -> Iterable[tuple[type[Entity], str]]:
 
 @handles("work_order.retime", permission=None, internal=True, reads=reads)
 def retime(cmd: Retime, work: Work) -> None:
-    """Work the SLA clocks of an order out anew: the calendar that they count by has changed."""
+    """Recompute the SLA clocks of an order, because their calendar has changed."""
     order = work.load(WorkOrder)
     sla = order.watch.sla if order.watch else None
     if sla is not None and (sla.calendar_version or 0) < cmd.calendar_version:

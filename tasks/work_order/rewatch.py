@@ -26,7 +26,7 @@ def reads(cmd: Rewatch) -> Iterable[tuple[type[Entity], str]]:
 
 @handles("work_order.rewatch", permission=None, internal=True, reads=reads)
 def rewatch(cmd: Rewatch, work: Work) -> None:
-    """Let an order on watch go by new policies: its reminders do, its promises keep the terms they have."""
+    """Apply new policies to a watched order: to its reminders; its SLA keeps its terms."""
     order = work.load(WorkOrder)
     if order.watch is not None and order.watch.policies_version < cmd.policies_version:
         clocks.check_due(work, order)

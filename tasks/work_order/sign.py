@@ -18,7 +18,7 @@ class Sign(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.sign", permission="workorders.execute")
 def sign(cmd: Sign, work: Work) -> None:
-    """Put a name under the order as its signer saw it; it cannot be taken back."""
+    """Sign the order in the version the signer saw; a signature cannot be voided."""
     order = load_own(work)
     seen = work.seen_version or order.version
     entry = Signature(

@@ -14,7 +14,7 @@ class Start(Payload, frozen=True, kw_only=True):
 
 @handles("work_order.start", permission="workorders.execute", touches=("status", "assignee_ids"))
 def start(cmd: Start, work: Work) -> None:
-    """Begin the work; beginning again what one has begun changes nothing."""
+    """Start the work; starting again changes nothing."""
     order = load_own(work)
-    begun = order.start(by=work.actor.user_id, at=work.occurred_at, measured=work.is_measured)
-    save_change(work, order, begun, event_name(order, begun, "work_order.started"))
+    after = order.start(by=work.actor.user_id, at=work.occurred_at, measured=work.is_measured)
+    save_change(work, order, after, event_name(order, after, "work_order.started"))

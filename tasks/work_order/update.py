@@ -37,7 +37,7 @@ def reads(cmd: Update) -> Iterable[tuple[type[Asset], str]]:
 
 @handles("work_order.update", permission="workorders.write", touches=FIELDS, reads=reads)
 def update(cmd: Update, work: Work) -> None:
-    """Change what an order says of itself."""
+    """Change an order's title, description, asset, type, priority or due date."""
     order = work.load(WorkOrder)
     named = {field: value for field in FIELDS if (value := getattr(cmd, field)) is not UNSET}
     if not named:

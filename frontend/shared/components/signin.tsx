@@ -21,8 +21,17 @@ function sentence(error: unknown): string {
   return t("signin.failed", { detail: error.detail });
 }
 
-/** The form with which a person signs in, on both faces. `who` is somebody whose work waits here. */
-export function SignIn(props: { who?: Me | null; intro?: ComponentChildren; onDone: (user: Me) => void }) {
+interface Props {
+  /** Whose address is filled in. */
+  who?: Me | null;
+  intro?: ComponentChildren;
+  /** Runs once the server has said who it is, before this device is theirs. */
+  before?: (user: Me) => Promise<void>;
+  onDone: (user: Me, password: string) => unknown;
+}
+
+/** The form with which a person signs in, on both faces. */
+export function SignIn(props: Props) {
   const [email, setEmail] = useState(props.who?.email ?? "");
   const [password, setPassword] = useState("");
   const [otp, setOtp] = useState<string | null>(null);
@@ -37,7 +46,8 @@ export function SignIn(props: { who?: Me | null; intro?: ComponentChildren; onDo
     setBusy(true);
     setError("");
     try {
-      props.onDone(await signIn(email.trim(), password, otp ?? undefined));
+      const user = await signIn(email.trim(), password, otp ?? undefined, props.before);
+      await props.onDone(user, password);
     } catch (problem) {
       if (problem instanceof Problem && OTP.has(problem.code)) setOtp(otp ?? "");
       setError(sentence(problem));

@@ -30,6 +30,12 @@ export async function speak(face: { en: Words; de: () => Promise<Words> }): Prom
   await show(chosen());
 }
 
+/** Adds words that come later; those of another language are all there at once. */
+export function add(more: Words): void {
+  english = { ...english, ...more };
+  words = language.peek() === "en" ? english : { ...english, ...words };
+}
+
 export async function setLanguage(to: Language): Promise<void> {
   localStorage.setItem(KEPT, to);
   await show(to);

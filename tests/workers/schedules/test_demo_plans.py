@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cli.demo import plans as demo_plans
 from cli.demo import tenants as demo
-from cli.demo.plans import SOON, id_of
+from cli.demo.first_start import id_of
+from cli.demo.plans import SOON
 from tests.support.scheduling import House
 
 

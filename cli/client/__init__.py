@@ -1,0 +1,1 @@
+"""Talking to a running Millwright over HTTP, as any other client does."""

@@ -1,1 +1,0 @@
-import{i as e,n as t,o as n,r,t as i}from"./signin-DRlBmIZu.js";function a(){return r.value?t(`main`,{class:`signin`,children:t(`h1`,{children:r.value.name})}):t(i,{onDone:()=>void 0})}e().then(()=>n(t(a,{}),document.getElementById(`root`)));

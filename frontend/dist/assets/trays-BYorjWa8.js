@@ -1,0 +1,1 @@
+import{L as e}from"./mark-Dwc7KQW_.js";var t=e(null);export{t};
