@@ -26,6 +26,10 @@ ASK_TIMES = 2
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_TIME = timedelta()
 
+SET_BACK = timedelta(seconds=1)
+"""A lease that was written so much later than now was written by a clock that has been set back since. Its
+holder, if it lives, says so again within a quarter of the ttl."""
+
 
 class Unreachable(Exception):
     """The store gave no durable answer: whoever asked must act as if the lease were not held."""
@@ -133,11 +137,14 @@ def _acquisition(owner: str, ttl: timedelta, at_least: timedelta, term: int | No
         "min_until": _from_now(at_least),
         "term": term,
     }
-    over: dict[str, Any] = {"$lte": [{"$ifNull": ["$expires_at", _LONG_AGO]}, "$$NOW"]}
+    over: list[dict[str, Any]] = [
+        {"$lte": [{"$ifNull": ["$expires_at", _LONG_AGO]}, "$$NOW"]},
+        {"$gt": [{"$ifNull": ["$heartbeat_at", _LONG_AGO]}, _from_now(SET_BACK)]},
+    ]
     if term is not None:
-        over = {"$or": [over, {"$lt": [{"$ifNull": ["$term", term]}, term]}]}
+        over.append({"$lt": [{"$ifNull": ["$term", term]}, term]})
     return [
-        {"$set": {"_free": over}},
+        {"$set": {"_free": {"$or": over}}},
         {"$set": {name: {"$cond": ["$_free", value, f"${name}"]} for name, value in taken.items()}},
         {"$unset": "_free"},
     ]

@@ -13,7 +13,7 @@ from pymongo import UpdateMany
 from pymongo.database import Database
 
 from adapters.delivery.outcomes import Again, Trouble, Uncertain
-from adapters.delivery.row_updates import ended, from_now, moved
+from adapters.delivery.row_updates import SET_BACK, ended, from_now, is_free, moved
 from adapters.mongo.client import MAJORITY, Document, translated
 
 CLAIM = timedelta(seconds=60)
@@ -42,7 +42,7 @@ class Ledger:
             "channel": channel,
             "state": "pending",
             "due_at": {"$lte": now},
-            "claimed_until": {"$not": {"$gt": now}},
+            "claimed_until": {"$not": {"$gt": now, "$lte": now + self._claim + SET_BACK}},
         }
         order = [("critical", -1), ("due_at", 1)]
         with translated():
@@ -66,7 +66,7 @@ class Ledger:
         return [
             group
             for group in found.values()
-            if group and not any(row.get("claimed_until", now) > now for row in group)
+            if group and not any(self._is_claimed(row, now) for row in group)
         ]
 
     def take_groups(self, groups: Sequence[Group], token: str) -> list[Group]:
@@ -82,10 +82,9 @@ class Ledger:
         if not rows:
             return set()
         ids = [row["_id"] for row in rows]
-        free = {"$lte": [{"$ifNull": ["$claimed_until", 0]}, "$$NOW"]}
         with translated():
             self._rows.update_many(
-                {"_id": {"$in": ids}, "state": "pending", "$expr": free},
+                {"_id": {"$in": ids}, "state": "pending", "$expr": is_free("claimed_until", self._claim)},
                 [{"$set": {"claimed_by": token, "claimed_until": self._until()}}],
             )
             ours = self._rows.find({"_id": {"$in": ids}, "state": "pending", "claimed_by": token}, ["_id"])
@@ -127,11 +126,15 @@ class Ledger:
         gone = {
             "state": "sending",
             "channel": {"$in": list(channels)},
-            "$expr": {"$lt": ["$claimed_until", "$$NOW"]},
+            "$expr": is_free("claimed_until", self._claim),
         }
         left = ended(Again(WORKER_LOST, timedelta()) if repeatable else Uncertain(WORKER_LOST))
         with translated():
             return self._rows.update_many(gone, left).modified_count
+
+    def _is_claimed(self, row: Document, now: datetime) -> bool:
+        until: datetime = row.get("claimed_until", now)
+        return now < until <= now + self._claim + SET_BACK
 
     def _until(self) -> Document:
         return from_now(self._claim)

@@ -15,7 +15,7 @@ from adapters.delivery.audience import Facts, mail_at, obsolete, reason
 from adapters.delivery.ledger import State, insert, row
 from adapters.delivery.mail.channel import NOT_CONFIGURED
 from adapters.delivery.outcomes import Trouble
-from adapters.delivery.row_updates import from_now
+from adapters.delivery.row_updates import from_now, is_free
 from adapters.mongo.client import MAJORITY, Document, document_id, translated
 from adapters.process.metrics import Metrics
 from domain.notices.preferences import Personal, Preferences
@@ -73,7 +73,7 @@ class Spreader:
 
     def _take(self, token: str) -> list[Document]:
         """Some unspread notices that nobody else is at, by the server's time."""
-        free = {"$lte": [{"$ifNull": ["$spread_until", 0]}, "$$NOW"]}
+        free = is_free("spread_until", CLAIM)
         with translated():
             found = self._notices.find({"spread_at": None, "$expr": free}, ["_id"]).limit(AT_ONCE)
             ids = [notice["_id"] for notice in found]

@@ -126,5 +126,15 @@ def moved(state: State, values: Document, code: str | None = None) -> Document:
     return values | {"state": state, "history": {"$slice": [lines, -HISTORY]}}
 
 
+SET_BACK = timedelta(seconds=1)
+"""A claim that ends so much later than one taken now would was taken by a clock that was set back since."""
+
+
+def is_free(until: str, claim: timedelta) -> Document:
+    """Whether nobody holds the row, as an expression: no claim in the field `until`, or one that is over."""
+    ends: Document = {"$ifNull": [f"${until}", 0]}
+    return {"$or": [{"$lte": [ends, "$$NOW"]}, {"$gt": [ends, from_now(claim + SET_BACK)]}]}
+
+
 def from_now(span: timedelta) -> Document:
     return {"$add": ["$$NOW", span // timedelta(milliseconds=1)]}

@@ -83,6 +83,11 @@ class Fires:
         moved = {"$max": {"last_slot": last}, "$inc": {"passed_over": over}}
         self._states.update_one({"_id": name}, moved, upsert=True)
 
+    def set_back(self, name: str, *, seen: datetime, to: datetime) -> None:
+        """The clock was set back: the schedule has come as far as this slot, unless somebody says otherwise
+        meanwhile."""
+        self._states.update_one({"_id": name, "last_slot": seen}, {"$set": {"last_slot": to}})
+
     def fired(self, fire: Fire, *, commands: int, now: datetime) -> None:
         """So many commands were asked for; a person's request is then answered."""
         said: Document = {"$set": {"last_fired_at": now, "last_commands": commands}}

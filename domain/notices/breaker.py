@@ -31,7 +31,12 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
     def state(self, now: datetime) -> State:
         if self.open_until is None:
             return "closed"
-        return "open" if now < self.open_until else "half_open"
+        return "open" if _lies_ahead(self.open_until, now, LONGEST_PAUSE) else "half_open"
+
+
+def _lies_ahead(until: datetime, now: datetime, span: timedelta) -> bool:
+    """Further ahead than its own span it was said by a clock that has been set back since: it is over."""
+    return now < until <= now + span
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -49,7 +54,7 @@ def allow_attempt(breaker: Breaker, now: datetime) -> Breaker | Wait:
             assert breaker.open_until is not None, "that is what open means"
             return Wait(breaker.open_until)
         case "half_open":
-            if breaker.probe_until is not None and now < breaker.probe_until:
+            if breaker.probe_until is not None and _lies_ahead(breaker.probe_until, now, PROBE):
                 return Wait(breaker.probe_until)
             return msgspec.structs.replace(breaker, probe_until=now + PROBE)
 

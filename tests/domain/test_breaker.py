@@ -11,6 +11,7 @@ from domain.notices.breaker import (
     FAILURES,
     FIRST_PAUSE,
     LONGEST_PAUSE,
+    PROBE,
     Breaker,
     Wait,
     after_failure,
@@ -74,3 +75,13 @@ def test_each_failed_probe_doubles_the_pause_up_to_an_hour(probes: int) -> None:
     assert breaker.open_until - now == min(
         FIRST_PAUSE * 2**probes if probes < 20 else LONGEST_PAUSE, LONGEST_PAUSE
     )
+
+
+def test_a_pause_or_probe_of_a_clock_that_was_set_back_since_is_over() -> None:
+    back = NOON - timedelta(days=1)
+    opened = Breaker(failures=5, openings=1, open_until=NOON + FIRST_PAUSE, probe_until=NOON + PROBE)
+
+    found = allow_attempt(opened, back)
+
+    assert isinstance(found, Breaker)
+    assert found.probe_until == back + PROBE

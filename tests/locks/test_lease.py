@@ -269,3 +269,25 @@ def test_many_threads_counting_under_the_lease_lose_no_count_and_meet_no_one(
     assert counted is not None
     assert counted["n"] == 60
     assert counted["fences"] == list(range(1, 61))
+
+
+def test_a_lease_written_by_a_clock_that_was_set_back_keeps_nobody_waiting(
+    pod: Pods, database: Database[Any]
+) -> None:
+    dead = taken(pod())
+    an_hour = {"$add": ["$$NOW", 3_600_000]}
+    later = {"heartbeat_at": an_hour, "expires_at": {"$add": ["$$NOW", 3_660_000]}}
+    database["leases"].update_one({"_id": "door"}, [{"$set": later}])
+
+    assert taken(pod()).token == dead.token + 1
+
+
+def test_a_living_holder_survives_that_the_clock_is_set_back(pod: Pods, database: Database[Any]) -> None:
+    holder = pod()
+    lease = taken(holder)
+    later = {name: {"$add": [f"${name}", 3_600_000]} for name in ("heartbeat_at", "expires_at")}
+    database["leases"].update_one({"_id": "door"}, [{"$set": later}])
+
+    assert holder.extend(lease) is not None
+
+    assert pod().acquire("door", ttl=LONG) is None

@@ -67,7 +67,13 @@ class Hearing:
     def may_judge(self, answer: Primary) -> bool:
         """To be called at every tick. False during the grace after an outage, a gap or an election."""
         seen, self._last = self._last, answer
-        if seen is None or seen.election_term != answer.election_term or answer.now - seen.now > self._gone:
+        if (
+            seen is None
+            or seen.election_term != answer.election_term
+            or not (
+                timedelta() <= answer.now - seen.now <= self._gone  # less than none: the clock was set back
+            )
+        ):
             self._patient_until = answer.now + self._grace
         return self._patient_until is None or answer.now >= self._patient_until
 
@@ -108,7 +114,9 @@ class Reaper:
 
     def _judge(self, now: datetime) -> list[str]:
         dead = []
-        for worker in list(self._db.workers.find({"heartbeat_at": {"$lt": now - self._gone}})):
+        # Further ahead than its own span: beaten by a clock that was set back since, and never again.
+        silent = {"$not": {"$gte": now - self._gone, "$lte": now + self._gone}}
+        for worker in list(self._db.workers.find({"heartbeat_at": silent})):
             self._end_transactions({"worker": worker["_id"]})
             try:
                 self._bury(worker, now)

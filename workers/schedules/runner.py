@@ -95,7 +95,8 @@ class Runner:
         self._measure(state, now)
         if "paused" in state:
             return 0
-        due = due_slots(self.schedule.rule, self.schedule.catch_up, last=state.get("last_slot"), now=now)
+        last = self._last_slot(state, now)
+        due = due_slots(self.schedule.rule, self.schedule.catch_up, last=last, now=now)
         wanted = [Fire(schedule=self.schedule.name, slot=slot) for slot in due.slots]
         wanted += [
             Fire(schedule=self.schedule.name, slot=one["at"], request=one["id"])
@@ -107,6 +108,16 @@ class Runner:
         if due.skipped:
             self._fires.passed(self.schedule.name, last=due.before, over=due.skipped)
         return sum(self._fire(fire, is_begun=fire == left) for fire in wanted)
+
+    def _last_slot(self, state: Document, now: datetime) -> datetime | None:
+        """How far it has come; once the clock was set back by more than a period, no further than to now: it
+        would stand still until the clock is there again. What it asks for twice is accepted once."""
+        rule, seen = self.schedule.rule, state.get("last_slot")
+        if seen is None or seen <= rule.after(rule.last(now)):
+            return seen
+        last = rule.last(rule.last(now) - MOMENT)
+        self._fires.set_back(self.schedule.name, seen=seen, to=last)
+        return last
 
     def _measure(self, state: Document, now: datetime) -> None:
         last = state.get("last_slot")

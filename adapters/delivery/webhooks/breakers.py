@@ -56,7 +56,7 @@ class Breakers:
         known = permit.known or {}
         is_news = _breaker(permit.known) != after_response() or permit.is_probe
         seen: datetime | None = known.get("last_ok_at")
-        if not (is_news or error or seen is None or now - seen >= SEEN_WELL_EVERY):
+        if not (is_news or error or seen is None or abs(now - seen) >= SEEN_WELL_EVERY):
             return
         noted = _noted(error, now) if error else {"last_ok_at": now}
         update = {

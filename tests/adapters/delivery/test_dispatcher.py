@@ -398,3 +398,18 @@ def test_tenants_are_kept_apart(desk: Desk) -> None:
     assert all(len({row["tenant_id"] for row in rows}) == 1 for rows in sender.given)
     assert {rows[0]["person"]["tenant_id"] for rows in sender.given} == {TENANT, "t2"}
     assert all(rows[0]["person"]["tenant_id"] == rows[0]["tenant_id"] for rows in sender.given)
+
+
+def test_a_claim_of_a_clock_that_was_set_back_since_holds_no_row(desk: Desk) -> None:
+    desk.person(1)
+    desk.told(2, to=1)
+    an_hour_ahead = desk.now() + timedelta(hours=1)
+    rows = [row["_id"] for row in desk.rows(channel="email")]
+    claim = {"claimed_by": "dead", "claimed_until": an_hour_ahead}
+    desk.db.deliveries.update_one({"_id": rows[0]}, {"$set": claim | {"state": "sending"}})
+    desk.db.deliveries.update_one({"_id": rows[1]}, {"$set": claim})
+
+    desk.carry(Scripted())
+
+    assert desk.sweep(Scripted()) == 1
+    assert sorted(desk.states("email")) == ["sent", "uncertain"]

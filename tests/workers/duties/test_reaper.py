@@ -246,3 +246,25 @@ def test_after_an_outage_or_a_pause_nobody_is_judged_for_a_grace() -> None:
 
     assert [failed.may_judge(told(second)) for second in (12, 17, 22)] == [False, False, True]
     assert [paused.may_judge(told(second)) for second in (12, 30, 35, 40)] == [True, False, False, True]
+
+
+def test_a_worker_last_heard_by_a_clock_that_was_set_back_since_is_judged(
+    reaper: Reaper, db: Database[Any]
+) -> None:
+    batch = insert(db, [command(long_ago(db))])
+    dead = worker(db, batch, silent=timedelta(hours=-1))
+    worker(db, silent=NO_TIME)
+
+    assert reaper.tick() == [dead]
+
+
+def test_after_the_clock_was_set_back_everybody_has_time_to_be_heard() -> None:
+    hearing = Hearing()
+    began = datetime(2026, 12, 1, tzinfo=UTC)
+    for at in (began, began + GRACE / 2, began + GRACE):
+        hearing.may_judge(Primary(at, "one", at))
+    back = began - timedelta(hours=1)
+
+    judged = [hearing.may_judge(Primary(back + span, "one", began)) for span in (NO_TIME, GRACE / 2, GRACE)]
+
+    assert judged == [False, False, True]

@@ -372,3 +372,18 @@ def test_a_leader_whose_lease_could_not_be_released_does_not_wait_for_itself(
     assert leader.tick() == 1
     house.drain()
     assert len(house.orders(plan)) == 2
+
+
+def test_a_clock_set_back_does_not_make_time_stand_still_until_it_is_there_again(house: House) -> None:
+    house.push(days=1.5)
+    house.runner().tick()
+    house.push(hours=-2)
+    plan = house.plan(house.asset())
+    house.db.plans.update_one({"id": plan}, {"$set": {"generate_at": house.now}})
+
+    house.runner().tick()
+    house.push(seconds=5)
+    house.runner().tick()
+    house.drain()
+
+    assert house.stored(plan)["generate_at"] > house.now
