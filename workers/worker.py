@@ -18,7 +18,7 @@ from pymongo import MongoClient
 
 from adapters.broker import hints
 from adapters.broker.hints import HintBroker, Unheard
-from adapters.commands.document import QUEUES, TargetQueue
+from adapters.commands.document import QUEUES, Queue, TargetQueue
 from adapters.commands.unit_of_work import UnitOfWork
 from adapters.delivery.outcomes import Sender
 from adapters.mongo.client import TRANSACTION_LIFETIME, Unavailable, transaction_lifetime
@@ -31,6 +31,7 @@ from schedules.table import table
 from tasks.catalogue import catalogue
 from workers.delivery.courier import Courier
 from workers.drain.executor import Executor
+from workers.drain.poller import Poller
 from workers.drain.pool import Pool
 from workers.drain.report import Report
 from workers.imports.importer import Importer
@@ -61,7 +62,7 @@ class WorkerProcess:
         chance: random.Random,
         end_process: Callable[[int], None],
         threads: int = 8,
-        queues: Sequence[str] = QUEUES,
+        queues: Sequence[Queue] = QUEUES,
         keys_kept: timedelta = KEYS_KEPT,
         metrics: Metrics | None = None,
         senders: Sequence[Sender] = (),
@@ -83,6 +84,7 @@ class WorkerProcess:
             clock=server_clock or ServerClock(clock.monotonic),
             oldest_batch_age=self._oldest_batch_age,
             pace=self._pace,
+            polls=self._polls,
             end_process=end_process,
         )
         now = self.heartbeat.clock.now
@@ -113,6 +115,17 @@ class WorkerProcess:
         )
         # What one process holds back, another cannot start: no more of a class than its threads can run.
         self._dramatiq.queue_prefetch = threads
+        self.poller = Poller(
+            mongo[database],
+            self.pool.drain,
+            worker=self.id,
+            queues=queues,
+            catalogue=catalogue(),
+            unheard_for=self.broker.unheard_for,
+            now=now,
+            monotonic=clock.monotonic,
+            threads=SLOTS,
+        )
         self.importer = Importer(
             mongo[database],
             catalogue(),
@@ -139,6 +152,7 @@ class WorkerProcess:
         self.heartbeat.start()
         self._check_server()
         self._dramatiq.start()
+        self.poller.start()
         self.importer.start()
         self.courier.start()
         self._started = True
@@ -147,6 +161,7 @@ class WorkerProcess:
     def stop(self) -> None:
         """Finish what runs, hand back what waits, sign off."""
         self.pool.close()
+        self.poller.stop()
         self._dramatiq.stop(timeout=int(SHUTDOWN / timedelta(milliseconds=1)))
         self.importer.stop()
         self.courier.stop()
@@ -160,8 +175,8 @@ class WorkerProcess:
         awaited: a restart would not bring it back."""
         worker = self._dramatiq
         threads = [*worker.consumers.values(), *worker.workers]
-        ours = self.importer.is_alive() and self.courier.is_alive() and self.heartbeat.is_alive()
-        return not self._started or (ours and all(thread.is_alive() for thread in threads))
+        ours: tuple[Any, ...] = (self.poller, self.importer, self.courier, self.heartbeat)
+        return not self._started or all(one.is_alive() for one in (*ours, *threads))
 
     def is_ready(self) -> bool:
         """Started, and the store has answered our heartbeat lately."""
@@ -189,6 +204,9 @@ class WorkerProcess:
 
     def _pace(self) -> float | None:
         return self.pool.pace()
+
+    def _polls(self) -> bool:
+        return self._started and self.poller.is_polling()
 
     def _stop_fetching(self) -> None:
         self.broker.closing.set()

@@ -1,7 +1,8 @@
 """Hints: Dramatiq messages that carry names of lines and nothing else.
 
 A hint can be lost, doubled or late without harm: the command documents are the truth, the relay hints again
-what was forgotten. So no Dramatiq retries, delays, results or time limits are used.
+what was forgotten. So no Dramatiq retries, delays, results or time limits are used. What lies there unfetched
+is not sent again, and no more lies there than MOST_WAITING (`waiting.py`), however long nobody fetches.
 
 Two faults of the stock Redis consumer are mended here: it sleeps up to a second between polls when idle
 (a pub/sub doorbell wakes ours), and errors other than `ConnectionError` kill its thread for good.
@@ -12,9 +13,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.errors import BrokerConnectionError, ConnectionClosed
@@ -22,7 +23,9 @@ from dramatiq.message import Message
 from dramatiq.middleware import Middleware
 from redis.exceptions import RedisError
 
+from adapters.broker.waiting import Crowded, WaitingHints
 from adapters.commands.document import QUEUES, TargetQueue
+from adapters.process.clock import SystemClock
 
 ACTOR = "drain"
 LINES_PER_HINT = 200
@@ -32,7 +35,8 @@ LOOKS = "looks"
 """Instead of a queue: lines of the queue `time` in which something may be due that nobody has accepted."""
 
 TIMEOUT = timedelta(milliseconds=250)
-DOORBELL = "millwright:doorbell:"
+NAMESPACE = "millwright"
+DOORBELL = f"{NAMESPACE}:doorbell:"
 
 IDLE = timedelta(seconds=1)
 
@@ -45,7 +49,7 @@ def broker(url: str, middleware: Sequence[Middleware] = (), *, timeout: timedelt
     """A broker that knows our queues. `timeout` bounds each socket operation. Opens no connection."""
     seconds = timeout.total_seconds()
     client = redis.Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=None)
-    made = HintBroker(client=client, middleware=list(middleware), namespace="millwright")
+    made = HintBroker(client=client, middleware=list(middleware), namespace=NAMESPACE)
     for queue in QUEUES:
         made.declare_queue(queue)
     return made
@@ -58,15 +62,19 @@ def chunks(lines: Iterable[TargetQueue]) -> Iterator[list[TargetQueue]]:
         yield distinct[start : start + LINES_PER_HINT]
 
 
-def send(broker: dramatiq.Broker, queue: str, lines: Iterable[TargetQueue]) -> None:
-    """Hint these lines of a queue, or of LOOKS. Raises: Unheard: some or all may be lost."""
+def send(broker: HintBroker, queue: str, lines: Iterable[TargetQueue]) -> None:
+    """Hint these lines of a queue, or of LOOKS, but for those whose hint still lies there.
+
+    Raises: Unheard: some or all may be lost.
+    """
     name = "time" if queue == LOOKS else queue
     try:
-        for chunk in chunks(lines):
-            broker.enqueue(
+        for chunk in chunks(broker.waiting.missing(name, queue, lines)):
+            message = broker.enqueue(
                 Message(queue_name=name, actor_name=ACTOR, args=(queue, chunk), kwargs={}, options={})
             )
-    except (BrokerConnectionError, RedisError, OSError) as error:
+            broker.waiting.sent(name, queue, chunk, message.options.get("redis_message_id"))
+    except (BrokerConnectionError, RedisError, OSError, Crowded) as error:
         raise Unheard(str(error)) from error
 
 
@@ -79,10 +87,21 @@ class HintBroker(RedisBroker):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.closing = threading.Event()
+        self.waiting = WaitingHints(self.client, self.namespace)
+        self._monotonic = SystemClock().monotonic
+        self._made_at = self._monotonic()
+        self._asked_at: dict[str, float] = {}
 
     @property
     def consumer_class(self) -> Any:
         return _HintConsumer
+
+    def unheard_for(self, queue: str) -> timedelta:
+        """How long ago a consumer of ours last asked for this queue's hints, and was answered."""
+        return timedelta(seconds=self._monotonic() - self._asked_at.get(queue, self._made_at))
+
+    def was_asked(self, queue: str) -> None:
+        self._asked_at[queue] = self._monotonic()
 
     def declare_queue(self, queue_name: str) -> None:
         if queue_name not in self.queues:
@@ -102,6 +121,7 @@ class _HintConsumer(_RedisConsumer):
     def __init__(self, broker: HintBroker, queue_name: str, prefetch: int, _timeout: int) -> None:
         super().__init__(broker, queue_name, prefetch, timeout=0)  # 0: the parent's own sleep ends at once
         self._closing = broker.closing
+        self._was_asked = partial(broker.was_asked, queue_name)
         self._freed = threading.Event()
         self._bell = broker.client.pubsub(ignore_subscribe_messages=True)
         try:
@@ -117,6 +137,7 @@ class _HintConsumer(_RedisConsumer):
             full = self.outstanding_message_count >= self.prefetch
             self._freed.clear()
             message = super().__next__()
+            self._was_asked()
             if message is None and full:
                 self._freed.wait(IDLE.total_seconds())
             elif message is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
@@ -48,6 +48,9 @@ FOLLOW_UP: Final = "follow_up"
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 """As `next_at`: due since ever. As `hint_at` (when the relay is to hint): as soon as the accepter's own hint
 has had its time. No pod's clock decides either."""
+
+LONGEST_PAUSE = timedelta(minutes=10)
+"""Between two tries of a command."""
 
 DUE: Final[Document] = {"state": "accepted", "next_at": AT_ONCE, "hint_at": AT_ONCE}
 """What is on a command that is to run now."""

@@ -21,6 +21,7 @@ from adapters.mongo import indexes
 from adapters.mongo.client import Document
 from adapters.mongo.server_time import server_time
 from tests.support import seeds
+from tests.support.failing import CLIENT, FailingMongo
 from tests.support.patience import eventually
 from tests.support.processes import TRIAL_WORKER, Processes, processes
 from tests.support.seeds import Seeds, new_id
@@ -53,8 +54,8 @@ def crew(db: Database[Any], mongo_uri: str, redis_url: str, tmp_path: Path) -> I
         yield made
 
 
-def relay_of(db: Database[Any], broker: HintBroker, **bounds: int) -> Relay:
-    return Relay(db, broker, has_lost_hints=lambda: False, **bounds)
+def relay_of(db: Database[Any], broker: HintBroker, **bounds: Any) -> Relay:
+    return Relay(db, broker, has_lost_hints=lambda: False, catalogue=trial_catalogue(), **bounds)
 
 
 def accepted_long_ago(seed: Seeds, type: str, /, **payload: Any) -> Document:
@@ -143,3 +144,15 @@ def test_outstanding_hints_are_capped_and_a_deep_backlog_starves_nobody(
     )
     relay.tick()
     assert hinted(seen) == 40
+
+
+def test_on_a_busy_machine_a_write_that_takes_long_is_no_failed_tick(
+    faulty: FailingMongo, faulty_tenant: str, broker: HintBroker
+) -> None:
+    seed = Seeds(faulty.admin["faulty"], trial_catalogue(), faulty_tenant)
+    accepted_long_ago(seed, "part.receive", part_id=seed.part(), quantity=1)
+
+    with mongo.client(faulty.uri, appname=CLIENT) as client:
+        relay = relay_of(client["faulty"], broker)
+        with faulty.failing("update", times=2, blockConnection=True, blockTimeMS=700):
+            assert relay.tick() == 1

@@ -35,6 +35,7 @@ def command(seq: Timestamp, *, tenant: str = "t1", target: str | None = None, **
         "_id": f"c{number:08}",
         "tenant_id": tenant,
         "type": "part.adjust",
+        "schema_version": 1,
         "target": target or f"part:{number}",
         "origin": {"via": "api", "user_id": "u1"},
         "idempotency": {"scope": "u1", "key": f"key {number}"},

@@ -27,7 +27,7 @@ from datetime import timedelta
 
 import msgspec
 
-from adapters.commands.document import State
+from adapters.commands.document import LONGEST_PAUSE, State
 from adapters.mongo.client import Document, Unwritable
 from domain.errors import Conflict, Rejected, Transient
 
@@ -37,7 +37,6 @@ BUG_DELAYS = (timedelta(seconds=2), timedelta(seconds=10))
 
 TRANSIENT_ATTEMPTS = 12
 TRANSIENT_FLOOR = timedelta(seconds=1)
-TRANSIENT_CEILING = timedelta(minutes=10)
 
 
 class Newer(Exception):
@@ -76,7 +75,7 @@ def fate_of(error: Exception, *, attempts: int, chance: random.Random) -> Fate:
 
 
 def _backoff(attempts: int) -> timedelta:
-    return min(TRANSIENT_FLOOR * (1 << attempts), TRANSIENT_CEILING)
+    return min(TRANSIENT_FLOOR * (1 << attempts), LONGEST_PAUSE)
 
 
 def _again(error: Exception, attempts: int, budget: int, ceiling: timedelta, chance: random.Random) -> Fate:

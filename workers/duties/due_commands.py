@@ -1,8 +1,8 @@
 """Reads which commands are to be hinted, by the index `due`: tenant by tenant, a page at a time.
 
-`hint_at` says how it stands with each: never hinted (`AT_ONCE`), hinted (until REHINT has passed), or put off:
-a century ahead. What is put off cannot run as far as we can tell, so it takes no room from what can, and is
-looked at again once a minute: a newer worker may be there, or the head of its target queue be gone.
+`hint_at` says how it stands with each: never hinted (`AT_ONCE`), hinted (until REHINT has passed), or put
+off: a century ahead. What is put off cannot run as far as we can tell, so it takes no room from what can. It
+is looked at again: a newer worker may be there by then, or the head of its target queue be gone.
 """
 
 from __future__ import annotations
@@ -82,19 +82,30 @@ class DueCommands:
         self, queue: str, times: Times, *, after: str, limit: int, held: Iterable[str] = ()
     ) -> list[Document]:
         """The next commands to be hinted behind this tenant, tenant by tenant."""
-        wanted = [
+        wanted: list[Document] = [
             {"hint_at": AT_ONCE, "seq": {"$lte": times.trusted_until}},
             {"hint_at": {"$gt": AT_ONCE, "$lte": times.horizon}},
         ]
         if times.is_set_back:  # hinted by the clock as it was before
-            wanted.append({"hint_at": {"$gt": times.now + REHINT, "$lte": times.logical + REHINT}})
+            wanted.append({"hint_at": {"$gt": times.now + 2 * REHINT, "$lte": times.logical + REHINT}})
         return self._read(queue, times, wanted, after=after, limit=limit, held=held)
 
     def put_off(self, queue: str, times: Times, *, after: str, limit: int) -> list[Document]:
-        """The next that were put off and whose minute is over."""
+        """The next that were put off and are to be looked at again."""
         earliest, latest = times.now + PUT_OFF / 2, times.now + PUT_OFF
         wanted = [{"hint_at": {"$gt": earliest, "$lte": latest}}]
         return self._read(queue, times, wanted, after=after, limit=limit)
+
+    def all_due(
+        self, queue: str, now: datetime, *, after: str, limit: int, without: Sequence[str] = ()
+    ) -> list[Document]:
+        """The next that this release can read, hinted or not, behind this tenant; but for these targets, and
+        for what was put off."""
+        times = Times(now, now, AT_ONCE)
+        only: Document = {"hint_at": {"$lt": now + PUT_OFF / 2}, "type": {"$in": list(self._catalogue)}}
+        if without:
+            only["target"] = {"$nin": list(without)}
+        return self._read(queue, times, [only], after=after, limit=limit)
 
     def can_run(self, page: Sequence[Document], now: datetime) -> tuple[list[Document], list[Document]]:
         """Those of the page that can, and those that wait behind what cannot: a first command that is not due

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pymongo
@@ -25,9 +25,20 @@ REHINT = timedelta(seconds=10)
 """A hint not answered by a verdict within this is held to be lost."""
 
 WRITE_WITHIN = timedelta(milliseconds=500)
-"""A page takes a hundredth of it; a longer wait is for somebody else's transaction."""
+"""A page takes a hundredth of it. A longer wait is for somebody else's transaction, or for a busy machine:
+what is written then meets the one at once, and waits for the other as long as its tick may."""
 
-_MARK = [{"$set": {"hint_at": {"$add": ["$$NOW", REHINT // timedelta(milliseconds=1)]}}}]
+PUT_OFF = timedelta(days=36_525)
+"""What cannot run is hinted no sooner than a century from now: so it is found apart from all else."""
+
+LOOK_AGAIN = timedelta(seconds=30)
+"""Then it is looked whether what was put off can run."""
+
+
+def _mark(span: timedelta) -> list[Document]:
+    return [{"$set": {"hint_at": {"$add": ["$$NOW", span // timedelta(milliseconds=1)]}}}]
+
+
 _FORGET = {"$set": {"hint_at": AT_ONCE}}
 
 
@@ -46,17 +57,19 @@ class HintMarks:
         self._client = db.client
         self._expect_conflicts = False
         self.held: set[str] = set()
+        self._update = _mark(REHINT)
 
     def begin_tick(self) -> None:
         """Forget what was held: it may be free now."""
         self._expect_conflicts = bool(self.held)
         self.held = set()
 
-    def mark(self, page: Sequence[Document]) -> list[Document]:
-        """The commands of the page that are marked and are to be hinted; the others are `held`.
+    def mark(self, page: Sequence[Document], *, put_off: bool = False) -> list[Document]:
+        """The commands of the page that are marked, as hinted or as put off; the others are `held`.
 
         Raises: PyMongoError.
         """
+        self._update = _mark(PUT_OFF + LOOK_AGAIN if put_off else REHINT)
         if not self._expect_conflicts and self._mark_at_once(page):
             return list(page)
         self._expect_conflicts = True
@@ -64,14 +77,18 @@ class HintMarks:
 
     def forget(self, page: Sequence[Document]) -> None:
         """Take the marks back: their hints could not be sent. Raises: PyMongoError."""
-        with pymongo.timeout(WRITE_WITHIN.total_seconds()):
-            self.commands.update_many(_select(page), _FORGET)
+        self.commands.update_many(_select(page), _FORGET)
+
+    def bring_forward(self, latest: datetime) -> None:
+        """What is to be tried later than `latest` is due now. Raises: PyMongoError."""
+        later = {"state": "retrying", "active": True, "next_at": {"$gt": latest}}
+        self.commands.update_many(later, [{"$set": {"next_at": "$$NOW", "hint_at": "$$NOW"}}])
 
     def _mark_at_once(self, page: Sequence[Document]) -> bool:
         """Whether all are marked; False: some may be, and the write waited for another transaction."""
         try:
             with pymongo.timeout(WRITE_WITHIN.total_seconds()):
-                self.commands.update_many(_select(page), _MARK)
+                self.commands.update_many(_select(page), self._update)
         except PyMongoError as error:
             if not error.timeout:
                 raise
@@ -112,11 +129,10 @@ class HintMarks:
         """Whether all of them could be marked; if not, none is."""
         try:
             with (
-                pymongo.timeout(WRITE_WITHIN.total_seconds()),
                 self._client.start_session() as session,
                 session.start_transaction(**self._concerns),
             ):
-                self.commands.update_many(_select(page), _MARK, session=session)
+                self.commands.update_many(_select(page), self._update, session=session)
         except PyMongoError as error:
             if not isinstance(translate(error), Contention):
                 raise

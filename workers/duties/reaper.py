@@ -13,13 +13,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from dramatiq import Broker
 from loguru import logger
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 
 from adapters.broker import hints
-from adapters.broker.hints import Unheard
+from adapters.broker.hints import HintBroker, Unheard
 from adapters.commands import waiters
 from adapters.commands.document import QUEUES, event
 from adapters.commands.unit_of_work import TRY_FOR
@@ -85,7 +84,7 @@ class Reaper:
         self,
         mongo: MongoClient[Any],
         database: str,
-        broker: Broker,
+        broker: HintBroker,
         metrics: Metrics,
         *,
         gone: timedelta = GONE,

@@ -56,6 +56,7 @@ class Heartbeat:
         clock: ServerClock,
         oldest_batch_age: Callable[[], float],
         pace: Callable[[], float | None],
+        polls: Callable[[], bool] = lambda: False,
         end_process: Callable[[int], None],
     ) -> None:
         self._workers = db.get_collection("workers", codec_options=PLAIN)
@@ -63,6 +64,7 @@ class Heartbeat:
         self._identity = identity
         self._oldest_batch_age = oldest_batch_age
         self._pace = pace
+        self._polls = polls
         self._end_process = end_process
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -97,6 +99,7 @@ class Heartbeat:
         fields = {name: value for name, value in self._identity.items() if name != "_id"}
         if (seconds := self._pace()) is not None:
             fields["seconds_per_command"] = seconds
+        fields["polls"] = self._polls()
         with translated(), pymongo.timeout(ANSWER_WITHIN.total_seconds()):
             heard = self._workers.find_one_and_update(
                 {"_id": self._identity["_id"]},

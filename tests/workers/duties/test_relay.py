@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,14 +20,18 @@ from pymongo.monitoring import CommandStartedEvent
 from adapters.broker import hints
 from adapters.broker.epoch import Epoch
 from adapters.broker.hints import HintBroker, Unheard
+from adapters.broker.waiting import MOST_WAITING
 from adapters.commands.document import AT_ONCE, QUEUES
 from adapters.mongo import client as mongo
 from adapters.mongo import indexes
 from adapters.mongo.client import Document
+from adapters.mongo.server_time import Primary, read_primary
+from cli.embedded import servers as embedded
+from tests.servers import Servers
 from tests.support.patience import eventually
 from tests.support.wire import Wire
 from tests.workers.lines import command, heard, insert, line, long_ago, server_now, stored
-from workers.duties.hint_marks import REHINT
+from workers.duties.hint_marks import PUT_OFF, REHINT
 from workers.duties.relay import Relay
 
 
@@ -338,8 +343,8 @@ def test_a_tick_examines_what_it_sends_and_not_what_waits(
     examined = [_examined(db, query) for query in sent.reads]
     assert sent.updates == 1, "a page is marked by one write"
     assert (
-        len(examined) == len(QUEUES) * 2 + 1
-    )  # per queue a count and a page, and after the full one another
+        len(examined) == len(QUEUES) * 3 + 1
+    )  # per queue a count, a page, after the full one another, and what was put off
     assert max(documents for documents, _ in examined) == len(due)
     assert max(keys for _, keys in examined) < len(due) + 4 * 50  # a few seeks for each tenant
 
@@ -378,3 +383,127 @@ def _examined(db: Database[Any], query: Document) -> tuple[int, int]:
     told = db.command({"explain": query, "verbosity": "executionStats"})
     stats = told.get("executionStats") or told["stages"][0]["$cursor"]["executionStats"]
     return stats["totalDocsExamined"], stats["totalKeysExamined"]
+
+
+def test_what_a_newer_release_must_read_keeps_nothing_waiting_that_can_run(
+    db: Database[Any], broker: HintBroker, redis_url: str
+) -> None:
+    relay = Relay(db, broker, has_lost_hints=nothing_lost, cap=10, page=5)
+    insert(db, [command(long_ago(db), type="part.of_tomorrow") for _ in range(40)])
+    [lost] = insert(db, [command(long_ago(db))])
+
+    assert relay.tick() == 1
+
+    assert line(lost) in heard(redis_url)
+    assert relay.tick() == 0, "and it is not hinted again and again"
+    heard(redis_url)
+    db.commands.update_many({"type": "part.of_tomorrow"}, [{"$set": {"hint_at": a_century(db)}}])
+    relay.tick()
+    assert len(heard(redis_url)) == 5, "a newer worker may be there by now"
+
+
+def a_century(db: Database[Any]) -> datetime:
+    return server_now(db) + PUT_OFF - timedelta(seconds=1)
+
+
+def test_what_waits_behind_a_head_that_cannot_run_keeps_nothing_waiting_that_can(
+    db: Database[Any], broker: HintBroker, redis_url: str
+) -> None:
+    relay = Relay(db, broker, has_lost_hints=nothing_lost, cap=20, page=10)
+    later = server_now(db) + timedelta(minutes=9)
+    head = command(long_ago(db), target="part:hot", state="retrying", next_at=later, hint_at=later)
+    insert(db, [head, *(command(long_ago(db), target="part:hot") for _ in range(60))])
+    [lost] = insert(db, [command(long_ago(db))])
+
+    assert relay.tick() == 1
+
+    assert heard(redis_url) == [line(lost)]
+    relay.tick()
+    db.commands.update_many({"hint_at": {"$gt": later}}, [{"$set": {"hint_at": a_century(db)}}])
+    settle(db, [head])
+    eventually(relay.tick, within_s=5)
+    assert heard(redis_url) == [line(head)]
+
+
+def test_hints_and_pauses_of_a_clock_that_was_set_back_since_are_over(
+    db: Database[Any], broker: HintBroker, redis_url: str
+) -> None:
+    back = timedelta(hours=1)
+
+    def primary(db: Database[Any]) -> Primary:
+        real = read_primary(db)
+        return Primary(real.now - back, real.election_term, real.now)
+
+    relay = Relay(db, broker, has_lost_hints=nothing_lost, read_primary=primary)
+    hinted = command(long_ago(db), hint_at=server_now(db) + REHINT)
+    never = command(Timestamp(0, 0))
+    insert(db, [hinted, never])
+
+    assert relay.tick() == 2
+
+    assert sorted(heard(redis_url)) == sorted([line(hinted), line(never)])
+
+
+def test_a_retry_put_off_by_a_clock_that_was_set_back_since_is_tried_at_once(
+    db: Database[Any], broker: HintBroker
+) -> None:
+    later = server_now(db) + timedelta(hours=1)
+    insert(db, [command(long_ago(db), state="retrying", next_at=later, hint_at=later)])
+
+    def primary(db: Database[Any]) -> Primary:
+        real = read_primary(db)
+        return Primary(real.now, real.election_term, real.now + timedelta(hours=1))
+
+    assert (
+        eventually(Relay(db, broker, has_lost_hints=nothing_lost, read_primary=primary).tick, within_s=5) == 1
+    )
+
+
+def test_however_long_nobody_fetches_no_more_hints_lie_there_than_target_queues_are_due(
+    db: Database[Any], broker: HintBroker, redis_url: str
+) -> None:
+    relay = Relay(db, broker, has_lost_hints=nothing_lost)
+    made = insert(db, [command(long_ago(db)) for _ in range(3)])
+    for each in made * 5:
+        hints.send(broker, "interactive", [line(each)])
+
+    for _ in range(5):
+        db.commands.update_many({}, {"$set": {"hint_at": AT_ONCE}})
+        relay.tick()
+
+    assert sorted(heard(redis_url)) == sorted(line(each) for each in made)
+    hints.send(broker, "interactive", [line(made[0])])
+    assert heard(redis_url) == [line(made[0])], "what was fetched is hinted again"
+
+
+def test_there_is_a_most_of_hints_in_the_broker(broker: HintBroker) -> None:
+    for n in range(MOST_WAITING):
+        hints.send(broker, "bulk", [("t1", f"part:{n}")])
+
+    with pytest.raises(Unheard):
+        hints.send(broker, "bulk", [("t1", "part:one more")])
+    hints.send(broker, "interactive", [("t1", "part:another class")])
+
+
+def test_a_full_valkey_is_emptied_of_our_hints_and_hinted_anew(
+    db: Database[Any], servers: Servers, tmp_path: Path
+) -> None:
+    with (
+        embedded.running(tmp_path, mongo_uri=servers.mongo_uri) as own,
+        redis.Redis.from_url(own.redis_url) as valkey,
+    ):
+        broker = hints.broker(own.redis_url)
+        relay = Relay(db, broker, has_lost_hints=epoch(broker))
+        [due] = insert(db, [command(long_ago(db))])
+        assert relay.tick() == 1
+        valkey.rpush("millwright:bulk", *(["x" * 10_000] * 200))
+        valkey.set("not:ours", "kept")
+        valkey.config_set("maxmemory", valkey.info("memory")["used_memory"] - 100_000)
+
+        with pytest.raises(Unheard):
+            relay.tick()
+
+        assert eventually(relay.tick, within_s=5) == 1
+        assert heard(own.redis_url) == [line(due)]
+        assert valkey.get("not:ours") == b"kept"
+        broker.close()
