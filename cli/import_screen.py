@@ -12,7 +12,7 @@ from rich.text import Text
 from adapters.commands.document import RUNNABLE
 from adapters.imports import report as import_report
 from adapters.imports import store as imports
-from adapters.imports.report import Shown
+from adapters.imports.report import ImportView
 from adapters.process.clock import Clock
 
 Document = dict[str, Any]
@@ -22,7 +22,7 @@ LONG_S = 5.0
 """How long an import may wait to begin before we say what it waits for."""
 
 
-def follow(db: Database[Document], found: Document, clock: Clock, out: Console) -> Shown:
+def follow(db: Database[Document], found: Document, clock: Clock, out: Console) -> ImportView:
     """Shows a bar until the import has ended; Ctrl-C leaves it running. Returns it as it ended."""
     columns = (
         TextColumn("{task.description}"),
@@ -37,7 +37,7 @@ def follow(db: Database[Document], found: Document, clock: Clock, out: Console) 
         bar = progress.add_task(found["name"], total=rows, waiting=0)
         while True:
             latest = imports.find(db, found["tenant_id"], found["_id"]) or found
-            shown = import_report.show(db, latest)
+            shown = import_report.import_view(db, latest)
             waiting = sum(shown.counts.commands.get(state, 0) for state in RUNNABLE)
             progress.update(bar, completed=shown.counts.rows, waiting=waiting)
             if latest["state"] not in imports.OPEN:
@@ -58,7 +58,7 @@ def count_rows(db: Database[Document], found: Document) -> int:
     return max(lines - 1 + (not last.endswith(b"\n")), 0) if lines else 0
 
 
-def summary(shown: Shown, rows: list[Document], out: Console) -> None:
+def summary(shown: ImportView, rows: list[Document], out: Console) -> None:
     """What became of the rows, then those of which there is something to tell."""
     counts = shown.counts
     done = "would be" if shown.dry_run else "were"

@@ -1,1 +1,1 @@
-"""Leases with fencing tokens; idempotency."""
+"""Leases with fencing tokens, and idempotency keys."""

@@ -15,15 +15,15 @@ _QUOTE = '"'
 
 
 def parse_key(text: str) -> str:
-    """The key as it is stored: bare, or taken out of the quotes of a structured-field string.
+    """The key as it is stored, without the quotes of a structured-field string.
 
-    Raises: ValueError: says in words what is wrong with it.
+    Raises: ValueError: its message names the fault.
     """
     key = text.strip(" \t")
     if len(key) >= 2 and key[0] == key[-1] == _QUOTE:
         key = key[1:-1]
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise ValueError("an idempotency key is made of visible ASCII characters, without spaces")
+        raise ValueError("an idempotency key consists of visible ASCII characters, without spaces")
     if not SHORTEST <= len(key) <= LONGEST:
         raise ValueError(
             f"an idempotency key has {SHORTEST} to {LONGEST} characters; this one has {len(key)}"

@@ -1,4 +1,4 @@
-"""Keeps a lease alive beside the work, and says so when it is lost."""
+"""Extends a lease in the background while work is done, and signals its loss."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from types import TracebackType
 from locks.lease import Lease, Leases, Unreachable
 
 EXTENSIONS_PER_TTL = 4
-HURRY = 4
-"""After a failure it asks that many times as often."""
+RETRY_SPEEDUP = 4
+"""After a failure the keeper tries to extend that many times as often."""
 
 
 class Keeper:
@@ -38,12 +38,13 @@ class Keeper:
 
     @property
     def lease(self) -> Lease:
-        """As of its last extension."""
+        """The lease as of its last extension."""
         return self._lease
 
     @property
     def held(self) -> bool:
-        """Asked before each step of the work: true after a pause only if the lease outlasted it."""
+        """Whether the lease still holds. Check it before each step of the work: a pause may have outlasted
+        it."""
         return not self.lost.is_set() and self._lease.holds(monotonic=self._monotonic())
 
     def __enter__(self) -> Keeper:
@@ -53,7 +54,7 @@ class Keeper:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Raises: Unreachable: not released; it expires by itself."""
+        """Release the lease. Raises: Unreachable: not released; it will expire."""
         self._done.set()
         self._thread.join()
         if not self.lost.is_set():
@@ -67,7 +68,7 @@ class Keeper:
                 extended = self._leases.extend(self._lease)
             except Unreachable:
                 if self.held:
-                    pause = period / HURRY
+                    pause = period / RETRY_SPEEDUP
                     continue
                 extended = None
             if extended is None:

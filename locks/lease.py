@@ -1,10 +1,10 @@
-"""Leases: who may work on something now, and a token by which a late worker is refused.
+"""Leases: who may work on something now, with a token by which writes of a late holder are refused.
 
-The document is never deleted: deleting it would start the token again.
+The document is never deleted, because that would restart the token.
 
     {_id: name, owner, token, acquired_at, heartbeat_at, expires_at, min_until, term}
 
-Only the server's clock (`$$NOW`) decides expiry. A lease saves work; safety is the fence's (`fence.py`).
+Only the server's clock (`$$NOW`) decides expiry. A lease saves work; the fence (`fence.py`) gives safety.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-ASK_TIMES = 2
+ACQUIRE_TRIES = 2
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_TIME = timedelta()
 
 SET_BACK = timedelta(seconds=1)
-"""A lease that was written so much later than now was written by a clock that has been set back since. Its
-holder, if it lives, says so again within a quarter of the ttl."""
+"""A lease whose heartbeat is this far in the future was written by a clock that has been set back since: it
+counts as free. A live holder extends it within a quarter of the ttl."""
 
 
 class Unreachable(Exception):
-    """The store gave no durable answer: whoever asked must act as if the lease were not held."""
+    """The store gave no durable reply: the caller must act as if the lease were not held."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lease:
-    """What the holder knows of its lease: `deadline` is on its own monotonic clock, in seconds."""
+    """A lease as its holder knows it. `deadline` is on the holder's monotonic clock, in seconds."""
 
     name: str
     owner: str
@@ -46,12 +46,13 @@ class Lease:
     deadline: float
 
     def holds(self, *, monotonic: float) -> bool:
-        """Whether it may still be trusted. False somewhat before the server lets another one in."""
+        """Whether the lease may still be trusted. Turns false shortly before another holder can acquire
+        it."""
         return monotonic < self.deadline
 
 
 class Leases:
-    """Leases by name in one collection. `new_owner` gives an id that was never used before."""
+    """Leases by name in one collection. `new_owner` returns a new unique id each time."""
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class Leases:
         answer_within: timedelta = timedelta(seconds=5),
     ) -> None:
         """`margin` is the share of the ttl that is not trusted."""
-        # Without decoders: with them the driver trips over what a primary that steps down answers.
+        # Without type decoders: with them the driver fails on the reply of a primary that steps down.
         plain: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
         self._leases = collection.with_options(
             codec_options=plain, write_concern=WriteConcern(w="majority", j=True)
@@ -76,58 +77,62 @@ class Leases:
     def acquire(
         self, name: str, *, ttl: timedelta, at_least: timedelta = _NO_TIME, term: int | None = None
     ) -> Lease | None:
-        """The lease with a token higher than any before, or None: somebody else holds it.
+        """The lease, with a token higher than any before; None if another holder has it.
 
-        Even if released early it stays taken for `at_least`. `term` is the token of the leadership in whose
-        name it is taken: a later leader need not wait for what an earlier one left behind. Raises:
-        Unreachable.
+        Even if released early it stays taken for `at_least`. `term` is the token of the leadership it is
+        acquired under: a later leader takes over the leases of an earlier one at once. Raises: Unreachable.
         """
         owner = self._new_owner()
-        # Trust runs from when we first asked: the reply may be slow, or lost and asked for again.
-        asked = self._monotonic()
-        found = self._ask(name, _acquisition(owner, ttl, at_least, term))
-        if found["owner"] != owner:
+        # Trust runs from the first request: the reply may be slow, or lost and requested again.
+        requested_at = self._monotonic()
+        document = self._acquire_document(name, _acquisition(owner, ttl, at_least, term))
+        if document["owner"] != owner:
             return None
-        return Lease(name=name, owner=owner, token=found["token"], ttl=ttl, deadline=self._until(asked, ttl))
+        return Lease(
+            name=name, owner=owner, token=document["token"], ttl=ttl, deadline=self._until(requested_at, ttl)
+        )
 
     def extend(self, lease: Lease) -> Lease | None:
-        """The same lease with a later deadline, or None: it is lost for ever. Raises: Unreachable."""
-        asked = self._monotonic()
-        left = timedelta(seconds=max(lease.deadline - asked, 0.05))
+        """The lease with a later deadline; None if it is lost. Raises: Unreachable."""
+        requested_at = self._monotonic()
+        left = timedelta(seconds=max(lease.deadline - requested_at, 0.05))
         still_mine = _mine(lease) | {"$expr": {"$gt": ["$expires_at", "$$NOW"]}}
-        later = [{"$set": {"heartbeat_at": "$$NOW", "expires_at": _from_now(lease.ttl)}}]
-        with _reached(min(left, self._answer_within)):
-            if self._leases.update_one(still_mine, later).matched_count != 1:
+        extension = [{"$set": {"heartbeat_at": "$$NOW", "expires_at": _from_now(lease.ttl)}}]
+        with _unreachable_errors(min(left, self._answer_within)):
+            if self._leases.update_one(still_mine, extension).matched_count != 1:
                 return None
-        return replace(lease, deadline=self._until(asked, lease.ttl))
+        return replace(lease, deadline=self._until(requested_at, lease.ttl))
 
     def release(self, lease: Lease) -> bool:
-        """Lets the next one in (after `at_least`). False: it was no longer ours. Raises: Unreachable."""
-        ended = [{"$set": {"expires_at": {"$max": ["$$NOW", "$min_until"]}}}]
-        with _reached(self._answer_within):
-            return self._leases.update_one(_mine(lease), ended).matched_count == 1
+        """Release the lease (effective after `at_least`). False: it was no longer ours. Raises:
+        Unreachable."""
+        expiry = [{"$set": {"expires_at": {"$max": ["$$NOW", "$min_until"]}}}]
+        with _unreachable_errors(self._answer_within):
+            return self._leases.update_one(_mine(lease), expiry).matched_count == 1
 
-    def _ask(self, name: str, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
-        """Asked again with the same owner, an acquisition whose answer was lost is found to be ours."""
-        for left in reversed(range(ASK_TIMES)):
+    def _acquire_document(self, name: str, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
+        """The lease document after the acquisition. A repeat with the same owner is safe if a reply was
+        lost."""
+        for left in reversed(range(ACQUIRE_TRIES)):
             try:
-                with _reached(self._answer_within):
-                    found: dict[str, Any] | None = self._leases.find_one_and_update(
+                with _unreachable_errors(self._answer_within):
+                    document: dict[str, Any] | None = self._leases.find_one_and_update(
                         {"_id": name}, pipeline, upsert=True, return_document=ReturnDocument.AFTER
                     )
-                    assert found is not None, "an upsert returns what it left"
-                    return found
+                    assert document is not None, "an upsert returns what it left"
+                    return document
             except Unreachable:
                 if not left:
                     raise
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _until(self, asked: float, ttl: timedelta) -> float:
-        return asked + ttl.total_seconds() * self._trusted
+    def _until(self, requested_at: float, ttl: timedelta) -> float:
+        return requested_at + ttl.total_seconds() * self._trusted
 
 
 def _acquisition(owner: str, ttl: timedelta, at_least: timedelta, term: int | None) -> list[dict[str, Any]]:
-    """Takes the lease if it is free: the server refuses `$expr` in an upsert's filter, so this decides."""
+    """The update that takes the lease if it is free; in a pipeline, as an upsert's filter cannot use
+    `$expr`."""
     taken = {
         "owner": {"$literal": owner},
         "token": {"$add": [{"$ifNull": ["$token", 0]}, 1]},
@@ -137,14 +142,14 @@ def _acquisition(owner: str, ttl: timedelta, at_least: timedelta, term: int | No
         "min_until": _from_now(at_least),
         "term": term,
     }
-    over: list[dict[str, Any]] = [
+    is_free: list[dict[str, Any]] = [
         {"$lte": [{"$ifNull": ["$expires_at", _LONG_AGO]}, "$$NOW"]},
         {"$gt": [{"$ifNull": ["$heartbeat_at", _LONG_AGO]}, _from_now(SET_BACK)]},
     ]
     if term is not None:
-        over.append({"$lt": [{"$ifNull": ["$term", term]}, term]})
+        is_free.append({"$lt": [{"$ifNull": ["$term", term]}, term]})
     return [
-        {"$set": {"_free": {"$or": over}}},
+        {"$set": {"_free": {"$or": is_free}}},
         {"$set": {name: {"$cond": ["$_free", value, f"${name}"]} for name, value in taken.items()}},
         {"$unset": "_free"},
     ]
@@ -155,17 +160,17 @@ def _from_now(span: timedelta) -> dict[str, Any]:
 
 
 def _mine(lease: Lease) -> dict[str, Any]:
-    # The owner alone would do within one life of the collection; the token also survives a restored backup.
+    # The owner alone would be enough, except after a restore from a backup.
     return {"_id": lease.name, "owner": lease.owner, "token": lease.token}
 
 
 @contextmanager
-def _reached(within: timedelta) -> Iterator[None]:
-    """Every error is the same to a holder: it cannot know."""
+def _unreachable_errors(within: timedelta) -> Iterator[None]:
+    """Turns every driver error into Unreachable: a holder cannot tell them apart."""
     try:
         with pymongo.timeout(within.total_seconds()):
             yield
     except DuplicateKeyError as error:
-        raise Unreachable("another one created this lease at the same moment") from error
+        raise Unreachable("another holder created this lease at the same moment") from error
     except PyMongoError as error:
         raise Unreachable(str(error)) from error

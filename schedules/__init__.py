@@ -1,1 +1,1 @@
-"""When things happen by themselves: one file is one schedule, found by walking this package."""
+"""Schedules, which turn time into commands: one file each, collected by walking this package."""

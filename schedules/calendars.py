@@ -1,4 +1,4 @@
-"""Calendars that were changed: the plans and the SLA clocks that go by them are worked out anew."""
+"""Requests updates of the plans and SLA clocks that use a changed calendar."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from schedules.declaration import WRITE_LAG, CommandRequest, Due, Every, Latest,
 
 
 def request_updates(due: Due, _slot: datetime, now: datetime) -> Iterator[CommandRequest]:
-    """Each plan and order behind the calendar's version once; when none is left or to come, it is settled."""
+    """One command for each plan and order with an older version of the calendar; then `calendar.settle`."""
     for calendar in due.changed_calendars():
-        told_all = True
-        for asked in _behind(due, calendar):
-            told_all = False
-            yield asked
-        if told_all and now - calendar.at >= WRITE_LAG:
-            yield _asked(
+        is_done = True
+        for request in _behind(due, calendar):
+            is_done = False
+            yield request
+        if is_done and now - calendar.at >= WRITE_LAG:
+            yield _request(
                 calendar, "calendar.settle", "settled", calendar_id=calendar.id, version=calendar.version
             )
 
@@ -26,13 +26,15 @@ def request_updates(due: Due, _slot: datetime, now: datetime) -> Iterator[Comman
 def _behind(due: Due, calendar: ChangedTerms) -> Iterator[CommandRequest]:
     version = calendar.version
     for id in due.plans_behind(calendar):
-        yield _asked(calendar, "plan.refresh", f"plan:{id}", plan_id=id, calendar_version=version)
+        yield _request(calendar, "plan.refresh", f"plan:{id}", plan_id=id, calendar_version=version)
     for id in due.orders_counting_by(calendar):
-        yield _asked(calendar, "work_order.retime", f"order:{id}", work_order_id=id, calendar_version=version)
+        yield _request(
+            calendar, "work_order.retime", f"order:{id}", work_order_id=id, calendar_version=version
+        )
 
 
-def _asked(calendar: ChangedTerms, type: str, what: str, **payload: Any) -> CommandRequest:
-    key = f"calendar:{calendar.id}:{calendar.version}:{what}"
+def _request(calendar: ChangedTerms, type: str, purpose: str, **payload: Any) -> CommandRequest:
+    key = f"calendar:{calendar.id}:{calendar.version}:{purpose}"
     return CommandRequest(tenant_id=calendar.tenant_id, type=type, payload=payload, key=key)
 
 
@@ -43,5 +45,5 @@ SCHEDULE = Schedule(
     catch_up=Latest(),
     overlap="skip",
     requests=request_updates,
-    summary="works plans and SLA clocks out anew whose calendar has changed",
+    summary="recomputes plans and SLA clocks whose calendar has changed",
 )

@@ -1,9 +1,9 @@
-"""How a schedule is declared: a name, when, and what it asks for.
+"""How a schedule is declared: its name, its rule, and the commands it requests.
 
     SCHEDULE = Schedule(name="plans", rule=Every(timedelta(seconds=5)), requests=due_plans, ...)
 
-A schedule changes nothing: it yields commands whose keys come from their meaning, so that a fire may be late,
-doubled, or run by two schedulers at once, and each command is still accepted once.
+A schedule writes nothing: it yields commands whose keys are derived from their purpose, so that a fire may be
+late, repeated, or run by two schedulers at once, and each command is still accepted once.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from domain.time.instants import rfc3339
 from domain.time.local_time import to_instant, to_local
 
 ON_TIME = timedelta(minutes=1)
-"""Within it a slot is not missed: the scheduler looks every second."""
+"""A slot fired within this time is not late: the scheduler checks every second."""
 
 WRITE_LAG = timedelta(seconds=30)
-"""What is written while something changes goes by how that was before, and may be seen so much later."""
+"""A transaction that read the terms before their change may commit, and become visible, this much later."""
 
 _MOMENT = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Every(msgspec.Struct, frozen=True):
-    """At multiples of a period, counted from 1970 in UTC."""
+    """Slots at multiples of a period since 1970, in UTC."""
 
     period: timedelta
 
@@ -45,7 +45,7 @@ class Every(msgspec.Struct, frozen=True):
 
 
 class Daily(msgspec.Struct, frozen=True):
-    """Once a day at a local time; where the clocks change, by the rule of `domain/time/local_time.py`."""
+    """A slot each day at a local time; clock changes by the rule of `domain/time/local_time.py`."""
 
     hour: int
     minute: int
@@ -73,15 +73,15 @@ Rule = Every | Daily
 
 
 class Skip(msgspec.Struct, frozen=True, tag="skip"):
-    """What an outage missed is not made up for."""
+    """Slots missed in an outage are not made up for."""
 
 
 class Latest(msgspec.Struct, frozen=True, tag="latest"):
-    """One fire, for the last slot that was missed."""
+    """One fire, for the latest missed slot."""
 
 
 class All(msgspec.Struct, frozen=True, tag="all"):
-    """The missed slots of the window, at most the latest `most` of them, oldest first."""
+    """One fire for each missed slot of the window, at most the latest `most`, oldest first."""
 
     most: int
     window: timedelta
@@ -92,7 +92,7 @@ Overlap = Literal["skip", "buffer_one"]
 
 
 class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A command a schedule asks for. `key` says what it is for: the same again is the same command."""
+    """A command that a schedule requests. `key` states its purpose: the same key is the same command."""
 
     tenant_id: str
     type: str
@@ -101,33 +101,35 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Due(Protocol):
-    """What schedules may ask of the store; all of it read by index, page by page."""
+    """What schedules may read from the store, by index and page by page."""
 
     def plans(self, now: datetime) -> Iterator[DuePlan]:
-        """Plans to be looked at, the longest due first."""
+        """Plans that are due, the longest due first."""
 
     def orders(self, now: datetime) -> Iterator[DueOrder]:
-        """Orders whose clocks are to be looked at, the longest due first."""
+        """Orders whose clocks are due, the longest due first."""
 
-    def changed_calendars(self) -> Iterator[ChangedTerms]: ...
+    def changed_calendars(self) -> Iterator[ChangedTerms]:
+        """Calendars whose change has not reached all that use them."""
 
     def plans_behind(self, calendar: ChangedTerms) -> Iterator[str]:
-        """Ids of plans that go by an older version of this calendar."""
+        """Ids of active plans that use an older version of this calendar."""
 
     def orders_counting_by(self, calendar: ChangedTerms) -> Iterator[str]:
-        """Ids of open orders whose SLA clocks were worked out by an older version of this calendar."""
+        """Ids of open orders whose SLA clocks use an older version of this calendar."""
 
-    def changed_policies(self) -> Iterator[ChangedTerms]: ...
+    def changed_policies(self) -> Iterator[ChangedTerms]:
+        """Tenants' policies whose change has not reached all watched orders."""
 
     def orders_behind(self, policies: ChangedTerms) -> Iterator[str]:
-        """Ids of open orders that are watched by an older version of their tenant's policies."""
+        """Ids of open orders that use an older version of their tenant's policies."""
 
 
 class DueCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """A command for each entity whose time, kept in `field`, has come. That never takes a value twice, so the
-    same again is the same command.
+    """A command for each entity whose due time, stored in `field`, has come. The field never has the same
+    value twice, so each due time gives one command.
 
-    It is made where it is applied, by a worker that is hinted (`workers/drain/due_checks.py`).
+    The scheduler only hints; the worker that applies the command creates it (`workers/drain/due_checks.py`).
     """
 
     command: str
@@ -135,27 +137,28 @@ class DueCheck(msgspec.Struct, frozen=True, kw_only=True):
     field: str
 
     def request(self, tenant_id: str, id: str, at: datetime) -> CommandRequest:
+        """The command for the entity that is due at `at`."""
         kind, when = self.at.kind, rfc3339(at)
         payload = {f"{kind}_id": id, "at": when}
         return CommandRequest(
             tenant_id=tenant_id, type=self.command, payload=payload, key=f"{kind}:{id}@{when}"
         )
 
-    def target(self, asked: CommandRequest) -> str:
-        """`<kind>:<id>` of what is to be looked at."""
+    def target(self, request: CommandRequest) -> str:
+        """`<kind>:<id>` of the entity to check."""
         kind = self.at.kind
-        return f"{kind}:{asked.payload[f'{kind}_id']}"
+        return f"{kind}:{request.payload[f'{kind}_id']}"
 
 
 Requests = Callable[[Due, datetime, datetime], Iterator[CommandRequest]]
-"""(what is due, the slot, server time) -> commands."""
+"""(what is due, the slot, server time) -> the commands to request."""
 
 OnBadEnd = Callable[[CommandRequest, str, str], CommandRequest | None]
-"""(what was asked, its command's id and final state) -> what to ask instead, where it ended badly."""
+"""(a request, its command's id and final state) -> the command to request after a failure, if any."""
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the table. `lock_ttl` names the setting that says how long its lease lasts."""
+    """One schedule. `lock_ttl` names the setting with the length of its lease."""
 
     name: str
     rule: Rule
@@ -164,13 +167,13 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     overlap: Overlap
     requests: Requests
     due_check: DueCheck | None = None
-    """Where all that it asks for are looks."""
+    """Set if all its commands are due checks."""
     on_bad_end: OnBadEnd | None = None
     summary: str
 
 
 class DueSlots(msgspec.Struct, frozen=True):
-    """Slots to fire now, oldest first; how many are passed over, all of them up to `before`."""
+    """The slots to fire now, oldest first, and how many are skipped, all of them up to `before`."""
 
     slots: tuple[datetime, ...] = ()
     skipped: int = 0
@@ -178,9 +181,9 @@ class DueSlots(msgspec.Struct, frozen=True):
 
 
 def due_slots(rule: Rule, catch_up: CatchUp, *, last: datetime | None, now: datetime) -> DueSlots:
-    """What a schedule whose last slot was `last` is to fire at `now`.
+    """The slots that a schedule whose last slot was `last` fires at `now`.
 
-    A clock that was set back gives none; a schedule that never fired begins with the present slot.
+    None if the clock was set back; the current one for a schedule that never fired.
     """
     newest = rule.last(now)
     if last is None:
@@ -200,7 +203,7 @@ def due_slots(rule: Rule, catch_up: CatchUp, *, last: datetime | None, now: date
 def _within(
     rule: Rule, catch_up: All, last: datetime, newest: datetime, now: datetime
 ) -> tuple[datetime, ...]:
-    """The latest slots of the window, at most as many as may be made up for; the newest always."""
+    """The latest slots of the window, at most `most`; always the newest."""
     slots = [newest]
     while len(slots) < catch_up.most:
         slot = rule.last(slots[-1] - _MOMENT)
@@ -211,7 +214,7 @@ def _within(
 
 
 def _count(rule: Rule, last: datetime, upto: datetime) -> int:
-    """Slots in (last, upto]; of a daily one, to the day."""
+    """The number of slots in (last, upto]; for daily rules rounded to days."""
     if isinstance(rule, Every):
         return max((upto - rule.last(last)) // rule.period, 0)
     return max(round((upto - last) / timedelta(days=1)), 0)

@@ -1,4 +1,4 @@
-"""Orders whose clocks are due: a promise of an SLA may be broken, a reminder is to go out."""
+"""Requests due checks of orders whose SLA clocks or reminders are due."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ DUE_CHECK = DueCheck(command="work_order.look", at=WorkOrder, field="look_at")
 
 
 def due_orders(due: Due, _slot: datetime, now: datetime) -> Iterator[CommandRequest]:
+    """One due check for each order that is due."""
     for order in due.orders(now):
         yield DUE_CHECK.request(order.tenant_id, order.work_order_id, order.look_at)
 
@@ -24,5 +25,5 @@ SCHEDULE = Schedule(
     overlap="skip",
     requests=due_orders,
     due_check=DUE_CHECK,
-    summary="looks at the SLA clocks and reminders of open orders",
+    summary="checks the SLA clocks and reminders of open orders",
 )

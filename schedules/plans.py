@@ -1,4 +1,4 @@
-"""Plans that are due: somebody is to look at them and open their orders."""
+"""Requests the generation of orders of plans that are due."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ DUE_CHECK = DueCheck(command="plan.generate", at=Plan, field="generate_at")
 
 
 def due_plans(due: Due, _slot: datetime, now: datetime) -> Iterator[CommandRequest]:
+    """One generation for each plan that is due."""
     for plan in due.plans(now):
         yield DUE_CHECK.request(plan.tenant_id, plan.plan_id, plan.generate_at)
 
 
-def quarantine(asked: CommandRequest, command_id: str, state: str) -> CommandRequest | None:
-    """A plan whose look died would be asked for at every tick and never answer."""
+def quarantine(request: CommandRequest, command_id: str, state: str) -> CommandRequest | None:
+    """Quarantines a plan whose generation failed: otherwise it would be requested at every tick, in vain."""
     return CommandRequest(
-        tenant_id=asked.tenant_id,
+        tenant_id=request.tenant_id,
         type="plan.quarantine",
         payload={
-            "plan_id": asked.payload["plan_id"],
+            "plan_id": request.payload["plan_id"],
             "code": "generation_failed",
-            "message": f"its command {command_id} is {state}: see the dead letters",
+            "message": f"the command {command_id} is {state}: see the dead letters",
         },
         key=f"quarantine:{command_id}",
     )

@@ -1,4 +1,4 @@
-"""Policies that were changed: orders that are watched by them are worked out anew."""
+"""Requests updates of the watched orders of a tenant whose policies changed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from schedules.declaration import WRITE_LAG, CommandRequest, Due, Every, Latest,
 
 
 def request_updates(due: Due, _slot: datetime, now: datetime) -> Iterator[CommandRequest]:
-    """Each order behind the policies' version once; when none is left or to come, they are settled."""
+    """One command for each order with an older version of the policies; then `policies.settle`."""
     for policies in due.changed_policies():
-        told_all = True
+        is_done = True
         for order_id in due.orders_behind(policies):
-            told_all = False
+            is_done = False
             yield CommandRequest(
                 tenant_id=policies.tenant_id,
                 type="work_order.rewatch",
                 payload={"work_order_id": order_id, "policies_version": policies.version},
                 key=f"policies:{policies.version}:order:{order_id}",
             )
-        if told_all and now - policies.at >= WRITE_LAG:
+        if is_done and now - policies.at >= WRITE_LAG:
             yield CommandRequest(
                 tenant_id=policies.tenant_id,
                 type="policies.settle",
@@ -36,5 +36,5 @@ SCHEDULE = Schedule(
     catch_up=Latest(),
     overlap="skip",
     requests=request_updates,
-    summary="tells open orders of policies that have changed",
+    summary="updates open orders whose policies have changed",
 )

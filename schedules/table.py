@@ -1,4 +1,4 @@
-"""Every schedule there is."""
+"""All schedules, collected from this package."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from schedules.declaration import Schedule
 
 @cache
 def table() -> dict[str, Schedule]:
-    """By name, sorted. Raises: RuntimeError: two files claim one name."""
-    found: dict[str, Schedule] = {}
+    """All schedules by name, sorted. Raises: RuntimeError: two files declare one name."""
+    schedules_by_name: dict[str, Schedule] = {}
     for info in pkgutil.iter_modules(schedules.__path__, "schedules."):
         schedule = getattr(importlib.import_module(info.name), "SCHEDULE", None)
         if isinstance(schedule, Schedule):
-            if schedule.name in found:
+            if schedule.name in schedules_by_name:
                 raise RuntimeError(f"schedule {schedule.name} is declared twice")
-            found[schedule.name] = schedule
-    return dict(sorted(found.items()))
+            schedules_by_name[schedule.name] = schedule
+    return dict(sorted(schedules_by_name.items()))

@@ -1,4 +1,4 @@
-"""Who names a blob: all that keeps it from being swept."""
+"""Where blobs are referenced: a blob that nothing references is swept."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pymongo.database import Database
 from adapters.mongo.client import Document
 
 PLACES: tuple[tuple[str, str, Document, str], ...] = (
-    # A dead command may be replayed as it was, and an open conflict, which blocks its lane, reapplied. What
-    # ended otherwise has written its names, or none. These have no index of their own, which every command
-    # would pay for: few are active or dead or block a lane at a time.
+    # A dead command may be replayed, and an open conflict, which blocks its lane, reapplied. Any other ended
+    # command has written its references, or none. They have no index of their own, which every command would
+    # pay for: few commands are active, dead or blocking at a time.
     ("commands", "needs", {"active": True}, "line"),
     ("commands", "needs", {"state": "dead"}, "unhappy"),
     ("commands", "needs", {"blocks": {"$exists": True}}, "blocks"),
@@ -25,8 +25,8 @@ PLACES: tuple[tuple[str, str, Document, str], ...] = (
 
 
 def is_named(db: Database[Any], session: ClientSession, tenant_id: str, sha256: str) -> bool:
-    """At the moment of the session, which must be one of snapshots: a command that ends between two of the
-    questions would otherwise be missed by both."""
+    """Whether anything references the blob. `session` must read from one snapshot: otherwise a command that
+    ends between two of the queries could be missed by both."""
     return any(
         db[collection].find_one(
             {"tenant_id": tenant_id, field: sha256, **condition}, {"_id": 1}, session=session, hint=index

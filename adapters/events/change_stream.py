@@ -1,6 +1,6 @@
-"""Events as they are committed, and, where that stream is broken, as they lie in the store.
+"""Reads events from a change stream as they are committed, or from the collection if that stream is broken.
 
-The server's history of changes is bounded: a position that is older than it can no longer be resumed from.
+The server's change history is bounded: it cannot resume from a position that is older.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from pymongo.errors import OperationFailure
 
 from adapters.mongo.client import CODEC, Document
 
-MOST = 500
-"""Events of one batch."""
+MOST_EVENTS = 500
+"""Most events of one batch."""
 
 AWAIT = timedelta(milliseconds=200)
-"""How long the server waits for the next event before it says that there is none."""
+"""How long the server waits for the next event before it reports none."""
 
 SLICE = 5_000
-"""Events looked at in one step of a search: some tens of milliseconds."""
+"""Events read in one step of a search, which takes some tens of milliseconds."""
 
 _LOST = (286, 280, 260)
 """ChangeStreamHistoryLost, ChangeStreamFatalError, InvalidResumeToken."""
 
 
 class HistoryLost(Exception):
-    """The stream cannot go on from there."""
+    """The stream cannot resume from that position."""
 
 
-class Wanted(msgspec.Struct, frozen=True):
-    """Which events somebody asks for at all."""
+class EventFilter(msgspec.Struct, frozen=True):
+    """The tenants and types of the events to read."""
 
     tenants: tuple[str, ...]
     types: tuple[str, ...]
@@ -49,8 +49,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """`token` stands behind the last of them. `at` is the server's time of the last one, None: there is
-    nothing more for now."""
+    """Some events. `token`: the position after the last; `at`: its server time, None if there is no event."""
 
     events: list[Document]
     token: Document | None
@@ -58,20 +57,20 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class EventStream:
-    """One stream; close it. Raises: HistoryLost, PyMongoError."""
+    """One change stream; close it after use. Every method raises: HistoryLost, PyMongoError."""
 
     def __init__(
         self,
         db: Database[Any],
-        wanted: Wanted,
+        filter: EventFilter,
         *,
         after: Document | None = None,
         since: datetime | None = None,
     ) -> None:
-        """From behind the token `after`; else from the time `since`; else from now."""
-        match = {"operationType": "insert"} | wanted.query("fullDocument.")
+        """Start after the token `after`, else at the time `since`, else now."""
+        match = {"operationType": "insert"} | filter.query("fullDocument.")
         start = {"start_at_operation_time": Timestamp(int(since.timestamp()), 0)} if since else {}
-        with _lost():
+        with _history_errors():
             self._stream: ChangeStream[Document] = (
                 db["events"]
                 .with_options(codec_options=CODEC)
@@ -84,16 +83,17 @@ class EventStream:
 
     @property
     def token(self) -> Document | None:
-        """Where it stands."""
+        """The current position."""
         token = self._stream.resume_token
         return dict(token) if token else None
 
     def read(self, until: float, monotonic: Any) -> Batch:
-        """What there is, at most MOST and no longer than `until` on that clock (plus AWAIT)."""
+        """The next events, at most MOST_EVENTS, waiting until `until` on that clock (plus AWAIT) at the
+        latest."""
         events: list[Document] = []
         at: datetime | None = None
-        with _lost():
-            while len(events) < MOST and monotonic() < until:
+        with _history_errors():
+            while len(events) < MOST_EVENTS and monotonic() < until:
                 change = self._stream.try_next()
                 if change is None:
                     break
@@ -107,23 +107,27 @@ class EventStream:
         self._stream.close()
 
 
-def step(
-    db: Database[Any], wanted: Wanted, *, behind: str, since: datetime
+def search(
+    db: Database[Any], filter: EventFilter, *, behind: str, since: datetime
 ) -> tuple[Sequence[Document], str | None]:
-    """The wanted events of `since` or later among the next SLICE behind that `_id`, and the last `_id` looked
-    at; None: that was all. By `_id`, because there is no index by time: it is needed once in a disaster."""
+    """The events since `since` among the next SLICE after `_id` `behind`, and the last `_id` read; None: no
+    more.
+
+    In order of `_id`, because there is no index by time: this is rarely needed.
+    """
     events = db["events"].with_options(codec_options=CODEC)
     (last,) = [
         row["_id"]
         for row in events.find({"_id": {"$gt": behind}}, ["_id"]).sort("_id", 1).skip(SLICE - 1).limit(1)
     ] or [None]
     ids = {"$gt": behind} | ({"$lte": last} if last else {})
-    found = events.find({"_id": ids, "at": {"$gte": since}} | wanted.query()).sort("_id", 1)
-    return list(found), last
+    page = events.find({"_id": ids, "at": {"$gte": since}} | filter.query()).sort("_id", 1)
+    return list(page), last
 
 
 @contextmanager
-def _lost() -> Iterator[None]:
+def _history_errors() -> Iterator[None]:
+    """Turns driver errors about lost history into HistoryLost."""
     try:
         yield
     except OperationFailure as error:

@@ -1,4 +1,4 @@
-"""What became of an import: its rows one by one, and how many ended how."""
+"""The report of an import: its rows, and counts of rows and commands by outcome."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows by what became of them, and their commands by state. `missed_rows`: sent, but some of it was
-    refused by a command."""
+    """Rows by outcome, and their commands by state. `missed_rows`: rows sent of which a command failed."""
 
     rows: int = 0
     new: int = 0
@@ -35,7 +34,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     again: int = 0
     refused: int = 0
     missed_rows: int = 0
-    commands: dict[str, int] = {}  # a newer release may have other states
+    commands: dict[str, int] = {}  # keys may be states of a newer release
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +42,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
+class ImportView(msgspec.Struct, frozen=True, kw_only=True):
     """An import as clients see it."""
 
     import_id: str
@@ -60,27 +59,27 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 MISSED: tuple[State, ...] = ("rejected", "conflict", "dead", "cancelled", "discarded", "parked")
-"""States of a command that say: this part of its row did not land (or waits for a person)."""
+"""States of commands whose part of the row was not applied (or waits for a person)."""
 
 
 def of_import(tenant_id: str, id: str, states: Iterable[State] | None = None) -> Document:
-    """Selects the commands of an import, by the index `of_import`."""
+    """The query for the commands of an import; uses the index `of_import`."""
     query: Document = {"tenant_id": tenant_id, "import.id": id}
     return query | {"state": {"$in": list(states)}} if states else query
 
 
 def running_commands(db: Database[Any], tenant_id: str, id: str, *, most: int) -> int:
-    """Commands of this import that are on their way, counted up to `most`."""
+    """The number of runnable commands of this import, at most `most`."""
     return db.commands.count_documents(of_import(tenant_id, id, RUNNABLE), limit=most)
 
 
-def unsettled_commands(db: Database[Any], tenant_id: str, id: str, *, most: int) -> int:
-    """The same with those that are parked: nobody has decided on them."""
+def undecided_commands(db: Database[Any], tenant_id: str, id: str, *, most: int) -> int:
+    """The number of commands of this import that are runnable or parked, at most `most`."""
     return db.commands.count_documents(of_import(tenant_id, id, ACTIVE), limit=most)
 
 
 def tally_pipeline(tenant_id: str, id: str) -> list[Document]:
-    """Yields {_id: state, commands} and, for what did not land, {_id: "missed_rows", commands: rows}."""
+    """Yields {_id: state, commands} and, for rows not fully applied, {_id: "missed_rows", commands: rows}."""
     by_state: list[Document] = [{"$group": {"_id": "$state", "commands": {"$sum": 1}}}]
     missed: list[Document] = [
         {"$match": {"state": {"$in": list(MISSED)}}},
@@ -119,10 +118,10 @@ def missed_pipeline(tenant_id: str, id: str, *, after_line: int, limit: int) -> 
 def rows(
     db: Database[Any], tenant_id: str, id: str, *, outcome: Outcome | None = None, after_line: int, limit: int
 ) -> list[Document]:
-    """Rows of which there is something to tell, by line: {line, outcome, reasons [{code, message, ...}]}.
+    """Rows with something to report, by line: {line, outcome, reasons [{code, message, ...}]}.
 
-    `refused`: it could not be read, or a command of it did not land; `changed`: it differs from an earlier
-    import of the same name.
+    `refused`: the row was unreadable, or a command of it failed; `changed`: it differs from an earlier import
+    of the same name.
     """
     query = {"tenant_id": tenant_id, "import_id": id, "line": {"$gt": after_line}}
     if outcome is not None:
@@ -135,28 +134,28 @@ def rows(
 
 
 def _merged(judged: Iterable[Document], missed: Iterable[Document], *, limit: int) -> Iterator[Document]:
-    found: dict[int, Document] = {}
+    by_line: dict[int, Document] = {}
     for row in judged:
-        found[row["line"]] = {"line": row["line"], "outcome": row["outcome"], "reasons": row["reasons"]}
+        by_line[row["line"]] = {"line": row["line"], "outcome": row["outcome"], "reasons": row["reasons"]}
     for row in missed:
-        before = found.get(row["_id"], {"reasons": []})
-        reasons = before["reasons"] + row["reasons"]
-        found[row["_id"]] = {"line": row["_id"], "outcome": "refused", "reasons": reasons}
-    for line in sorted(found)[:limit]:
-        yield found[line]
+        report = by_line.get(row["_id"], {"reasons": []})
+        reasons = report["reasons"] + row["reasons"]
+        by_line[row["_id"]] = {"line": row["_id"], "outcome": "refused", "reasons": reasons}
+    for line in sorted(by_line)[:limit]:
+        yield by_line[line]
 
 
-def show(db: Database[Any], found: Document) -> Shown:
-    """An import as it is now, its commands counted."""
-    return view(found, db.commands.aggregate(tally_pipeline(found["tenant_id"], found["_id"])))
+def import_view(db: Database[Any], row: Document) -> ImportView:
+    """The view of an import with its commands counted now."""
+    return view_with_tally(row, db.commands.aggregate(tally_pipeline(row["tenant_id"], row["_id"])))
 
 
-def view(found: Document, tally: Iterable[Document]) -> Shown:
-    """An import with what `tally_pipeline` has yielded of it."""
-    commands = {row["_id"]: row["commands"] for row in tally}
+def view_with_tally(row: Document, tally: Iterable[Document]) -> ImportView:
+    """The view of an import with the result of `tally_pipeline`."""
+    commands = {count["_id"]: count["commands"] for count in tally}
     missed = commands.pop("missed_rows", 0)
-    counts = found["counts"]
-    if commands or "commands" not in counts:  # once they are purged, what was counted at the end stands
+    counts = row["counts"]
+    if commands or "commands" not in counts:  # after they are purged, the final counts are kept
         counts = counts | {"missed_rows": missed, "commands": commands}
-    shown = found | {"import_id": found["_id"], "mapping": mapping_of(found), "counts": counts}
-    return msgspec.convert(shown, Shown)
+    shown = row | {"import_id": row["_id"], "mapping": mapping_of(row), "counts": counts}
+    return msgspec.convert(shown, ImportView)

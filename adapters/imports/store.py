@@ -1,16 +1,16 @@
-"""Imports in the store: the file in chunks, the import's document, what it remembers of rows, its report.
+"""Stores imports: the file in chunks, the import's document, the keys of its rows, its report.
 
     imports         {_id: import id, tenant_id, user_id, kind, name, mapping (JSON text), dry_run, state,
                      active?, file {name, size, sha256}, cursor (rows done), failures, fence,
                      counts {rows, new, known, changed, again, refused},
                      created_at, sent_at?, finished_at?, error?}
     import_files.*  GridFS, file id = import id
-    import_keys     what is remembered of a row, longer than its commands are kept:
+    import_keys     which rows were imported, kept longer than their commands:
                     {_id: "<tenant>/<import name>/<row key>", order_id, import_id, marks, revision}
-    import_reports  rows judged without a command:
+    import_reports  rows that were refused or changed, without a command:
                     {_id: "<import id>:<line>", tenant_id, import_id, line, outcome, reasons}
 
-A command of an import has `import: {id, line}`, so that its ending can be told of its row.
+A command of an import has `import: {id, line}`, so that its outcome is reported with its row.
 """
 
 from __future__ import annotations
@@ -46,14 +46,15 @@ def document(
     dry_run: bool,
     at: datetime,
 ) -> Document:
-    """An import as it is inserted, once its file is stored."""
+    """The document of a new import, inserted after its file is stored."""
     return {
         "_id": id,
         "tenant_id": tenant_id,
         "user_id": user_id,
         "kind": "work_orders",
         "name": name,
-        # Text, because a customer's values are no field names: they may be empty or hold any sign.
+        # As text, because a customer's values cannot be field names: they may be empty or contain any
+        # character.
         "mapping": msgspec.json.encode(mapping).decode(),
         "dry_run": dry_run,
         "state": "pending",
@@ -67,8 +68,9 @@ def document(
     }
 
 
-def mapping_of(found: Document) -> Mapping:
-    return msgspec.json.decode(found["mapping"], type=Mapping)
+def mapping_of(row: Document) -> Mapping:
+    """The mapping of an import's document."""
+    return msgspec.json.decode(row["mapping"], type=Mapping)
 
 
 def submit(
@@ -84,36 +86,37 @@ def submit(
     dry_run: bool,
     at: datetime,
 ) -> Document:
-    """The file first, then the import, which a worker takes from there. Raises: BadFile: nothing is kept."""
-    inspected = Inspection(mapping.wanted)
-    store_file(db, id, source, inspected)
-    made = document(
+    """Store the file, then the import, which a worker then claims. Raises: BadFile: nothing is stored."""
+    inspection = Inspection(mapping.wanted)
+    store_file(db, id, source, inspection)
+    row = document(
         id=id,
         tenant_id=tenant_id,
         user_id=user_id,
         name=name,
         mapping=mapping,
         file_name=file_name,
-        inspected=inspected,
+        inspected=inspection,
         dry_run=dry_run,
         at=at,
     )
-    db.imports.insert_one(made)
-    return made
+    db.imports.insert_one(row)
+    return row
 
 
 def find(db: Database[Any], tenant_id: str, id: str) -> Document | None:
+    """The tenant's import with that id, or None."""
     return db.imports.find_one({"_id": id, "tenant_id": tenant_id})
 
 
 def cancel(db: Database[Any], tenant_id: str, id: str, *, at: datetime) -> bool:
-    """No further row is sent; what was sent stands. False: it had ended before."""
+    """Stop an import: no further rows are sent, those already sent stay. False: it had already ended."""
     still_open = {"_id": id, "tenant_id": tenant_id, "state": {"$in": list(OPEN)}}
-    return db.imports.update_one(still_open, ended("cancelled", at=at)).matched_count == 1
+    return db.imports.update_one(still_open, end_update("cancelled", at=at)).matched_count == 1
 
 
 def store_file(db: Database[Any], id: str, source: IO[bytes], inspection: Inspection) -> None:
-    """Durable and looked at when this returns. Raises: BadFile: nothing is kept."""
+    """Inspect the file and make it durable. Raises: BadFile: nothing is stored."""
     target = gridfs.GridFSBucket(db, BUCKET).open_upload_stream_with_id(id, id, CHUNK_BYTES)
     try:
         while chunk := source.read(CHUNK_BYTES):
@@ -126,11 +129,11 @@ def store_file(db: Database[Any], id: str, source: IO[bytes], inspection: Inspec
     target.close()
 
 
-def ended(state: ImportState, *, at: datetime, **more: Any) -> Document:
+def end_update(state: ImportState, *, at: datetime, **more: Any) -> Document:
     """The update that ends an import."""
     return {"$set": {"state": state, "finished_at": at} | more, "$unset": {"active": ""}}
 
 
 def open_file(db: Database[Any], id: str) -> gridfs.GridOut:
-    """The stored bytes, fetched chunk by chunk."""
+    """The stored file, fetched chunk by chunk."""
     return gridfs.GridFSBucket(db, BUCKET).open_download_stream(id)

@@ -1,7 +1,7 @@
-"""MongoDB at the edge: clients, the codec for entities, and driver errors in our words.
+"""MongoDB at the edge: clients, the codec for entities, and the translation of driver errors.
 
-Everything that matters is read from the primary with majority concern and written with majority and journal:
-a local read can show a state that a failover undoes.
+Everything that matters is read from the primary with majority concern and written with majority and journal,
+because a failover can undo what a local read shows.
 """
 
 from __future__ import annotations
@@ -32,38 +32,40 @@ Document = dict[str, Any]
 
 
 def document_id(tenant_id: str, id: str) -> str:
-    """The `_id` of what belongs to a tenant: it begins with the tenant, so that nothing crosses."""
+    """The `_id` of a tenant's document: it starts with the tenant, so that ids of tenants cannot collide."""
     return f"{tenant_id}/{id}"
 
 
 def ids_of(tenant_id: str) -> Document:
-    """Selects a tenant's documents by their `_id`. Who reads in that order needs it: else the store may read
-    through all tenants before this one, and select by `tenant_id` afterwards."""
-    return {"_id": {"$gt": document_id(tenant_id, ""), "$lt": f"{tenant_id}0"}}  # 0 comes after the slash
+    """The query for a tenant's documents by `_id`. Needed when reading in that order: otherwise the store may
+    read through the documents of other tenants and filter by `tenant_id` afterwards."""
+    return {
+        "_id": {"$gt": document_id(tenant_id, ""), "$lt": f"{tenant_id}0"}
+    }  # 0 follows the slash in ASCII
 
 
 MAJORITY = WriteConcern(w="majority", j=True)
 UNJOURNALED = WriteConcern(w=1, j=False)
 DUPLICATE_KEY = 11000
 INTERRUPTED = 11601
-"""Somebody has ended the operation, or its session, as the reaper does: no fault of the data."""
+"""The operation or its session was killed, as the reaper does: the data is not at fault."""
 
 
 class Contention(Exception):
-    """Another transaction was first; nothing of ours was written. Read again and repeat."""
+    """Another transaction won; nothing was written. Read again and repeat."""
 
 
 class UnknownOutcome(Exception):
-    """The commit's answer was lost: it may or may not have happened."""
+    """The reply to a commit was lost: it may or may not have happened."""
 
 
 class Unavailable(Exception):
-    """The store cannot be reached or has no majority now."""
+    """The store is unreachable or has no majority."""
 
 
 class Unwritable(Exception):
-    """The server or the encoder refuses this very data: repeating it is no use. `taken`: the fields of the
-    unique index that has such a value already, as far as they are the data's own."""
+    """The server or the encoder refuses this data, so repeating is pointless. `taken`: after a duplicate, the
+    fields of the unique index, without `_id` and `tenant_id`."""
 
     def __init__(self, message: str, *, code: int | None = None, taken: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -92,8 +94,8 @@ CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, type_registry=TypeRe
 PLAIN: CodecOptions[Document] = CodecOptions(tz_aware=True)
 """For documents without decimals, such as commands: reads them twice as fast.
 
-And for whoever finds and modifies outside a transaction: with decoders the driver (4.20) trips over what a
-primary that steps down answers, and raises an AttributeError instead of asking again."""
+Also for find-and-modify outside a transaction: with type decoders the driver (4.20) fails with an
+AttributeError on the reply of a primary that steps down, instead of retrying."""
 
 _DURABLE: dict[str, Any] = {
     "w": "majority",
@@ -106,21 +108,22 @@ _DURABLE: dict[str, Any] = {
 
 
 def client(uri: str, **options: Any) -> MongoClient[Document]:
-    """A client for threads; opened lazily, so this never blocks."""
+    """A synchronous client; it connects lazily, so this never blocks."""
     return MongoClient(uri, **_DURABLE, **options)
 
 
 def async_client(uri: str, **options: Any) -> AsyncMongoClient[Document]:
-    """A client for the event loop it is first used in."""
+    """An asynchronous client, for the event loop it is first used in."""
     return AsyncMongoClient(uri, **_DURABLE, **options)
 
 
 TRANSACTION_LIFETIME = timedelta(seconds=10)
-"""What the server must be told: at its default a dead worker's transaction blocks documents over a minute."""
+"""The server's setting must be this: by its default a dead worker's transaction blocks documents for over a
+minute."""
 
 
 def transaction_lifetime(mongo: MongoClient[Any]) -> timedelta | None:
-    """How long the server lets a transaction live; None where it will not say (a hosted one may not)."""
+    """The server's transaction lifetime limit; None if it does not say (hosted servers may not)."""
     name = "transactionLifetimeLimitSeconds"
     try:
         with translated(), pymongo.timeout(5):
@@ -138,7 +141,7 @@ TRANSACTION: dict[str, Any] = {
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Driver errors inside become ours, so that none climbs higher."""
+    """Turns driver errors raised inside into the exceptions above."""
     try:
         yield
     except PyMongoError as error:
@@ -148,12 +151,12 @@ def translated() -> Iterator[None]:
 
 
 def translate(error: PyMongoError) -> Exception:
-    """What a driver error means for the one who was writing."""
+    """The exception for a driver error."""
     if error.has_error_label("UnknownTransactionCommitResult"):
         return UnknownOutcome(str(error))
-    if error.timeout:  # labelled transient, but nobody is there to contend
+    if error.timeout:  # labelled transient, but there is no contention
         return Unavailable(str(error))
-    # The server does not say that what was interrupted may be repeated.
+    # Interrupted operations may be repeated, but the server does not label them so.
     if error.has_error_label("TransientTransactionError") or _code(error) == INTERRUPTED:
         return Contention(str(error))
     if isinstance(error, ConnectionFailure | WTimeoutError | ExecutionTimeout):

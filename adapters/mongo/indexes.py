@@ -1,10 +1,10 @@
-"""Every index of today's release: what the newest migration leaves, and what tests create at once.
+"""All indexes of the current release: those the newest migration leaves, and that tests create.
 
-All that are hot or unique hold the tenant, so that sharding by it stays open. They are few on purpose, above
-all on `commands`, `work_orders` and `plans`: an update inside a transaction costs MongoDB 6.0 some 10 to 20
-µs for each index that the collection has, whatever the update changes (docs/adr/0022). Who waits for whom is
-kept on the command waited for, old commands are purged by their time-ordered `_id`, and what a changed
-calendar concerns is found by indexes that are there for something else.
+Every hot or unique index contains the tenant, so that sharding by it stays possible. They are few on purpose,
+above all on `commands`, `work_orders` and `plans`: an update in a transaction costs MongoDB 6.0 some 10 to 20
+µs for each index of the collection, whatever it changes (docs/adr/0022). Which command waits for another is
+stored on the latter, old commands are purged by their time-ordered `_id`, and dependents of a changed
+calendar are read by indexes that exist for other queries.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Index = tuple[str, list[tuple[str, int | str]], dict[str, Any]]
 
 ACTIVE = {"active": True}
 
-FORGOTTEN = {"state": {"$in": ["sent", "failed", "cancelled"]}}
-"""Deliveries that may be forgotten: what is on its way, or in doubt, never is."""
+PURGEABLE = {"state": {"$in": ["sent", "failed", "cancelled"]}}
+"""Deliveries that may be purged: never those pending, being sent or uncertain."""
 
 CHANGED: list[tuple[str, int | str]] = [("tenant_id", 1), ("updated_at", 1), ("_id", 1)]
 WORK_OF: list[tuple[str, int | str]] = [
@@ -39,16 +39,16 @@ INDEXES: list[Index] = [
         [("tenant_id", 1), ("idempotency.scope", 1), ("idempotency.key", 1)],
         {"name": "key", "unique": True},
     ),
-    # The drain reads the heads of lines.
+    # The drain reads the heads of target queues.
     (
         "commands",
         [("tenant_id", 1), ("target", 1), ("seq", 1)],
         {"name": "line", "partialFilterExpression": ACTIVE},
     ),
-    # The relay goes round the tenants of a queue; in each, what comes back first, then what was never
-    # hinted, in order of acceptance. Only what may run has `next_at`; the relay's own `hint_at` is never
-    # earlier, so what waits for a later time is not even looked at. `next_at` is there to be counted without
-    # fetching.
+    # The relay goes round the tenants of a queue; in each it reads requeued commands first, then those never
+    # hinted, in order of acceptance. Only runnable commands have `next_at`; `hint_at` is never earlier, so
+    # commands that wait for a later time are not read. `next_at` is in the index to be counted without
+    # fetching documents.
     (
         "commands",
         [("queue", 1), ("tenant_id", 1), ("hint_at", -1), ("seq", 1), ("next_at", 1)],
@@ -66,14 +66,14 @@ INDEXES: list[Index] = [
         },
     ),
     ("commands", [("tenant_id", 1), ("_id", -1)], {"name": "recent"}),
-    # What blocks a device's lane: rare, and asked for by target. What a person is to decide, and what waits
-    # for something to exist, is among the unhappy.
+    # Commands that block a device's lane: rare, and read by target. Those that await a person, or an entity,
+    # are read by the index `unhappy`.
     (
         "commands",
         [("tenant_id", 1), ("target", 1), ("blocks", 1)],
         {"name": "blocks", "partialFilterExpression": {"blocks": {"$exists": True}}},
     ),
-    # What became of the rows of an import, and how much of it is on its way.
+    # The outcomes of an import's rows, and the number of its runnable commands.
     (
         "commands",
         [("tenant_id", 1), ("import.id", 1), ("state", 1), ("import.line", 1)],
@@ -89,17 +89,17 @@ INDEXES: list[Index] = [
     ("work_orders", [("tenant_id", 1), ("number", 1)], {"name": "number", "unique": True}),
     ("work_orders", [("tenant_id", 1), ("status", 1), ("_id", -1)], {"name": "by_status"}),
     ("work_orders", [("tenant_id", 1), ("asset_id", 1), ("_id", -1)], {"name": "by_asset"}),
-    # Whose work: lists by assignee, and the delta of one person, in the order in which things changed. Sync
-    # begins behind what it told last, so what did not change is not looked at. Those orders that name nobody
-    # are one range (an empty list has an entry of its own); which of them a team has, the last field tells.
+    # Lists by assignee, and one person's changes in order of time for sync, which starts after what it sent
+    # last. Orders without assignees are one range (an empty list has its own index entry); the last field
+    # tells which of them a team has.
     ("work_orders", WORK_OF, {"name": "work_of"}),
-    # Whom an order was taken from, and when: in few events, hence partial.
+    # The holders that an order was taken from, and when: only few events have them.
     (
         "events",
         [("tenant_id", 1), ("data.taken_from", 1), ("at", 1), ("_id", 1)],
         {"name": "taken", "partialFilterExpression": {"data.taken_from": {"$exists": True}}},
     ),
-    # What changed lately among what orders name; lists sorted by `updated_at` use them too.
+    # Recent changes of entities that orders refer to; also for lists sorted by `updated_at`.
     ("assets", CHANGED, {"name": "changed"}),
     ("parts", CHANGED, {"name": "changed"}),
     ("plans", CHANGED, {"name": "changed"}),
@@ -114,7 +114,7 @@ INDEXES: list[Index] = [
     ("assets", [("tenant_id", 1), ("parent_id", 1), ("_id", -1)], {"name": "by_parent"}),
     ("parts", [("tenant_id", 1), ("_id", -1)], {"name": "recent"}),
     ("requests", [("tenant_id", 1), ("status", 1), ("_id", -1)], {"name": "by_status"}),
-    # Time. What is due is found whatever its tenant, and the index alone answers.
+    # What is due, across tenants; covered by the index.
     (
         "work_orders",
         [("look_at", 1), ("_id", 1)],
@@ -134,7 +134,7 @@ INDEXES: list[Index] = [
     ("plans", [("tenant_id", 1), ("rules.name", 1), ("_id", 1)], {"name": "by_name"}),
     ("plans", [("tenant_id", 1), ("next_due_at", 1), ("_id", 1)], {"name": "by_due"}),
     ("plans", [("tenant_id", 1), ("rules.targets.asset_id", 1), ("_id", -1)], {"name": "by_asset"}),
-    # Open orders on watch: those behind their policies, and those that count by a calendar.
+    # Watched open orders: those with older policies, and those whose clocks use a calendar.
     (
         "work_orders",
         [("tenant_id", 1), ("watch.policies_version", 1)],
@@ -150,7 +150,7 @@ INDEXES: list[Index] = [
     ("policies", [("fresh", 1)], {"name": "fresh", "partialFilterExpression": {"fresh": True}}),
     ("meters", [("tenant_id", 1), ("asset_id", 1), ("_id", -1)], {"name": "by_asset"}),
     ("meters", [("tenant_id", 1), ("name", 1), ("_id", 1)], {"name": "by_name"}),
-    # A schedule's fires: the one that a dead process left, the latest, and those to be forgotten.
+    # A schedule's fires: those left running by a dead process, the latest, and those to purge.
     (
         "fires",
         [("schedule", 1), ("slot", 1)],
@@ -168,8 +168,8 @@ INDEXES: list[Index] = [
         [("spread_at", 1)],
         {"name": "spread", "partialFilterExpression": {"spread_at": {"$type": "date"}}},
     ),
-    ("deliveries", [("ended_at", 1)], {"name": "ended", "partialFilterExpression": FORGOTTEN}),
-    # Couriers take what is due, critical first; then all that is due for the same recipient.
+    ("deliveries", [("ended_at", 1)], {"name": "ended", "partialFilterExpression": PURGEABLE}),
+    # Couriers read what is due, critical first; then everything due for the same recipient.
     (
         "deliveries",
         [("channel", 1), ("critical", -1), ("due_at", 1)],
@@ -197,7 +197,7 @@ INDEXES: list[Index] = [
         [("tenant_id", 1), ("message_id", 1)],
         {"name": "of_message", "partialFilterExpression": {"message_id": {"$type": "string"}}},
     ),
-    # All that listen now, whatever their tenant: the feed asks again and again.
+    # All active webhooks, across tenants: the feed reads them again and again.
     ("webhooks", [("active", 1), ("_id", 1)], {"name": "active", "partialFilterExpression": ACTIVE}),
     ("webhooks", [("tenant_id", 1), ("_id", -1)], {"name": "recent"}),
     # Blobs: the unique one decides which of two uploads of the same bytes becomes the blob.
@@ -212,7 +212,7 @@ INDEXES: list[Index] = [
     ),
     ("blobs.files", [("look_at", 1), ("_id", 1)], {"name": "looks"}),
     ("blobs.chunks", [("files_id", 1), ("n", 1)], {"name": "of_file", "unique": True}),
-    # Who names a blob. All but those of `commands` hold strings only: an empty field is no name.
+    # References to blobs. All but those of `commands` are strings; an empty one is no reference.
     (
         "entries",
         [("tenant_id", 1), ("sha256", 1)],
@@ -242,6 +242,6 @@ INDEXES: list[Index] = [
 
 
 def create(db: Database[Any]) -> None:
-    """Create what is missing. Safe to repeat; an index that differs from its namesake is an error."""
+    """Create missing indexes. Safe to repeat; an index that differs from one of the same name is an error."""
     for collection, keys, options in INDEXES:
         db[collection].create_index(keys, **options)

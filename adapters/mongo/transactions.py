@@ -1,4 +1,4 @@
-"""Short transactions of their own: what one person or one duty does at once, under a deadline."""
+"""Short transactions, for one act of a person or a duty, under a deadline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEADLINE = timedelta(seconds=4)
 
 
 def in_transaction(db: Database[Any], work: Callable[[ClientSession], T]) -> T:
-    """The result of `work`, committed; run again on contention, within DEADLINE.
+    """The result of `work`, run in a transaction and committed; repeated on contention within DEADLINE.
 
     Raises: Unavailable, Contention, UnknownOutcome.
     """

@@ -1,4 +1,4 @@
-"""The only place that asks the machine what time it is."""
+"""The only module that reads the machine's clocks."""
 
 import time
 from datetime import UTC, datetime
@@ -6,16 +6,16 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where a process gets its time from, so that a test can give it another."""
+    """The source of time of a process, so that tests can replace it."""
 
     def now(self) -> datetime:
-        """UTC, aware, cut to whole milliseconds: what MongoDB would hand back."""
+        """UTC, aware, cut to whole milliseconds: all that MongoDB stores."""
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards, for deadlines inside this process."""
+        """Seconds that never go back, for deadlines inside this process."""
 
     def sleep(self, seconds: float) -> None:
-        """Blocks this thread; nothing or less returns at once."""
+        """Block this thread; zero or less returns at once."""
 
 
 class SystemClock:
@@ -33,5 +33,5 @@ class SystemClock:
 
 
 def to_milliseconds(moment: datetime) -> datetime:
-    """The moment cut (not rounded) to what a BSON date can hold."""
+    """The instant truncated to milliseconds, which a BSON date can hold."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,5 +1,5 @@
-"""Fresh UUIDv7s for a process that makes many. Randomness is fetched by the page: a system call for each id
-costs more than all the rest of it."""
+"""New UUIDv7s for a process that needs many. Randomness is read in pages, because a system call for each id
+would cost more than everything else."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ EACH = 10
 
 
 class Ids:
-    """Call it for an id. For one event loop, or for what one thread does at a time: two at once could be told
-    the same noise."""
+    """Call it for a new id. Not thread-safe: two concurrent calls could use the same random bytes."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now

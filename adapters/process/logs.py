@@ -17,7 +17,7 @@ HIDDEN = "***"
 SECRET_FIELD = re.compile(r"password|secret|token|authorization|cookie|otp", re.IGNORECASE)
 CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]*(?=@)")
 
-# The libraries' own chatter says nothing that our events and metrics do not.
+# These libraries log nothing that our events and metrics do not show.
 QUIET = ("pymongo", "uvicorn.access", "asyncio")
 
 PRETTY = (
@@ -27,14 +27,14 @@ PRETTY = (
 
 
 def configure(settings: Settings, process: str, *, to: TextIO | None = None) -> None:
-    """Sends everything that is logged, by standard `logging` too, to `to` (stderr if unset)."""
+    """Send all logs, those of standard `logging` too, to `to` (default: stderr)."""
     stream = to or sys.stderr
     logger.remove()
     # `diagnose` would print the values of local variables, secrets among them.
     shape: Any = "{message}" if settings.is_production else _pretty
 
     def write(message: "Message") -> None:
-        # The traceback of a line for people is in its text by now, and nowhere before.
+        # Only now does the text contain the traceback, so credentials are masked here.
         stream.write(_json(message.record) if settings.is_production else CREDENTIALS.sub(HIDDEN, message))
         stream.flush()
 
@@ -48,7 +48,7 @@ def configure(settings: Settings, process: str, *, to: TextIO | None = None) -> 
 
 
 class _Intercept(logging.Handler):
-    """Hands what libraries log on to loguru, under the library's name."""
+    """Forwards logs of libraries to loguru, under the library's name."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -60,7 +60,7 @@ class _Intercept(logging.Handler):
 
 
 def _hide(record: "Record") -> None:
-    """No password, token or credential in a URL reaches a sink."""
+    """Mask passwords, tokens and credentials in URLs before they reach a sink."""
     record["message"] = CREDENTIALS.sub(HIDDEN, record["message"])
     for name, value in record["extra"].items():
         if SECRET_FIELD.search(name):

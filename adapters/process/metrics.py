@@ -1,4 +1,4 @@
-"""Every metric there is, under the names that dashboards rely on, for web, worker and scheduler."""
+"""All metrics of web, worker and scheduler. Dashboards rely on their names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 200)
 
 
 class Metrics:
-    """One registry for one process. Nothing is global, so a test may have several."""
+    """The metrics of one process. Nothing is global, so that a test may have several."""
 
     def __init__(self) -> None:
         registry = CollectorRegistry()
@@ -31,13 +31,13 @@ class Metrics:
         )
         self.commands_accepted = Counter(
             "commands_accepted_total",
-            "Commands made durable, follow-ups too; repeats do not count.",
+            "Commands accepted, with follow-ups; repeats do not count.",
             ("type",),
             registry=registry,
         )
         self.commands_final = Counter(
             "commands_final_total",
-            "Commands that reached a final state; one replayed from dead does so again.",
+            "Commands that reached a final state; counted again after a replay.",
             ("type", "state"),
             registry=registry,
         )
@@ -60,35 +60,38 @@ class Metrics:
             registry=registry,
         )
         self.batch_size = Histogram(
-            "command_batch_size", "Commands settled by one transaction.", buckets=_SIZES, registry=registry
+            "command_batch_size", "Commands of one transaction.", buckets=_SIZES, registry=registry
         )
-        self.dead_letters = Gauge(
-            "dead_letters", "Dead commands that nobody has decided on.", registry=registry
-        )
+        self.dead_letters = Gauge("dead_letters", "Dead letters that await an operator.", registry=registry)
         self.leases_lost = Counter("lease_lost_total", "Leases that ran out while held.", registry=registry)
         self.schedule_lag = Gauge(
             "schedule_lag_seconds", "How late the latest tick came.", ("schedule",), registry=registry
         )
         self.deliveries = Counter(
             "deliveries_total",
-            "Messages to the outside, by how they ended.",
+            "Messages sent to the outside, by final state.",
             ("channel", "state"),
             registry=registry,
         )
         self.hints_lost = Counter(
-            "hints_lost_total", "Lines whose hint was dropped and is left to the relay.", registry=registry
+            "hints_lost_total",
+            "Hints that were dropped and are left to the relay.",
+            registry=registry,
         )
 
         self.blobs_swept = Counter(
-            "blobs_swept_total", "Files deleted, because unnamed or incomplete.", ("why",), registry=registry
+            "blobs_swept_total",
+            "Files deleted, because unreferenced or incomplete.",
+            ("why",),
+            registry=registry,
         )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One answered request. `route` is the template, never the path: ids are no labels."""
+        """Count one request. `route` is the template, never the path: ids must not become labels."""
         labels = method, route, str(status)
         self._requests.labels(*labels).inc()
         self._request_seconds.labels(*labels).observe(seconds)
 
     def exposition(self) -> bytes:
-        """The text a scraper reads, to be sent as CONTENT_TYPE."""
+        """The metrics as text, of type CONTENT_TYPE."""
         return generate_latest(self.registry)

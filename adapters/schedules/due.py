@@ -1,7 +1,7 @@
-"""What is due, read by index alone: the cost of looking follows what is due, not what exists.
+"""Reads what is due from indexes alone, so that the cost depends on what is due, not on what exists.
 
-Calendars and policies change seldom. What they concern is then looked for among all active plans, and among
-all open orders on watch: an index for that would be paid for with every plan and order that is written.
+Calendars and policies change seldom. Their dependents are then searched among all active plans or watched
+open orders: an index for that would cost every write of a plan or order.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class DueReader:
         self._db = db.with_options(codec_options=CODEC, read_concern=ReadConcern("majority"))
 
     def plans(self, now: datetime) -> Iterator[DuePlan]:
-        """Of all shards, the longest due first."""
+        """Due plans of all shards, the longest due first."""
         due = {"shard": {"$in": list(range(SHARDS))}, "generate_at": _due_by(now)}
         for tenant_id, id, at in self._covered("plans", due, "generate_at", hint="due"):
             yield DuePlan(tenant_id, id, at)
 
     def orders(self, now: datetime) -> Iterator[DueOrder]:
-        """The longest due first."""
+        """Due orders, the longest due first."""
         query = {"look_at": _due_by(now)}
         for tenant_id, id, at in self._covered("work_orders", query, "look_at", hint="looks"):
             yield DueOrder(tenant_id, id, at)
@@ -74,23 +74,24 @@ class DueReader:
 
     def _fresh(self, collection: str) -> Iterator[ChangedTerms]:
         fields = ["tenant_id", "id", "version", "updated_at"]
-        for found in self._db[collection].find({"fresh": True}, fields):
-            yield ChangedTerms(found["tenant_id"], found["id"], found["version"], found["updated_at"])
+        for row in self._db[collection].find({"fresh": True}, fields):
+            yield ChangedTerms(row["tenant_id"], row["id"], row["version"], row["updated_at"])
 
     def _ids(self, collection: str, query: Document, *, hint: str) -> Iterator[str]:
-        for found in self._db[collection].find(query, {"id": 1}).hint(hint).batch_size(PAGE):
-            yield found["id"]
+        for row in self._db[collection].find(query, {"id": 1}).hint(hint).batch_size(PAGE):
+            yield row["id"]
 
     def _covered(
         self, collection: str, query: Document, field: str, *, hint: str
     ) -> Iterator[tuple[str, str, datetime]]:
-        wanted = {"_id": 1, field: 1}
-        found = self._db[collection].find(query, wanted).sort([(field, 1), ("_id", 1)]).hint(hint)
-        for row in found.batch_size(PAGE):
+        projection = {"_id": 1, field: 1}
+        rows = self._db[collection].find(query, projection).sort([(field, 1), ("_id", 1)]).hint(hint)
+        for row in rows.batch_size(PAGE):
             tenant_id, _, id = row["_id"].partition("/")
             yield tenant_id, id, row[field]
 
 
 def _due_by(now: datetime) -> Document:
-    """The type is what the partial indexes ask for: without it the planner reads them from end to end."""
+    """The condition for a due time. It names the type because the partial indexes do: otherwise the planner
+    would scan them whole."""
     return {"$lte": now, "$type": "date"}

@@ -1,4 +1,4 @@
-"""What one setting is: how it is declared, and where its text comes from."""
+"""How one setting is declared, and where its text is read from."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Row(NamedTuple):
-    """One setting as the documentation shows it."""
+    """One setting, with its documentation."""
 
     attribute: str
     name: str
@@ -23,7 +23,7 @@ class Row(NamedTuple):
 def setting(
     name: str, default: str, parse: Callable[[str], T], meaning: str, *, group: str = "", secret: bool = False
 ) -> T:
-    """A row of the table. A secret is kept out of every representation and every fault."""
+    """Declare a setting. A secret is kept out of representations and error messages."""
     row = {
         "name": name,
         "default": default,
@@ -36,9 +36,9 @@ def setting(
     return declared
 
 
-def given_text(row: Row, given: Mapping[str, str], cwd: Path) -> str:
+def setting_text(row: Row, environ: Mapping[str, str], cwd: Path) -> str:
     """The setting as text: NAME, else the content of NAME_FILE, else the default. Raises: ValueError."""
-    value, file = given.get(row.name, "").strip(), given.get(f"{row.name}_FILE", "").strip()
+    value, file = environ.get(row.name, "").strip(), environ.get(f"{row.name}_FILE", "").strip()
     if value and file:
         raise ValueError(f"is set twice, also as {row.name}_FILE: keep one")
     if not file:

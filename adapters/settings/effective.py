@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from adapters.settings import dotenv
-from adapters.settings.declaration import Row, given_text
+from adapters.settings.declaration import Row, setting_text
 
 SECRET_SHOWN = "(set, secret)"
 FOREIGN = ("VITE_", "MILLWRIGHT", "COMPOSE_", "DOCKER_")
@@ -30,7 +30,7 @@ def effective(rows: Sequence[Row], environ: Mapping[str, str], cwd: Path) -> Ite
     in_file, _ = dotenv.read(cwd / ".env")
     both = in_file | dict(environ)
     for row in rows:
-        text = given_text(row, both, cwd)
+        text = setting_text(row, both, cwd)
         shown = SECRET_SHOWN if row.secret and text and text != row.default else text
         yield Effective(
             name=row.name, value=shown, source=_source(row, in_file, environ), meaning=row.meaning

@@ -1,4 +1,4 @@
-"""Turns what stands in the environment into values; each refusal says what would be right."""
+"""Parse settings from text. Each ValueError says what would be valid."""
 
 import os
 import re
@@ -19,7 +19,7 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 DURATION = re.compile(r"(\d{1,12})(ms|[smhdw])")
 LONGEST = timedelta(days=36_500)
-"""Of every duration: added to a date of ours it must be one still."""
+"""Longest duration: added to any date of ours, it must stay within the calendar."""
 
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
@@ -29,7 +29,7 @@ def text(value: str) -> str:
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
-    """A whole number in [low, high]."""
+    """A parser for a whole number in [low, high]."""
 
     def parse(value: str) -> int:
         if not re.fullmatch(r"-?[0-9]{1,18}", value) or not low <= int(value) <= high:
@@ -52,17 +52,18 @@ def yes_or_no(value: str) -> bool:
 
 def duration(value: str) -> timedelta:
     """A number and a unit: `500ms`, `30s`, `15m`, `8h`, `7d`, `2w`."""
-    found = DURATION.fullmatch(value)
-    if not found or int(found[1]) == 0:
+    match = DURATION.fullmatch(value)
+    if not match or int(match[1]) == 0:
         raise ValueError("must be a number and a unit above zero, such as 30s, 15m, 8h or 7d")
-    seconds = float(found[1]) * UNITS[found[2]]
+    seconds = float(match[1]) * UNITS[match[2]]
     if seconds > LONGEST.total_seconds():
         raise ValueError(f"must be at most {LONGEST.days}d")
     return timedelta(seconds=seconds)
 
 
 def milliseconds(low: int = 1, *, why: str = "", most: timedelta = LONGEST) -> Callable[[str], timedelta]:
-    """A whole number of milliseconds, not below `low`; `why` is told to who sets less."""
+    """A parser for a whole number of milliseconds of at least `low`; `why` explains the minimum in the
+    error."""
     reason, high = f" ({why})" if why else "", most // timedelta(milliseconds=1)
 
     def parse(value: str) -> timedelta:
@@ -93,7 +94,7 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """A URL of one of the schemes with a host (`unix` has a path); an empty value passes."""
+    """A parser for a URL of one of the schemes with a host (`unix`: a path); an empty value passes."""
 
     def parse(value: str) -> str:
         if value and not _is_url(value, schemes):
@@ -111,38 +112,38 @@ _ESCAPED = ", a password in it percent-encoded (/ as %2F)"
 def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(value)
-        # Only when it is read is it judged: half of a password with a slash in it stands there.
+        # Reading it validates it: after a password with a slash, part of that would be there.
         _ = parts.port
-    except ValueError:  # says what it found, which may be of a password
+    except ValueError:  # its message may contain part of a password
         return False
     return parts.scheme in schemes and bool(parts.netloc or (parts.scheme == "unix" and parts.path))
 
 
 def mongodb(value: str) -> str:
-    """A connection string of MongoDB. Nothing is looked up, so of its options nothing is judged here."""
+    """A MongoDB connection string. No DNS lookup is made, and its options are not checked here."""
     scheme, _, rest = value.partition("?")[0].partition("://")
     try:
         if scheme not in ("mongodb", "mongodb+srv"):
             raise ValueError
         parse_uri(f"mongodb://{rest}")
-    except (ValueError, PyMongoError):  # say what they found, which may be of a password
+    except (ValueError, PyMongoError):  # their messages may contain part of a password
         raise ValueError(f"must be a URL that begins with mongodb:// or mongodb+srv://{_ESCAPED}") from None
     return value
 
 
 def embedded_or(parse: Callable[[str], str]) -> Callable[[str], str]:
-    """The word `embedded`, or what the other parser takes."""
+    """A parser that also takes the word `embedded`."""
     return lambda value: value if value == "embedded" else parse(value)
 
 
 def origins(value: str) -> tuple[str, ...]:
     """Web origins (`https://host[:port]`, or `*`), separated by commas."""
-    found = tuple(part.strip() for part in value.split(",") if part.strip())
-    for origin in found:
+    listed = tuple(part.strip() for part in value.split(",") if part.strip())
+    for origin in listed:
         parts = urlsplit(origin)
         if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path):
             raise ValueError("must list origins such as https://cmms.example.com, separated by commas")
-    return found
+    return listed
 
 
 def mailbox(value: str) -> str:

@@ -1,6 +1,6 @@
-"""Every setting there is. `Settings` is the one table; `.env.sample` and the docs are printed from it.
+"""All settings. `Settings` is the one table; `.env.sample` and the docs are generated from it.
 
-Nobody else reads the environment.
+Only this module reads the environment.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 from pymongo.uri_parser import parse_uri
 
 from adapters.settings import dotenv, parsers
-from adapters.settings.declaration import Row, given_text, setting
+from adapters.settings.declaration import Row, setting, setting_text
 from adapters.settings.parsers import duration, milliseconds, one_of, origins, text, url, whole, yes_or_no
 from adapters.settings.production import production_faults
 from domain.identity.password_policy import PasswordPolicy
@@ -44,7 +44,7 @@ class SettingsError(Exception):
 # fmt: off
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a process was told at its start; it never changes while it runs."""
+    """The settings of a process, fixed at its start."""
 
     app_env: str = setting("APP_ENV", "development", one_of("development", "test", "production"), "`production` refuses weak secrets, wildcard CORS, embedded servers and demo users", group="Running")
     host: str = setting("HOST", "127.0.0.1", text, "address the web process listens on")
@@ -145,7 +145,7 @@ class Settings:
 
     @property
     def own_url(self) -> str:
-        """Where the web process is found, for want of a FRONTEND_URL."""
+        """The URL of the web process, used if FRONTEND_URL is empty."""
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @property
@@ -167,17 +167,17 @@ class Settings:
 
     @classmethod
     def load(cls, environ: Mapping[str, str], cwd: Path, *, servers_needed: bool = True) -> "Settings":
-        """Reads the environment, over `.env` in `cwd`, over defaults.
+        """The settings from the environment, else from `.env` in `cwd`, else the defaults.
 
-        With `servers_needed`, `embedded` becomes the address of the servers that `make up` started, and it is
-        a fault if there are none; without, it stays. Raises: SettingsError: every fault, not only the first.
+        With `servers_needed`, `embedded` is replaced by the address of the servers that `make up` started; without
+        such servers it is a fault. Raises: SettingsError: lists every fault, not only the first.
         """
         in_file, faults = dotenv.read(cwd / ".env")
         given = in_file | dict(environ)
         values: dict[str, Any] = {}
         for row in table():
             try:
-                values[row.attribute] = row.parse(given_text(row, given, cwd))
+                values[row.attribute] = row.parse(setting_text(row, given, cwd))
             except ValueError as error:
                 faults.append(f"{row.name}: {error}")
         if faults:
@@ -213,12 +213,12 @@ def from_environment(*, servers_needed: bool = True) -> Settings:
 
 
 def inherited() -> dict[str, str]:
-    """This process's whole environment, to hand on to a child."""
+    """The whole environment of this process, to pass on to a child."""
     return dict(os.environ)
 
 
 def _embed(values: dict[str, Any]) -> None:
-    """Fills in what `make up` left under DATA_DIR: the servers' addresses and a secret of its own."""
+    """Fill in what `make up` wrote under DATA_DIR: the servers' addresses and a secret."""
     data_dir: Path = values["data_dir"]
     try:
         running = json.loads((data_dir / EMBEDDED_FILE).read_text())

@@ -15,7 +15,7 @@ from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
-from adapters.blobs.store import MAX_BYTES, Blobs, Taken
+from adapters.blobs.store import MAX_BYTES, Blobs, Stored
 from adapters.mongo.client import Document, Unavailable
 from api.http import body
 from api.http.encoding import encode
@@ -83,7 +83,7 @@ class BlobStore:
         headers = {"location": f"/api/blobs/{sha256}", "etag": f'"{sha256}"'}
         return ASGIResponse(body=encode(told), status_code=201 if taken.new else 200, headers=headers)
 
-    async def _take(self, request: Request[Any, Any, Any], actor: Actor, sha256: str) -> Taken:
+    async def _take(self, request: Request[Any, Any, Any], actor: Actor, sha256: str) -> Stored:
         headers: body.Headers = dict(request.scope["headers"])
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise unsupported("the body must not be compressed")
@@ -98,7 +98,7 @@ class BlobStore:
             arrival.end()
             if not await self._blobs.keep(known, by=actor.user_id):
                 raise Unavailable("the blob went while it was put")
-            return Taken(known, new=False)
+            return Stored(known, new=False)
         upload = await self._blobs.begin(actor.tenant_id, sha256, by=actor.user_id)
         try:
             async for piece in pieces:

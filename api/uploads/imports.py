@@ -21,7 +21,7 @@ from pymongo.database import Database
 
 from adapters.imports import report as import_report
 from adapters.imports import store as imports
-from adapters.imports.report import Outcome, Shown
+from adapters.imports.report import ImportView, Outcome
 from adapters.mongo.client import Document
 from api.http.body import Gone, fault_of, pieces
 from api.http.encoding import encode
@@ -108,7 +108,7 @@ class Imports:
                     status, bad.code, bad.message, faults=[Fault("/file", bad.code, bad.message)]
                 ) from None
         location = f"/api/imports/{made['_id']}"
-        body = encode(import_report.view(made, []))
+        body = encode(import_report.view_with_tally(made, []))
         return ASGIResponse(body=body, status_code=202, headers={"location": location})
 
     async def show(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
@@ -151,8 +151,8 @@ class Imports:
             raise not_found("import", id[:100])
         return found
 
-    async def _shown(self, found: Document) -> Shown:
-        return await anyio.to_thread.run_sync(import_report.show, self._db, found)
+    async def _shown(self, found: Document) -> ImportView:
+        return await anyio.to_thread.run_sync(import_report.import_view, self._db, found)
 
 
 async def _receive(request: Request[Any, Any, Any], file: IO[bytes]) -> dict[str, Any]:
@@ -234,7 +234,7 @@ def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
         request_max_body_size=MAX_BYTES + SPARE_BYTES,
         operation_id="imports.submit",
         operation_class=operation(
-            parameters=about, bodies=_BODIES, responses={"202": ("The import", schema_of(Shown))}
+            parameters=about, bodies=_BODIES, responses={"202": ("The import", schema_of(ImportView))}
         ),
         summary="Import a CSV file of work orders",
         tags=["imports"],
@@ -246,7 +246,7 @@ def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
     @get(
         "/api/imports/{id:str}",
         operation_id="imports.show",
-        operation_class=operation(responses=answering("The import", Shown)),
+        operation_class=operation(responses=answering("The import", ImportView)),
         summary="An import and its counts",
         tags=["imports"],
         security=BEARER,
@@ -277,7 +277,7 @@ def routes(imports: Imports) -> Iterator[HTTPRouteHandler]:
         status_code=200,
         operation_id="imports.cancel",
         operation_class=operation(
-            responses={**answering("The import", Shown), "409": ("`too_late`: it has ended", PROBLEM)}
+            responses={**answering("The import", ImportView), "409": ("`too_late`: it has ended", PROBLEM)}
         ),
         summary="Send no further rows; what was sent stands",
         tags=["imports"],

@@ -17,7 +17,7 @@ NAMES = ("sha256", "image_sha256", "evidence_sha256")
 async def tell(db: AsyncDatabase[Any], tenant_id: str, holders: Sequence[Document]) -> None:
     """Adds `available` to each that names a file; one question for all of them. Raises: PyMongoError."""
     named = {id(holder): hash for holder in holders if (hash := _named(holder))}
-    there = await blobs.present(db, tenant_id, named.values())
+    there = await blobs.existing_hashes(db, tenant_id, named.values())
     for holder in holders:
         if hash := named.get(id(holder)):
             holder["available"] = hash in there

@@ -16,7 +16,7 @@ from loguru import logger
 from pymongo.database import Database
 
 from adapters.blobs.references import is_named
-from adapters.blobs.store import CHUNKS, FILES, GRACE, LAST_CALL, in_
+from adapters.blobs.store import CHUNKS, FILES, GRACE, LAST_CALL, server_time_in
 from adapters.mongo.client import Document
 from adapters.mongo.server_time import server_time
 from adapters.process.metrics import Metrics
@@ -56,11 +56,15 @@ def _judge(db: Database[Any], records: list[Document]) -> None:
     with db.client.start_session(snapshot=True) as session:
         named = {one["_id"] for one in records if is_named(db, session, one["tenant_id"], one["sha256"])}
     unnamed = [one for one in records if one["_id"] not in named]
-    _move(db, [one for one in records if one["_id"] in named], {"state": "kept", "look_at": in_(GRACE)})
+    _move(
+        db,
+        [one for one in records if one["_id"] in named],
+        {"state": "kept", "look_at": server_time_in(GRACE)},
+    )
     _move(
         db,
         [one for one in unnamed if one["state"] == "kept"],
-        {"state": "condemned", "look_at": in_(LAST_CALL)},
+        {"state": "condemned", "look_at": server_time_in(LAST_CALL)},
     )
     _move(db, [one for one in unnamed if one["state"] == "condemned"], DELETING | {"why": "unnamed"})
 

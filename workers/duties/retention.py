@@ -16,7 +16,7 @@ from loguru import logger
 from pymongo.database import Database
 
 from adapters.mongo.client import Document
-from adapters.mongo.indexes import FORGOTTEN
+from adapters.mongo.indexes import PURGEABLE
 from adapters.mongo.server_time import server_time
 from adapters.schedules import fires
 from adapters.settings.table import Settings
@@ -38,7 +38,7 @@ class Expiring(msgspec.Struct, frozen=True):
 
 FIRES = Expiring("fires", "ended_at", "ended", {"state": "done"})
 NOTICES = Expiring("notices", "spread_at", "spread", {})
-DELIVERIES = Expiring("deliveries", "ended_at", "ended", FORGOTTEN)
+DELIVERIES = Expiring("deliveries", "ended_at", "ended", PURGEABLE)
 
 
 def delete_expired(db: Database[Any], settings: Settings, now: datetime) -> dict[str, int]:

@@ -19,7 +19,7 @@ from pymongo.errors import DuplicateKeyError
 
 from adapters.delivery.ledger import insert, row
 from adapters.events import change_stream as event_stream
-from adapters.events.change_stream import EventStream, HistoryLost, Wanted
+from adapters.events.change_stream import EventFilter, EventStream, HistoryLost
 from adapters.mongo.client import Document
 from adapters.mongo.server_time import server_time
 from locks.fence import fenced, stamped
@@ -154,7 +154,7 @@ class WebhookFeed:
         assert self._search is not None
         assert self._position is not None
         wanted, search = _wanted(self._listeners), self._search
-        found, last = event_stream.step(self._db, wanted, behind=search.behind, since=search.since)
+        found, last = event_stream.search(self._db, wanted, behind=search.behind, since=search.since)
         now = server_time(self._db)
         self._insert_rows(found, now)
         self._search = Search(search.since, last) if last else None
@@ -216,8 +216,8 @@ def payload(event: Document) -> Document:
     }
 
 
-def _wanted(listeners: Sequence[Listener]) -> Wanted:
-    return Wanted(
+def _wanted(listeners: Sequence[Listener]) -> EventFilter:
+    return EventFilter(
         tenants=tuple(sorted({listener.tenant_id for listener in listeners})),
         types=tuple(sorted({type for listener in listeners for type in listener.events})),
     )

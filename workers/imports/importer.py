@@ -17,8 +17,8 @@ from pymongo.database import Database
 
 from adapters.broker.hints import Unheard
 from adapters.commands.document import TargetQueue
-from adapters.imports.report import running_commands, show
-from adapters.imports.store import OPEN, ended
+from adapters.imports.report import import_view, running_commands
+from adapters.imports.store import OPEN, end_update
 from adapters.mongo.client import Contention, Document, Unavailable, UnknownOutcome, translated
 from adapters.process.metrics import Metrics
 from domain.importing.table import BadFile
@@ -159,14 +159,14 @@ class Importer:
 
     def _finish(self, found: Document, lease: Lease) -> None:
         last = self._db.imports.find_one({"_id": found["_id"]}) or found
-        counts = msgspec.to_builtins(show(self._db, last).counts)
-        self._end(found, lease, ended("done", at=self._now(), counts=counts))
+        counts = msgspec.to_builtins(import_view(self._db, last).counts)
+        self._end(found, lease, end_update("done", at=self._now(), counts=counts))
         logger.bind(import_id=found["_id"], tenant_id=found["tenant_id"], **counts).info("import done")
 
     def _fail(self, found: Document, error: Document) -> None:
         logger.bind(import_id=found["_id"], tenant_id=found["tenant_id"], **error).error("import failed")
         with translated():
-            update = ended("failed", at=self._now(), error=error)
+            update = end_update("failed", at=self._now(), error=error)
             self._db.imports.update_one({"_id": found["_id"], "state": {"$in": list(OPEN)}}, update)
         self._hold.drop(found["_id"])
 

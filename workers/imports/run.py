@@ -15,7 +15,7 @@ from pymongo.database import Database
 
 from adapters.commands.acceptance import accept_many
 from adapters.commands.document import Key, Origin, TargetQueue, fingerprint, fresh, target_of
-from adapters.imports.report import unsettled_commands
+from adapters.imports.report import undecided_commands
 from adapters.imports.store import OPEN, mapping_of, open_file
 from adapters.mongo.client import Document, translated
 from domain.importing.row import BadRow, Fault, Reader, Row
@@ -123,7 +123,7 @@ class Run:
         return self._planner.plan(rows, [judged for judged in chunk if not isinstance(judged, Row)])
 
     def _has_room(self, more: int) -> bool:
-        unsettled = unsettled_commands(
+        unsettled = undecided_commands(
             self._db, self._found["tenant_id"], self._found["_id"], most=self._most_active + 1
         )
         return unsettled == 0 or unsettled + more <= self._most_active

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters.blobs.store import CHUNK_BYTES, CHUNKS, FILES, MAX_BYTES, Blobs, Taken, Upload
+from adapters.blobs.store import CHUNK_BYTES, CHUNKS, FILES, MAX_BYTES, Blobs, Stored, Upload
 from adapters.mongo.client import Unavailable
 from domain.identity.permissions import ROLES
 from tests.api.http.test_socket import serving, status
@@ -319,7 +319,7 @@ async def test_an_upload_whose_answer_was_lost_keeps_its_bytes(
 ) -> None:
     technician, content = people.add("technician"), photo(CHUNK_BYTES + 1, seed=12)
 
-    async def unheard(self: Blobs, upload: Upload, media_type: str, *, by: str) -> Taken:
+    async def unheard(self: Blobs, upload: Upload, media_type: str, *, by: str) -> Stored:
         await finish(self, upload, media_type, by=by)
         raise Unavailable("the majority has not answered yet")
 

@@ -17,7 +17,7 @@ from pymongo.database import Database
 
 from adapters.blobs import store as blobs
 from adapters.blobs.references import PLACES, is_named
-from adapters.blobs.store import CHUNK_BYTES, CHUNKS, FILES, GRACE, LAST_CALL, Blobs, Damaged, Taken
+from adapters.blobs.store import CHUNK_BYTES, CHUNKS, FILES, GRACE, LAST_CALL, Blobs, Damaged, Stored
 from adapters.mongo import client as mongo
 from adapters.mongo import indexes
 from adapters.mongo.client import Document, Unavailable
@@ -70,12 +70,12 @@ class Desk:
         return asyncio.run(answered())
 
     def put(self, content: bytes = b"bytes", *, sha256: str = SHA, tenant_id: str = TENANT) -> Document:
-        async def question(at: Blobs) -> Taken:
+        async def question(at: Blobs) -> Stored:
             upload = await at.begin(tenant_id, sha256, by="u")
             await upload.write(content)
             return await at.finish(upload, "text/plain", by="u")
 
-        taken: Taken = self.ask(question)
+        taken: Stored = self.ask(question)
         return taken.record
 
     def ages(self, by: timedelta) -> None:

@@ -61,10 +61,10 @@ class Imports:
         assert found is not None
         return found
 
-    def ended(self, id: str, *, within_s: float = 60) -> import_report.Shown:
+    def ended(self, id: str, *, within_s: float = 60) -> import_report.ImportView:
         """The import as clients see it, once it has ended."""
         eventually(lambda: self.found(id)["state"] not in imports.OPEN, within_s=within_s, what="the import")
-        return import_report.show(self.db, self.found(id))
+        return import_report.import_view(self.db, self.found(id))
 
     def refused(self, id: str) -> list[Document]:
         return import_report.rows(self.db, TENANT, id, outcome="refused", after_line=0, limit=200)
