@@ -20,7 +20,7 @@ def show(receipt: dict[str, Any], *, as_json: bool) -> None:
         lines.append(f"  {error['code']}: {error['message']}")
     lines += [f"  warning {warning['code']}: {warning['message']}" for warning in receipt.get("warnings", ())]
     lines += [f"  {event['type']} {_data(event)}".rstrip() for event in receipt.get("events", ())]
-    for row in receipt.get("diff", ()):
+    for row in (receipt.get("error") or {}).get("diff", ()):
         base, mine, server = (text(row[side]) for side in ("base", "mine", "server"))
         lines.append(f"  {row['path']} was {base} / mine {mine} / server {server}")
     out.print("\n".join(lines), markup=False)

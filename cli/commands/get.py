@@ -20,6 +20,7 @@ COLUMNS = {
     "plans": ("id", "rules.name", "state", "next_due_at"),
     "meters": ("id", "name", "unit", "asset_id"),
     "users": ("id", "name", "email", "roles"),
+    "preview": ("occurrence", "due_at", "skipped.reason"),
     "commands": ("command_id", "type", "target", "state", "accepted_at"),
 }
 """The columns of lists that have their own; any other shows its first plain members."""
@@ -38,11 +39,13 @@ def main(
     path, params = _address(what, filters or [])
     with signed_in() as api:
         first = api.get(path, _page(params, limit) if _is_list(path) else params)
-        if not isinstance(first, dict) or "items" not in first:
+        member = _list_member(first)
+        if member is None:
             print_json(first)
             return
-        rows, more = _rows(api, path, params, first, limit)
-    names = columns.split(",") if columns else COLUMNS.get(what) or _plain(rows)
+        rows, more = _rows(api, path, params, first, member, limit)
+    kind = path.rpartition("/")[2]
+    names = columns.split(",") if columns else COLUMNS.get(kind) or _plain(rows)
     shown = rows if as_json else [{name: _member(row, name) for name in names} for row in rows]
     print_rows(shown, names, as_json=as_json, empty=f"There are no {what.replace('-', ' ')} like that.")
     if more:
@@ -65,6 +68,12 @@ def _address(what: str, words: list[str]) -> tuple[str, dict[str, str]]:
     return path, params
 
 
+def _list_member(document: Any) -> str | None:
+    """The member that is a list of documents, if the answer has just one."""
+    lists = [name for name, value in document.items() if isinstance(value, list)]
+    return lists[0] if len(lists) == 1 and "id" not in document else None
+
+
 def _is_list(path: str) -> bool:
     return path.count("/") == 2
 
@@ -74,13 +83,13 @@ def _page(params: dict[str, str], limit: int) -> dict[str, str]:
 
 
 def _rows(
-    api: Api, path: str, params: dict[str, str], first: dict[str, Any], limit: int
+    api: Api, path: str, params: dict[str, str], first: dict[str, Any], member: str, limit: int
 ) -> tuple[list[dict[str, Any]], bool]:
     """As many rows as were asked for, page by page, and whether there are more."""
-    rows, cursor = list(first["items"]), first.get("cursor")
+    rows, cursor = list(first[member]), first.get("cursor")
     while cursor and len(rows) < limit:
         page = api.get(path, _page(params, limit - len(rows)) | {"cursor": cursor})
-        rows += page["items"]
+        rows += page[member]
         cursor = page.get("cursor")
     return rows[:limit], bool(cursor) or len(rows) > limit
 

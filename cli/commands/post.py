@@ -33,6 +33,7 @@ def main(
     key: Annotated[str | None, typer.Option(help="idempotency key; a new one if unset")] = None,
     version: Annotated[int | None, typer.Option("--if-match", help="the version that you saw")] = None,
     wait: Annotated[int, typer.Option(min=0, max=MOST_S, help="seconds; 0 only accepts")] = MOST_S,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print only the id of the target")] = False,
     as_json: AsJson = False,
 ) -> None:
     spec = catalogue().get(type)
@@ -50,13 +51,15 @@ def main(
         answer = api.request(
             "POST", f"/api/commands/{type}", headers=headers, content=msgspec.json.encode(payload)
         )
-    _report(answer, as_json=as_json)
+    _report(answer, as_json=as_json, quiet=quiet)
 
 
-def _report(answer: httpx.Response, *, as_json: bool) -> None:
+def _report(answer: httpx.Response, *, as_json: bool, quiet: bool) -> None:
     """Raises: Stop: it was refused, or ended otherwise than applied."""
     body: dict[str, Any] = answer.json() if "json" in answer.headers.get("content-type", "") else {}
-    if answer.status_code == httpx.codes.ACCEPTED:
+    if answer.is_success and quiet:
+        typer.echo(body["target"].partition(":")[2])
+    elif answer.status_code == httpx.codes.ACCEPTED:
         if as_json:
             print_json(body)
         else:

@@ -47,6 +47,7 @@ def test_the_commands_of_the_readme_do_what_it_says(tmp_path: Path) -> None:
         "REDIS_URL": EMBEDDED,
         "COLUMNS": "100",
         "MILLWRIGHT": f"http://127.0.0.1:{port}",
+        "MILLWRIGHT_SESSION": str(tmp_path / "session.json"),
     }
     shown = blocks(README)
     first, *rest = [block for block in shown if block.language == "sh"]

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import json
 import stat
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
 from pymongo.database import Database
+from typer.testing import CliRunner
 
 from adapters.mongo import client as mongo
 from adapters.mongo import indexes
-from adapters.settings.table import ROOT, Settings, inherited
+from adapters.settings.table import Settings
+from cli.__main__ import build
 from cli.embedded.ports import free
+from cli.stop import Stop
 from tests.api.people import PASSWORD, People, Person, new_id
 from tests.servers import Servers
 from tests.support.patience import eventually
 from tests.support.processes import SECRET, WEB, processes, uri_of
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Run = Callable[..., "Done"]
 
 
 class Running:
@@ -66,24 +68,26 @@ def planner(running: Running) -> Person:
     return running.people.add("admin")
 
 
+class Done(NamedTuple):
+    """How a call of the command line ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @pytest.fixture
 def millwright(running: Running, tmp_path: Path) -> Run:
-    def run(*argv: str, text: str = "") -> subprocess.CompletedProcess[str]:
-        env = inherited() | {
-            "MILLWRIGHT": running.url,
-            "MILLWRIGHT_SESSION": str(tmp_path / "session.json"),
-            "COLUMNS": "40",
-        }
-        return subprocess.run(
-            [str(ROOT / "millwright"), *argv],
-            input=text,
-            env=env,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    """In this process: a new interpreter for each call would take most of the time."""
+    env = {"MILLWRIGHT": running.url, "MILLWRIGHT_SESSION": str(tmp_path / "session.json"), "COLUMNS": "40"}
+    app = build()
+
+    def run(*argv: str, text: str = "") -> Done:
+        result = CliRunner().invoke(app, argv, input=text, env=env)
+        if isinstance(result.exception, Stop):
+            return Done(1, result.stdout, f"millwright: {result.exception}\n")
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+        return Done(result.exit_code, result.stdout, result.stderr)
 
     return run
 
@@ -182,39 +186,31 @@ def test_a_list_that_ends_at_its_limit_says_so_beside_it(signed_in: Run) -> None
     assert "There are more than these 2" in listed.stderr
 
 
-def test_a_batch_replayed_twice_counts_once(signed_in: Run, tmp_path: Path) -> None:
-    made = json.loads(
-        signed_in(*("post", "work_order.create", "title=x", "type=safety", "priority=low", "--json")).stdout
-    )
-    at = "2026-11-22T14:03:09.120Z"
-    action = {
-        "id": new_id(),
-        "v": 1,
-        "type": "work_order.comment.add",
-        "lane": made["target"],
-        "lane_seq": 1,
-        "base_version": 1,
-        "occurred_at": at,
-        "payload": {"work_order_id": made["target"].partition(":")[2], "text": "in the basement"},
-    }
-    batch = tmp_path / "batch.json"
-    batch.write_text(
-        json.dumps(
-            {
-                "batch_id": new_id(),
-                "device_id": f"phone-{new_id()}",
-                "app_version": "1",
-                "sent_at": at,
-                "actions": [action],
-            }
-        )
-    )
+def test_what_was_recorded_offline_counts_once_and_a_conflict_waits_in_the_inbox(
+    signed_in: Run, tmp_path: Path
+) -> None:
+    order = signed_in(
+        *("post", "work_order.create", "title=x", "type=safety", "priority=low", "-q")
+    ).stdout.strip()
+    batch = str(tmp_path / "day.json")
+    named = f"work_order_id={order}"
+    signed_in("offline", "record", batch, "work_order.start", named, "--base-version", "1")
+    recorded = signed_in("offline", "record", batch, "work_order.comment.add", named, "text=in the basement")
+    signed_in("post", "work_order.cancel", named, "reason=sold")
 
-    first, second = signed_in("offline", "replay", str(batch)), signed_in("offline", "replay", str(batch))
+    first, second = signed_in("offline", "replay", batch), signed_in("offline", "replay", batch)
 
-    assert "accepted" in first.stdout, first.stderr
-    assert "duplicate" in second.stdout
-    assert "Nothing waits for you." in signed_in("offline", "inbox").stdout
+    assert recorded.stdout == f"{batch} has 2 actions.\n"
+    assert first.stdout.count("accepted") == 2, first.stderr
+    assert second.stdout.count("duplicate") == 2
+    eventually(
+        lambda: (
+            "/status was requested / mine in_progress / server cancelled"
+            in signed_in("offline", "inbox").stdout
+        ),
+        within_s=20,
+        what="the conflict waits",
+    )
 
 
 def test_a_server_that_is_not_there_is_one_line(millwright: Run, planner: Person) -> None:
