@@ -1,4 +1,4 @@
-"""What is so now: the orders that notices are about, and the people they are for."""
+"""Reads the current state of the orders that notices are about, and of their recipients."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ _ORDER_FIELDS = ("number", "title", "priority", "status", "due_at", "assignee_id
 _PERSON_FIELDS = ("id", "tenant_id", "name", "email", "locale", "active", "roles")
 
 _REASONS = {
-    "order_gone": "the work order does not exist any more",
+    "order_gone": "the work order no longer exists",
     "due_date_moved": "the due date has moved since",
     "acknowledged": "somebody has acknowledged it",
-    "snoozed": "somebody has snoozed it, and is told anew at the end of that",
-    "assignee_changed": "the order is somebody else's now",
-    "user_inactive": "the person does not work here any more",
+    "snoozed": "somebody has snoozed it; it is sent again at the end of the snooze",
+    "assignee_changed": "the order is assigned to somebody else now",
+    "user_inactive": "the person no longer works here",
 }
 
 
-class Facts:
-    """Reads by the keys of rows (or of notices): tenant, `about`, recipient. Raises: Unavailable."""
+class Audience:
+    """Reads orders and users that rows (or notices) refer to. Every method raises: Unavailable."""
 
     def __init__(self, db: Database[Any]) -> None:
         self._db = db
 
     def orders(self, rows: Iterable[Document]) -> dict[str, Document]:
-        """The orders that these are about, by `_id`."""
+        """The orders that these rows are about, by `_id`."""
         ids = {_order_id(row) for row in rows if row["about"].startswith(ORDER)}
         return self._by_id("work_orders", ids, _ORDER_FIELDS)
 
     def people(self, rows: Iterable[Document]) -> dict[str, Document]:
-        """The users that these rows are for, by `_id`, inactive ones too."""
+        """The recipients of these rows, by `_id`, including inactive users."""
         return self._by_id("users", {person_id(row) for row in rows}, _PERSON_FIELDS)
 
     def preferences(self, ids: Iterable[str]) -> dict[str, Preferences]:
-        """What these users have set, by the users' `_id`."""
-        found = self._by_id("preferences", set(ids), None)
-        return {id: _preferences(document) for id, document in found.items()}
+        """The notification preferences that these users have set, by the users' `_id`."""
+        documents = self._by_id("preferences", set(ids), None)
+        return {id: _preferences(document) for id, document in documents.items()}
 
     def in_roles(self, tenant_id: str, roles: Iterable[str]) -> list[Document]:
         """The active users of a tenant who have one of these roles."""
@@ -61,20 +61,24 @@ class Facts:
         if not ids:
             return {}
         with translated():
-            found = self._db[collection].find({"_id": {"$in": list(ids)}}, list(fields) if fields else None)
-            return {document["_id"]: document for document in found}
+            documents = self._db[collection].find(
+                {"_id": {"$in": list(ids)}}, list(fields) if fields else None
+            )
+            return {document["_id"]: document for document in documents}
 
 
 def order_of(row: Document, orders: dict[str, Document]) -> Document | None:
+    """The order that the row is about, if it is about one."""
     return orders.get(_order_id(row)) if row["about"].startswith(ORDER) else None
 
 
 def person_id(row: Document) -> str:
+    """The `_id` of the recipient's user document."""
     return document_id(row["tenant_id"], row["recipient"])
 
 
-def obsolete(row: Document, orders: dict[str, Document]) -> Trouble | None:
-    """Why what this row (or notice) tells is no longer true; None: it is, or nobody can say."""
+def invalid_because(row: Document, orders: dict[str, Document]) -> Trouble | None:
+    """The reason why this row (or notice) is no longer valid; None if it is valid or cannot be checked."""
     if row.get("valid") is None or not row["about"].startswith(ORDER):
         return None
     order = order_of(row, orders)
@@ -87,13 +91,13 @@ def reason(code: str) -> Trouble:
 
 
 def mail_at(preferences: Preferences, notice: Document, now: datetime, *, is_due: bool = False) -> datetime:
-    """When a mail about this notice is to go. `is_due`: it is a row whose time has come, maybe late and into
-    quiet hours, or they are new."""
+    """When to send a mail about this notice. `is_due`: the row was due already, but it may be late and fall
+    into quiet hours, or these may be new."""
     try:
         return preferences.mail_at(now, critical=notice["critical"], is_due=is_due)
     except Rejected as error:
-        # A time zone that the tables of this machine no longer know: better at once than never.
-        logger.warning("quiet hours are not heeded", of=preferences.id, reason=error.message)
+        # A time zone that this machine's database no longer has: send at once rather than never.
+        logger.warning("quiet hours ignored: unknown time zone", of=preferences.id, reason=error.message)
         return now
 
 
@@ -119,9 +123,9 @@ def _order_id(row: Document) -> str:
 
 
 def _preferences(document: Document) -> Preferences:
-    """As set; what cannot be read (a newer version's) counts as nothing set."""
+    """The stored preferences; the defaults if they are unreadable (of a newer version)."""
     try:
         return msgspec.convert(document, Preferences)
     except msgspec.ValidationError as error:
-        logger.warning("preferences cannot be read", of=document["_id"], reason=str(error))
+        logger.warning("preferences unreadable, defaults used", of=document["_id"], reason=str(error))
         return Preferences(id=document["id"])

@@ -1,6 +1,7 @@
-"""Who works on which rows of the ledger: claims, and what a claim's end leaves behind.
+"""Claims on ledger rows, and what happens to rows whose claim expires.
 
-A claim bears the token of one round of one courier, which is never used again, and ends by the server's time.
+A claim has the token of one round of one courier, which is never used again, and expires by the server's
+time.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from pymongo import UpdateMany
 from pymongo.database import Database
 
 from adapters.delivery.outcomes import Again, Trouble, Uncertain
-from adapters.delivery.row_updates import SET_BACK, ended, from_now, is_free, moved
+from adapters.delivery.row_updates import SET_BACK, from_now, is_free, outcome_update, state_change
 from adapters.mongo.client import MAJORITY, Document, translated
 
 CLAIM = timedelta(seconds=60)
 MOST_AT_ONCE = 2_000
-"""Rows read at once, and so the most that become one message."""
+"""Most rows read at once, and so most rows of one message."""
 
 WORKER_LOST = Trouble("worker_lost", "its worker ended while it was being sent")
 
@@ -27,9 +28,9 @@ Group = list[Document]
 
 
 class Ledger:
-    """Moves rows. `token` names one round of one courier and is never used again.
+    """Claims rows and changes their state. `token` names one round of one courier and is never used again.
 
-    Every method raises Unavailable or Contention; what was then not written is found by its claim's end.
+    Every method raises: Unavailable, Contention. `sweep` handles rows left behind after that.
     """
 
     def __init__(self, db: Database[Any], *, claim: timedelta = CLAIM) -> None:
@@ -49,36 +50,36 @@ class Ledger:
             return list(self._rows.find(query).sort(order).limit(most))
 
     def groups(self, rows: Sequence[Document], now: datetime) -> list[Group]:
-        """All that is due for these rows' recipients, but for recipients whom another courier attends to."""
-        theirs = dict.fromkeys((row["tenant_id"], row["recipient"]) for row in rows)
-        if not theirs:
+        """All due rows of these rows' recipients, without recipients claimed by another courier."""
+        recipients = dict.fromkeys((row["tenant_id"], row["recipient"]) for row in rows)
+        if not recipients:
             return []
         query = {
             "channel": rows[0]["channel"],
             "state": "pending",
             "due_at": {"$lte": now},
-            "$or": [{"tenant_id": tenant, "recipient": recipient} for tenant, recipient in theirs],
+            "$or": [{"tenant_id": tenant, "recipient": recipient} for tenant, recipient in recipients],
         }
-        found: dict[tuple[str, str], Group] = {key: [] for key in theirs}
+        by_recipient: dict[tuple[str, str], Group] = {key: [] for key in recipients}
         with translated():
             for row in self._rows.find(query).sort([("due_at", 1), ("_id", 1)]).limit(MOST_AT_ONCE):
-                found[row["tenant_id"], row["recipient"]].append(row)
+                by_recipient[row["tenant_id"], row["recipient"]].append(row)
         return [
             group
-            for group in found.values()
+            for group in by_recipient.values()
             if group and not any(self._is_claimed(row, now) for row in group)
         ]
 
     def take_groups(self, groups: Sequence[Group], token: str) -> list[Group]:
-        """Claims groups. Who gets the oldest row of one gets the rest: so that a person's rows are not told
-        in two messages by two couriers."""
+        """Claim groups, and return their claimed rows. Whoever claims the oldest row of a group gets the
+        rest, so that two couriers do not split a person's rows into two messages."""
         ours = self.take([group[0] for group in groups], token)
         won = [group for group in groups if group[0]["_id"] in ours]
         ours |= self.take([row for group in won for row in group[1:]], token)
         return [[row for row in group if row["_id"] in ours] for group in won]
 
     def take(self, rows: Sequence[Document], token: str) -> set[str]:
-        """Claims those that are pending and free; the `_id`s of those that are ours now."""
+        """Claim the rows that are pending and free, and return their `_id`s."""
         if not rows:
             return set()
         ids = [row["_id"] for row in rows]
@@ -93,9 +94,10 @@ class Ledger:
     def begin(
         self, rows: Sequence[Document], id: str, token: str, *, before: Sequence[UpdateMany] = ()
     ) -> list[Document]:
-        """`sending`, durably, under that message id; in the same journey, what is to be written `before`.
+        """Mark rows as `sending`, durably, with that message id; writes the updates `before` in the same
+        round trip.
 
-        Returns the rows that were still ours, as they are now: only those may be sent.
+        Returns the rows that were still claimed, in their new state: only those may be sent.
         """
         ids = [row["_id"] for row in rows]
         mine = {
@@ -104,33 +106,34 @@ class Ledger:
             "claimed_by": token,
             "$expr": {"$gt": ["$claimed_until", "$$NOW"]},
         }
-        started = moved("sending", {"attempts": {"$add": ["$attempts", 1]}, "message_id": id}) | {
+        change = state_change("sending", {"attempts": {"$add": ["$attempts", 1]}, "message_id": id}) | {
             "claimed_until": self._until()
         }
         with translated():
-            self._rows.bulk_write([*before, UpdateMany(mine, [{"$set": started}])])
-            found = {
+            self._rows.bulk_write([*before, UpdateMany(mine, [{"$set": change}])])
+            started_rows = {
                 row["_id"]: row
                 for row in self._rows.find({"_id": {"$in": ids}, "state": "sending", "claimed_by": token})
             }
-        return [row | found[row["_id"]] for row in rows if row["_id"] in found]
+        return [row | started_rows[row["_id"]] for row in rows if row["_id"] in started_rows]
 
     def write(self, updates: Sequence[UpdateMany]) -> None:
+        """Apply updates of `row_updates.py`."""
         if updates:
             with translated():
                 self._rows.bulk_write(list(updates))
 
     def sweep(self, channels: Iterable[str], *, repeatable: bool) -> int:
-        """Rows left `sending` by whoever is gone: `uncertain`, or pending again where receivers recognise
-        what they get twice. Returns how many."""
-        gone = {
+        """Update rows whose worker died while sending: to `pending` if receivers recognise repeats, else to
+        `uncertain`. Returns their number."""
+        abandoned = {
             "state": "sending",
             "channel": {"$in": list(channels)},
             "$expr": is_free("claimed_until", self._claim),
         }
-        left = ended(Again(WORKER_LOST, timedelta()) if repeatable else Uncertain(WORKER_LOST))
+        update = outcome_update(Again(WORKER_LOST, timedelta()) if repeatable else Uncertain(WORKER_LOST))
         with translated():
-            return self._rows.update_many(gone, left).modified_count
+            return self._rows.update_many(abandoned, update).modified_count
 
     def _is_claimed(self, row: Document, now: datetime) -> bool:
         until: datetime = row.get("claimed_until", now)

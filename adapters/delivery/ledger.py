@@ -1,9 +1,9 @@
-"""The ledger of deliveries: who was told what on which channel, once, and what became of it.
+"""The ledger of deliveries: one row for each notice, recipient and channel, with its state.
 
     pending -> sending -> sent | failed | uncertain        pending -> cancelled
 
-A row's id is derived from what it tells to whom, so that writing it twice leaves one. `sending` is durable
-before the first byte leaves. `claims.py` moves the rows.
+A row's id is derived from notice, recipient and channel, so that writing it twice leaves one. `sending` is
+durable before the first byte is sent. `claims.py` changes the states.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from adapters.mongo.client import (
 from domain.policies import Channel
 
 State = Literal["pending", "sending", "sent", "failed", "uncertain", "cancelled"]
-"""All but `pending` and `sending` are ends; a person may move `failed` and `uncertain` on."""
+"""All but `pending` and `sending` are final, but an operator may send `failed` and `uncertain` rows again."""
 STATES: tuple[State, ...] = get_args(State)
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
@@ -37,7 +37,7 @@ _CHUNK = 500
 
 
 def delivery_id(about: str, step: str, recipient: str, channel: str) -> str:
-    """What makes a delivery the same one."""
+    """The id of a delivery, derived from what identifies it."""
     return sha256(f"{about}|{step}|{recipient}|{channel}".encode()).hexdigest()[:32]
 
 
@@ -62,9 +62,9 @@ def row(
     error: Trouble | None = None,
     **more: Any,
 ) -> Document:
-    """A new row, not to be sent before `due_at` (at once if None); `more`: params, notice_id, event_id, …"""
+    """A new row, to be sent at `due_at` (None: at once). `more`: params, notice_id, event_id, …"""
     id = delivery_id(about, step, recipient, channel)
-    made: Document = {
+    document: Document = {
         "_id": document_id(tenant_id, id),
         "tenant_id": tenant_id,
         "id": id,
@@ -83,20 +83,21 @@ def row(
         **more,
     }
     if state == "sent":
-        made["sent_at"] = at
+        document["sent_at"] = at
     if state in ("sent", "failed", "cancelled"):
-        made["ended_at"] = at
+        document["ended_at"] = at
     if error:
-        made["error"] = told(error)
-    return made
+        document["error"] = error_document(error)
+    return document
 
 
-def told(error: Trouble) -> Document:
+def error_document(error: Trouble) -> Document:
+    """The error as it is stored."""
     return {"code": error.code, "message": error.message[:500]}
 
 
 def insert(db: Database[Any], rows: Sequence[Document]) -> list[Document]:
-    """Durable when it returns; those that were there before stay as they are. Returns the new ones.
+    """Insert rows durably and return the new ones; rows that exist already are unchanged.
 
     Raises: Unavailable, Unwritable.
     """
@@ -115,7 +116,7 @@ def insert(db: Database[Any], rows: Sequence[Document]) -> list[Document]:
 
 
 def _duplicates(error: Unwritable) -> set[int]:
-    """Which of a bulk insert were there before. Raises: whatever else went wrong in it."""
+    """The indexes of duplicates in a bulk insert. Raises: the error, if it has other causes."""
     bulk = error.__cause__
     if not isinstance(bulk, BulkWriteError):
         raise error

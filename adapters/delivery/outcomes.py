@@ -1,7 +1,7 @@
-"""What carries one message to the outside, and every way in which that can end.
+"""The interface of senders, and all outcomes of sending a message.
 
-The ledger says `sending` before `send` is called. So the outcome decides alone whether a row may be tried
-again: a sender must say `Uncertain` whenever the other side may have taken the message.
+The ledger says `sending` before `send` is called, so the outcome alone decides whether a row may be retried:
+a sender must return `Uncertain` whenever the receiver may have taken the message.
 """
 
 from __future__ import annotations
@@ -16,43 +16,43 @@ from adapters.mongo.client import Document
 
 
 class Trouble(msgspec.Struct, frozen=True):
-    """Why it did not go: a word for programs, a sentence for people (without secrets)."""
+    """Why a message was not sent: a code for programs, a message for people (without secrets)."""
 
     code: str
     message: str
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """The other side has confirmed that it took the message."""
+    """The receiver confirmed that it took the message."""
 
 
 class Again(msgspec.Struct, frozen=True):
-    """It was certainly not taken, and may be later: in `after`, or by the ledger's own backoff."""
+    """Certainly not taken; to be retried in `after`, or with the default backoff."""
 
     error: Trouble
     after: timedelta | None = None
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """It was not taken and never will be."""
+    """Not taken, and a retry is pointless."""
 
     error: Trouble
 
 
 class Uncertain(msgspec.Struct, frozen=True):
-    """It may have been taken: only a person may say that it is sent once more."""
+    """It may have been taken: only an operator may send it again."""
 
     error: Trouble
 
 
 class Down(msgspec.Struct, frozen=True):
-    """Nothing of this channel can go now, whatever the message: no attempt is counted."""
+    """The whole channel is down: no attempt is counted."""
 
     error: Trouble
 
 
 class Later(msgspec.Struct, frozen=True):
-    """Not tried: this receiver is left alone for `after`, others are not. No attempt is counted."""
+    """Not tried, because this receiver is paused for `after`. No attempt is counted."""
 
     error: Trouble
     after: timedelta
@@ -62,32 +62,32 @@ Outcome = Sent | Again | Failed | Uncertain | Down | Later
 
 
 class Sender(Protocol):
-    """One channel. Used by `threads` threads at once."""
+    """The sender of one channel, used by `threads` threads at once."""
 
     @property
     def channel(self) -> str:
-        """The word in the ledger's rows."""
+        """The channel's name in the ledger."""
 
     @property
     def threads(self) -> int:
-        """How many messages of one process may be on their way at once."""
+        """How many messages one process may send at once."""
 
     @property
     def collapses(self) -> bool:
-        """Whether many rows for one recipient become one message (a digest)."""
+        """Whether several rows for one recipient may become one message."""
 
     @property
     def repeatable(self) -> bool:
-        """Whether receivers recognise what they get twice, so that a row whose sender was killed is sent
-        again instead of left to a person."""
+        """Whether receivers recognise repeats, so that a row whose worker died is sent again instead of left
+        to an operator."""
 
     def send(self, rows: Sequence[Document]) -> Outcome:
-        """One message for these rows (more than one only where it collapses), within 50 s: then the claim
-        is nearly over and others think us dead. All rows share what comes of it.
+        """Send one message for these rows (several only if `collapses`), within 50 s, before the claim
+        expires. The outcome is that of all rows.
 
-        A row is as in the ledger, `message_id` and `attempts` of this attempt included; where the recipient
-        is a user it has `person` too: {id, name, email, locale, time_zone}, as read a moment ago.
+        A row is as in the ledger, with `message_id` and `attempts` of this attempt; if the recipient is a
+        user, it also has `person`: {id, name, email, locale, time_zone}.
         """
 
     def rest(self) -> None:
-        """Nothing is due for this thread now: let go of connections."""
+        """Called when nothing is due for this thread: close connections."""

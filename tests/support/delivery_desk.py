@@ -11,8 +11,8 @@ from uuid import uuid4
 from pymongo.database import Database
 
 from adapters.delivery.claims import CLAIM, Ledger
-from adapters.delivery.dispatcher import Carrier
-from adapters.delivery.fan_out import Spreader
+from adapters.delivery.dispatcher import Dispatcher
+from adapters.delivery.fan_out import FanOut
 from adapters.delivery.mail.channel import MailSender
 from adapters.delivery.mail.smtp import MailServer
 from adapters.delivery.outcomes import Outcome, Sender, Sent
@@ -130,11 +130,11 @@ class Desk:
     # -- what is done
 
     def spread(self, *, mail_configured: bool = True, at: datetime | None = None) -> int:
-        spreader = Spreader(self.db, self.metrics, mail_configured=mail_configured)
+        spreader = FanOut(self.db, self.metrics, mail_configured=mail_configured)
         return spreader.tick(to_milliseconds(at or self.now()), uuid4().hex)
 
-    def carrier(self, sender: Sender, *, claim: timedelta = CLAIM, now: datetime | None = None) -> Carrier:
-        return Carrier(
+    def carrier(self, sender: Sender, *, claim: timedelta = CLAIM, now: datetime | None = None) -> Dispatcher:
+        return Dispatcher(
             self.db,
             sender,
             now=(lambda: now) if now else self.now,

@@ -16,8 +16,8 @@ from loguru import logger
 from pymongo.database import Database
 
 from adapters.delivery.claims import CLAIM, Ledger
-from adapters.delivery.dispatcher import Carrier
-from adapters.delivery.fan_out import Spreader
+from adapters.delivery.dispatcher import Dispatcher
+from adapters.delivery.fan_out import FanOut
 from adapters.delivery.outcomes import Sender
 from adapters.mongo.client import Contention, Unavailable, UnknownOutcome
 from adapters.process.metrics import Metrics
@@ -49,7 +49,7 @@ class Courier:
         """One sender for each channel. `now` is the server's time; `new_token` never gives the same twice."""
         self._senders = senders
         self._ledger = Ledger(db, claim=claim)
-        self._spreader = Spreader(db, metrics, mail_configured=mail_configured)
+        self._spreader = FanOut(db, metrics, mail_configured=mail_configured)
         self._now = now
         self._new_token = new_token
         self._monotonic = monotonic
@@ -59,7 +59,7 @@ class Courier:
         works = [("spreader", self.spread, self._nothing)]
         for sender in senders:
             for n in range(sender.threads):
-                carrier = Carrier(
+                carrier = Dispatcher(
                     db,
                     sender,
                     now=now,

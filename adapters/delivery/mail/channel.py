@@ -1,4 +1,4 @@
-"""The e-mail channel: composes one mail for one person's rows and hands it to the mail server."""
+"""The e-mail channel: composes one mail for one person's rows and submits it to the mail server."""
 
 from __future__ import annotations
 
@@ -20,26 +20,27 @@ NOT_CONFIGURED = Trouble("mail_not_configured", "no mail server is configured: s
 
 
 class NoMail:
-    """The e-mail channel where no mail server is configured: says so, row by row."""
+    """The e-mail channel without a configured mail server: every row fails with that reason."""
 
     channel = "email"
     threads = 1
     collapses = False
     repeatable = False
 
-    def send(self, rows: Sequence[Document]) -> Outcome:  # noqa: ARG002 - they are all the same to it
+    def send(self, rows: Sequence[Document]) -> Outcome:  # noqa: ARG002 - all fail alike
         return Failed(NOT_CONFIGURED)
 
     def rest(self) -> None:
-        """It holds nothing."""
+        """There is nothing to close."""
 
 
 class MailSender:
-    """A sender (see `sender.py`). Each thread that uses it has a connection of its own."""
+    """The sender of mails. Each thread that uses it has its own connection."""
 
     channel = "email"
     collapses = True
-    # A mailbox does not recognise a Message-ID: what may have arrived is not sent again by itself.
+    # Mailboxes do not recognise a repeated Message-ID, so what may have arrived is not sent again
+    # automatically.
     repeatable = False
 
     def __init__(
@@ -58,7 +59,7 @@ class MailSender:
         self._sender = parseaddr(mail_from)[1]
         self._now = now
         self._monotonic = monotonic
-        self._mine = threading.local()
+        self._local = threading.local()
 
     def send(self, rows: Sequence[Document]) -> Outcome:
         person = rows[0]["person"]
@@ -67,7 +68,7 @@ class MailSender:
         try:
             mail = self._composer.compose(rows, self._now())
             content, options = _encoded(mail, person["email"])
-        except (ValueError, TemplateError) as error:  # nothing has left yet
+        except (ValueError, TemplateError) as error:  # nothing has been sent yet
             return Failed(Trouble("cannot_compose", f"{type(error).__name__}: {error}"))
         return self._connection().deliver(self._sender, person["email"], content, options)
 
@@ -75,14 +76,14 @@ class MailSender:
         self._connection().quit()
 
     def _connection(self) -> Connection:
-        connection: Connection | None = getattr(self._mine, "connection", None)
+        connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._mine.connection = Connection(self._server, monotonic=self._monotonic)
+            connection = self._local.connection = Connection(self._server, monotonic=self._monotonic)
         return connection
 
 
 def _encoded(mail: EmailMessage, address: str) -> tuple[bytes, tuple[str, ...]]:
-    """The mail as it goes over the wire, and what the server must be able to take."""
+    """The mail as bytes, and the SMTP extensions it needs."""
     if address.isascii():
         return mail.as_bytes(), ()
     return mail.as_bytes(policy=SMTPUTF8), ("SMTPUTF8", "BODY=8BITMIME")

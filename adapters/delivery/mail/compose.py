@@ -1,7 +1,7 @@
-"""What a mail says: templates/<language>/<kind>.{subject,txt,html}.j2, rendered for one person.
+"""Composes mails from templates/<language>/<kind>.{subject,txt,html}.j2, for one person.
 
-A kind without a template of its own is told by `notice`, a language that is not there in English. In HTML
-everything is escaped; a subject is one line, whatever a title holds.
+A kind without a template uses `notice`; an unsupported language falls back to English. In HTML everything is
+escaped; a subject is always one line.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from domain.time.local_time import to_local, zone
 TEMPLATES = Path(__file__).parent / "templates"
 ENGLISH = "en"
 LISTED = 100
-"""Lines that a digest shows; it counts the rest."""
+"""Most items that a digest lists; the rest are counted."""
 
 _LONGEST_SUBJECT = 200
-_POLICY = SMTP.clone(cte_type="7bit")  # not every server on the way takes 8 bits
+_POLICY = SMTP.clone(cte_type="7bit")  # not every server on the way accepts 8 bits
 
 
 class Composer:
-    """`app_url` begins the links, `mail_from` is the sender as configured."""
+    """`app_url`: the start of links; `mail_from`: the configured sender."""
 
     def __init__(self, *, app_url: str, mail_from: str) -> None:
         self._app_url = app_url.rstrip("/")
@@ -45,22 +45,22 @@ class Composer:
         )
 
     def compose(self, rows: Sequence[Document], now: datetime) -> EmailMessage:
-        """The mail for these rows, all for one person; several, or one marked so, are a digest.
+        """The mail for these rows of one person; a digest if there are several, or the row is marked so.
 
-        Raises: ValueError: an address or name that no header can hold; TemplateError.
+        Raises: ValueError: an address or name that is invalid in a header; TemplateError.
         """
         person, first = rows[0]["person"], rows[0]
         language = self._language(person)
         items = [self._item(row, language) for row in rows[:LISTED]]
         is_digest = len(rows) > 1 or first["digest"]
         kind = "digest" if is_digest else first["kind"]
-        told = items[0] | {
+        context = items[0] | {
             "person": _one_line(person["name"]),
             "items": items,
             "total": len(rows),
             "app": self._app_url,
         }
-        subject = self._part(language, kind, "subject", told)
+        subject = self._part(language, kind, "subject", context)
         message = EmailMessage(policy=_POLICY)
         message["Subject"] = _one_line(subject)
         message["From"] = _mailbox(*parseaddr(self._from))
@@ -69,34 +69,36 @@ class Composer:
         message["Message-ID"] = first["message_id"]
         message["X-Millwright-Delivery"] = first["id"] if len(rows) == 1 else first["message_id"].strip("<>")
         message["Auto-Submitted"] = "auto-generated"
-        told["subject"] = _one_line(subject)
-        message.set_content(self._part(language, kind, "txt", told))
-        message.add_alternative(self._part(language, kind, "html", told), subtype="html")
-        message["Content-Language"] = language  # last: setting the content drops all that begin so
+        context["subject"] = _one_line(subject)
+        message.set_content(self._part(language, kind, "txt", context))
+        message.add_alternative(self._part(language, kind, "html", context), subtype="html")
+        message["Content-Language"] = language  # last, because setting the content drops such headers
         return message
 
     def _language(self, person: Document) -> str:
-        wanted = str(person.get("locale") or ENGLISH).replace("_", "-").partition("-")[0].lower()
+        language = str(person.get("locale") or ENGLISH).replace("_", "-").partition("-")[0].lower()
         known = {folder.name for folder in TEMPLATES.iterdir() if folder.is_dir()}
-        return wanted if wanted in known else ENGLISH
+        return language if language in known else ENGLISH
 
     def _item(self, row: Document, language: str) -> Document:
-        """One thing that is told: the order as it is now, then what the notice adds."""
+        """The template values of one row: the order as it is now, overridden by the notice's parameters."""
         zone_name = row["person"]["time_zone"]
-        told: Document = {**(row.get("order") or {}), **row.get("params", {})}
-        told = {name: _shown(name, value, zone_name) for name, value in told.items() if value is not None}
+        context: Document = {**(row.get("order") or {}), **row.get("params", {})}
+        context = {
+            name: _shown(name, value, zone_name) for name, value in context.items() if value is not None
+        }
         path, _, id = row["about"].partition(":")
-        told["link"] = f"{self._app_url}/work-orders/{id}" if path == "work_order" else self._app_url
-        told["line"] = _one_line(self._part(language, row["kind"], "subject", told))
-        return told
+        context["link"] = f"{self._app_url}/work-orders/{id}" if path == "work_order" else self._app_url
+        context["line"] = _one_line(self._part(language, row["kind"], "subject", context))
+        return context
 
-    def _part(self, language: str, kind: str, part: str, told: Document) -> str:
+    def _part(self, language: str, kind: str, part: str, context: Document) -> str:
         names = [f"{language}/{kind}.{part}.j2", f"{language}/notice.{part}.j2"]
-        return self._templates.select_template(names).render(told)
+        return self._templates.select_template(names).render(context)
 
 
 def _shown(name: str, value: Any, time_zone: str) -> Any:
-    """Times as the person's clock shows them, with its zone; the rest as it is."""
+    """Times in the person's time zone, as text; other values unchanged."""
     if isinstance(value, str) and name.endswith(("_at", "deadline")):
         try:
             value = datetime.fromisoformat(value)
@@ -119,5 +121,5 @@ def _mailbox(name: str, address: str) -> Address:
     """Raises: ValueError."""
     try:
         return Address(display_name=_one_line(name), addr_spec=address)
-    except (IndexError, MessageError) as error:  # the library's, for what it cannot read
-        raise ValueError(f"no address: {address!r}") from error
+    except (IndexError, MessageError) as error:  # raised by the library for what it cannot parse
+        raise ValueError(f"not an address: {address!r}") from error

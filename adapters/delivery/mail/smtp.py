@@ -1,9 +1,9 @@
-"""One connection to the mail server, which knows at every moment whether a message may have been taken.
+"""One connection to the mail server, which always knows whether the server may have taken a message.
 
-smtplib tells in its exceptions that the line was cut, not when. Whether the server may have taken a message
-depends on one thing only: whether the dot that ends it has begun to leave. So the body goes without its end
-first, where any failure means `Again`; the end goes in a write of its own, and from there on only a reply
-decides: without one it is `Uncertain`.
+The exceptions of smtplib do not say when a connection broke. Whether the server may have taken a message
+depends only on whether its final dot was sent. So the body is written without the dot first, and any failure
+there is `Again`; the dot is a write of its own, after which only a reply decides: without one the outcome is
+`Uncertain`.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from adapters.delivery.outcomes import Again, Down, Failed, Outcome, Sent, Troub
 
 CONNECT_WITHIN = timedelta(seconds=10)
 REPLY_WITHIN = timedelta(seconds=15)
-"""For the whole of one reply, however slowly it drips."""
+"""Timeout for one whole reply, however slowly it arrives."""
 
 MESSAGE_WITHIN = timedelta(seconds=45)
-"""For all of one message, connecting too: less than a claim lasts."""
+"""Timeout for one message, including the connection: shorter than a claim."""
 
 _LONGEST_REPLY = 16_384
 _CUT = (OSError, smtplib.SMTPException)
 
 
 class MailServer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where mail is handed in. `tls`: starttls, tls or none."""
+    """The mail server that mails are submitted to. `tls`: starttls, tls or none."""
 
     host: str
     port: int
@@ -41,17 +41,17 @@ class MailServer(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     password: str = ""
     name: str = "localhost"
-    """How we introduce ourselves."""
+    """Our host name in EHLO."""
     trusted: str | None = None
-    """A file of certificates to trust instead of the system's."""
+    """A file of CA certificates to trust instead of the system's."""
 
 
 class _Deadline(smtplib.SMTP):
-    """smtplib reads a reply without end as long as bytes drip; this one stops at a deadline."""
+    """An SMTP client whose replies have a deadline: smtplib waits without limit as long as bytes arrive."""
 
     def __init__(
         self,
-        *given: Any,
+        *args: Any,
         monotonic: Callable[[], float],
         reply_within: timedelta,
         until: float,
@@ -61,10 +61,10 @@ class _Deadline(smtplib.SMTP):
         self.reply_within = reply_within
         self._monotonic = monotonic
         self._read = b""
-        super().__init__(*given, **options)
+        super().__init__(*args, **options)
 
     def getreply(self) -> tuple[int, bytes]:
-        """Raises: SMTPServerDisconnected; OSError: also when it takes too long."""
+        """The next reply. Raises: SMTPServerDisconnected; OSError, also on a timeout."""
         deadline = min(self._monotonic() + self.reply_within.total_seconds(), self.until)
         lines: list[bytes] = []
         while True:
@@ -73,24 +73,24 @@ class _Deadline(smtplib.SMTP):
             if not line[:3].isdigit():
                 return -1, line
             if line[3:4] != b"-":
-                self._wait_as_usual()
+                self._reset_timeout()
                 return int(line[:3]), b"\n".join(lines)
 
     def _line(self, deadline: float) -> bytes:
         while b"\n" not in self._read:
             left = deadline - self._monotonic()
             if left <= 0 or self.sock is None or len(self._read) > _LONGEST_REPLY:
-                raise TimeoutError("no whole reply in time")
+                raise TimeoutError("no complete reply in time")
             self.sock.settimeout(left)
-            got = self.sock.recv(4096)
-            if not got:
+            data = self.sock.recv(4096)
+            if not data:
                 raise smtplib.SMTPServerDisconnected("the server has closed the connection")
-            self._read += got
+            self._read += data
         line, _, self._read = self._read.partition(b"\n")
         return line
 
     def is_silent(self) -> bool:
-        """Whether the server has neither spoken nor hung up since we last heard it. Raises: OSError."""
+        """Whether the server has sent nothing, and not closed, since the last reply. Raises: OSError."""
         if self.sock is None:
             return False
         self.sock.settimeout(0)
@@ -99,18 +99,18 @@ class _Deadline(smtplib.SMTP):
         except (BlockingIOError, ssl.SSLWantReadError):
             return True
         finally:
-            self._wait_as_usual()
+            self._reset_timeout()
         return False
 
-    def _wait_as_usual(self) -> None:
+    def _reset_timeout(self) -> None:
         if self.sock is not None:
             self.sock.settimeout(self.timeout)
 
     def starttls(self, *, context: ssl.SSLContext | None = None) -> tuple[int, bytes]:  # type: ignore[override]
-        """What came before the handshake was in the clear, and is forgotten."""
-        answer = super().starttls(context=context)
+        """Start TLS. Bytes received before the handshake were unencrypted, and are dropped."""
+        reply = super().starttls(context=context)
         self._read = b""
-        return answer
+        return reply
 
 
 class _DeadlineTls(_Deadline, smtplib.SMTP_SSL):
@@ -118,7 +118,7 @@ class _DeadlineTls(_Deadline, smtplib.SMTP_SSL):
 
 
 class Connection:
-    """Reused for many messages; opened when it is needed. For one thread."""
+    """A connection, opened when needed and reused for many messages. For one thread."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class Connection:
         *,
         until: float | None = None,
     ) -> Outcome:
-        """Hands in one message (CRLF line ends), by `until` on the monotonic clock at the latest."""
+        """Submit one message (CRLF line ends), by `until` on the monotonic clock at the latest."""
         is_reused, cut = self._wire is not None, None
         until = until or self._monotonic() + MESSAGE_WITHIN.total_seconds()
         try:
@@ -153,23 +153,23 @@ class Connection:
         try:
             refused = _envelope(wire, sender, recipient, options)
             if refused is None:
-                wire.send(_stuffed(message))
-                refused = _early(wire)
+                wire.send(_dot_stuffed(message))
+                refused = _early_reply(wire)
         except (smtplib.SMTPNotSupportedError, UnicodeError) as error:
-            return self._left(Failed(_trouble("address_not_supported", error)))
+            return self._after(Failed(_trouble("address_not_supported", error)))
         except _CUT as error:
             refused, cut = (421, b""), error
         if refused is None:
             return self._finish(wire)
         if refused[0] == 421 and is_reused and self._monotonic() < until:
-            # The server had grown tired of the old connection. There is no more time for it than there was: a
-            # claim that ends meanwhile is taken for that of a dead worker.
+            # The server had timed the old connection out: retry on a new one. `until` stays, because after
+            # the claim expires the worker counts as dead.
             self.close()
             return self.deliver(sender, recipient, message, options, until=until)
         if cut is not None:
             self.close()
             return Again(_trouble("mail_cut", cut))
-        return self._refused(refused)
+        return self._outcome_of(refused)
 
     def close(self) -> None:
         wire, self._wire = self._wire, None
@@ -185,7 +185,7 @@ class Connection:
             wire.close()
 
     def _finish(self, wire: _Deadline) -> Outcome:
-        """The end of the body. From its first byte on the server may have taken the message."""
+        """Send the final dot. From its first byte on, the server may have taken the message."""
         try:
             wire.send(b".\r\n")
             code, text = wire.getreply()
@@ -195,21 +195,21 @@ class Connection:
         if 200 <= code < 300:
             return Sent()
         if 400 <= code < 600:
-            return self._refused((code, text))
+            return self._outcome_of((code, text))
         self.close()
         return Uncertain(Trouble("mail_reply_unreadable", _text(code, text)))
 
-    def _refused(self, reply: tuple[int, bytes]) -> Outcome:
+    def _outcome_of(self, reply: tuple[int, bytes]) -> Outcome:
         code, text = reply
         error = Trouble("mail_refused", _text(code, text))
         outcome = Failed(error) if 500 <= code < 600 else Again(error)
         if code in (421, -1):
             self.close()
             return outcome
-        return self._left(outcome)
+        return self._after(outcome)
 
-    def _left(self, outcome: Outcome) -> Outcome:
-        """The outcome, with the connection ready for the next message or closed."""
+    def _after(self, outcome: Outcome) -> Outcome:
+        """Return the outcome, after resetting the connection for the next message or closing it."""
         try:
             if self._wire is not None:
                 self._wire.rset()
@@ -218,11 +218,11 @@ class Connection:
         return outcome
 
     def _open(self, until: float) -> _Deadline:
-        """Raises: OSError, SMTPException: nothing can be handed in now."""
+        """A new connection. Raises: OSError, SMTPException: the server is unavailable."""
         server = self._server
         within = CONNECT_WITHIN.total_seconds()
         where = (server.host, server.port, server.name)
-        given: dict[str, Any] = {
+        options: dict[str, Any] = {
             "monotonic": self._monotonic,
             "reply_within": self._reply_within,
             "until": until,
@@ -231,12 +231,13 @@ class Connection:
         wire: _Deadline
         context = ssl.create_default_context(cafile=server.trusted)
         if server.tls == "tls":
-            wire = _DeadlineTls(*where, context=context, **given)
+            wire = _DeadlineTls(*where, context=context, **options)
         else:
-            wire = _Deadline(*where, **given)
+            wire = _Deadline(*where, **options)
         self._wire = wire
         if wire.sock is not None:
-            # The end goes right behind the body: held back until the body is acknowledged, it costs 40 ms.
+            # Without Nagle's algorithm: it would hold the dot back until the body is acknowledged, some 40
+            # ms.
             wire.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if server.tls == "starttls":
             wire.starttls(context=context)
@@ -249,7 +250,7 @@ class Connection:
 def _envelope(
     wire: _Deadline, sender: str, recipient: str, options: tuple[str, ...]
 ) -> tuple[int, bytes] | None:
-    """Up to where the body is asked for; the reply that refused it, if one did."""
+    """Send the envelope, up to DATA. Returns the reply that refused it, or None."""
     code, text = wire.mail(sender, options)
     if code == 250:
         code, text = wire.rcpt(recipient)
@@ -258,10 +259,10 @@ def _envelope(
     return None if code == 354 else (code, text)
 
 
-def _early(wire: _Deadline) -> tuple[int, bytes] | None:
-    """The reply that came before the message's end, if one did: the server has given up on it.
+def _early_reply(wire: _Deadline) -> tuple[int, bytes] | None:
+    """The reply that arrived before the message's end, if any: the server has aborted.
 
-    Raises: OSError, SMTPException: it has hung up.
+    Raises: OSError, SMTPException: the server has closed the connection.
     """
     if wire.is_silent():
         return None
@@ -269,8 +270,8 @@ def _early(wire: _Deadline) -> tuple[int, bytes] | None:
     return (code if code >= 400 else 421), text
 
 
-def _stuffed(message: bytes) -> bytes:
-    """A line that begins with a dot gets another, so that none looks like the end."""
+def _dot_stuffed(message: bytes) -> bytes:
+    """The body with leading dots doubled, so that no line looks like the end."""
     body = re.sub(rb"(?m)^\.", b"..", message)
     return body if body.endswith(b"\r\n") else body + b"\r\n"
 
@@ -278,8 +279,8 @@ def _stuffed(message: bytes) -> bytes:
 def _trouble(code: str, error: Exception) -> Trouble:
     if isinstance(error, smtplib.SMTPResponseException):
         what = error.smtp_error
-        said = what.encode() if isinstance(what, str) else what
-        return Trouble(code, _text(error.smtp_code, said))
+        text = what.encode() if isinstance(what, str) else what
+        return Trouble(code, _text(error.smtp_code, text))
     return Trouble(code, f"{type(error).__name__}: {error}"[:300])
 
 

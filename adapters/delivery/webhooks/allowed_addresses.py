@@ -1,4 +1,4 @@
-"""Which addresses a webhook may reach: the open internet, and what an installation allows besides."""
+"""Which addresses webhooks may reach: public ones, and networks that the installation allows."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
 _LOW_32 = (1 << 32) - 1
 
 
-def parsed(text: str) -> Address:
-    """Of what a resolver gives, without the zone of a link-local one. Raises: ValueError."""
+def parse_address(text: str) -> Address:
+    """The address of a resolver's text, without the zone of link-local addresses. Raises: ValueError."""
     return ip_address(text.partition("%")[0])
 
 
 def is_listed(address: Address, allowed: Networks) -> bool:
-    """Whether the installation names it, or the IPv4 address written inside it as IPv6."""
+    """Whether it is in an allowed network; an IPv4-mapped address counts as its IPv4 address."""
     plain = (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
     return any(plain in network for network in allowed)
 
 
 def is_public(address: Address) -> bool:
-    """Whether it, and every address that it is another spelling or a tunnel of, is out on the internet."""
+    """Whether the address is public, and with it every address that it maps or tunnels to."""
     if isinstance(address, IPv4Address):
         return _is_global(address)
     if address in _LOCAL_NAT64 or address.is_site_local:
         return False
-    inside = list(_inside(address))
-    if inside:
-        return all(map(_is_global, inside))
+    embedded = list(_embedded(address))
+    if embedded:
+        return all(map(_is_global, embedded))
     return _is_global(address)
 
 
-def _inside(address: IPv6Address) -> Iterator[IPv4Address]:
+def _embedded(address: IPv6Address) -> Iterator[IPv4Address]:
     if address in _NAT64:
         yield IPv4Address(int(address) & _LOW_32)
     if address.ipv4_mapped:
@@ -48,7 +48,7 @@ def _inside(address: IPv6Address) -> Iterator[IPv4Address]:
 
 
 def _is_global(address: Address) -> bool:
-    # Multicast can be global in scope, and what is reserved today is somebody's tomorrow.
+    # Multicast may have global scope, and reserved addresses may be assigned some day.
     return address.is_global and not (
         address.is_multicast
         or address.is_reserved

@@ -19,16 +19,16 @@ from domain.notices.breaker import Breaker, Wait, after_failure, after_response,
 
 TRIES = 5
 
-SEEN_WELL_EVERY = timedelta(seconds=10)
-"""How exact `last_ok_at` is: a healthy endpoint does not cost a write for each delivery."""
+LAST_OK_PRECISION = timedelta(seconds=10)
+"""How exact `last_ok_at` is, so that healthy endpoints do not cost a write for each delivery."""
 
 
 class Permit(msgspec.Struct, frozen=True):
-    """Leave for one attempt."""
+    """Permission for one attempt."""
 
     is_probe: bool
-    known: Document | None
-    """What was stored of the endpoint when it was asked."""
+    stored: Document | None
+    """The stored health of the endpoint when it was granted."""
 
 
 class Breakers:
@@ -37,54 +37,54 @@ class Breakers:
     def __init__(self, db: Database[Any]) -> None:
         self._health = db["webhook_health"]
 
-    def ask(self, id: str, now: datetime) -> Permit | Wait:
-        """Whether the endpoint may be tried now."""
+    def permit(self, id: str, now: datetime) -> Permit | Wait:
+        """A permit for one attempt, or how long to wait."""
         with translated():
-            known = self._health.find_one({"_id": id})
-        before = _breaker(known)
-        found = allow_attempt(before, now)
-        if isinstance(found, Wait):
-            return found
-        if found == before:
-            return Permit(is_probe=False, known=known)
-        if self._store(id, known, found):
-            return Permit(is_probe=True, known=known)
-        return Wait(now)  # somebody else has begun the probe, or ended it
+            stored = self._health.find_one({"_id": id})
+        before = _breaker(stored)
+        after = allow_attempt(before, now)
+        if isinstance(after, Wait):
+            return after
+        if after == before:
+            return Permit(is_probe=False, stored=stored)
+        if self._store(id, stored, after):
+            return Permit(is_probe=True, stored=stored)
+        return Wait(now)  # another courier has started the probe, or ended it
 
     def answered(self, id: str, permit: Permit, now: datetime, error: Trouble | None = None) -> None:
-        """It lives; `error`: though it does not like what it was sent."""
-        known = permit.known or {}
-        is_news = _breaker(permit.known) != after_response() or permit.is_probe
-        seen: datetime | None = known.get("last_ok_at")
-        if not (is_news or error or seen is None or abs(now - seen) >= SEEN_WELL_EVERY):
+        """Record a response; `error` if it refused the request."""
+        stored = permit.stored or {}
+        is_news = _breaker(permit.stored) != after_response() or permit.is_probe
+        seen: datetime | None = stored.get("last_ok_at")
+        if not (is_news or error or seen is None or abs(now - seen) >= LAST_OK_PRECISION):
             return
-        noted = _noted(error, now) if error else {"last_ok_at": now}
+        extra = _error_fields(error, now) if error else {"last_ok_at": now}
         update = {
-            "$set": _fields(after_response()) | noted | {"tenant_id": _tenant(id)},
+            "$set": _fields(after_response()) | extra | {"tenant_id": _tenant(id)},
             "$inc": {"revision": 1},
         }
         with translated():
             self._health.update_one({"_id": id}, update, upsert=True)
 
     def failed(self, id: str, permit: Permit, now: datetime, error: Trouble) -> Breaker:
-        """It could not be reached, or is out of order. Returns the breaker as it is then."""
+        """Record a failure, and return the breaker after it."""
         for _ in range(TRIES):
             with translated():
-                known = self._health.find_one({"_id": id})
-            after = after_failure(_breaker(known), now, was_probe=permit.is_probe)
-            if self._store(id, known, after, _noted(error, now)):
+                stored = self._health.find_one({"_id": id})
+            after = after_failure(_breaker(stored), now, was_probe=permit.is_probe)
+            if self._store(id, stored, after, _error_fields(error, now)):
                 return after
-        # So many are telling the same that one may be lost.
-        return _breaker(known)
+        # With so many concurrent failures, one may go unrecorded.
+        return _breaker(stored)
 
     def _store(
-        self, id: str, known: Document | None, breaker: Breaker, noted: Document | None = None
+        self, id: str, stored: Document | None, breaker: Breaker, extra: Document | None = None
     ) -> bool:
-        """Whether nobody was faster."""
-        values = _fields(breaker) | (noted or {})
+        """Store the breaker. False: another courier was faster."""
+        values = _fields(breaker) | (extra or {})
         with translated():
-            if known is not None:
-                mine = {"_id": id, "revision": known["revision"]}
+            if stored is not None:
+                mine = {"_id": id, "revision": stored["revision"]}
                 update = {"$set": values, "$inc": {"revision": 1}}
                 return self._health.update_one(mine, update).matched_count == 1
             try:
@@ -94,15 +94,15 @@ class Breakers:
             return True
 
 
-def _breaker(known: Document | None) -> Breaker:
-    return msgspec.convert(known or {}, Breaker)
+def _breaker(stored: Document | None) -> Breaker:
+    return msgspec.convert(stored or {}, Breaker)
 
 
 def _fields(breaker: Breaker) -> Document:
     return msgspec.to_builtins(breaker, builtin_types=(datetime,))  # type: ignore[no-any-return]
 
 
-def _noted(error: Trouble, now: datetime) -> Document:
+def _error_fields(error: Trouble, now: datetime) -> Document:
     return {"last_error": {"code": error.code, "message": error.message[:500]}, "last_error_at": now}
 
 

@@ -1,7 +1,7 @@
-"""The sender of webhooks: a signed request for each row, to an endpoint that is allowed and seems to work.
+"""The webhook channel: one signed request for each row, to an allowed endpoint whose breaker is closed.
 
-Receivers recognise what they get twice by `webhook-id`. So whatever leaves the outcome open, a hang or a cut
-after they have taken it, is tried again: at least once, never dropped silently.
+Receivers recognise repeats by `webhook-id`. So an unclear outcome, such as a timeout after the request was
+sent, is retried: events are delivered at least once.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from pymongo.database import Database
 from adapters.delivery.outcomes import Again, Down, Failed, Later, Outcome, Sent, Trouble
 from adapters.delivery.webhooks import signing
 from adapters.delivery.webhooks.breakers import Breakers, Permit
-from adapters.delivery.webhooks.guarded_net import Guard, Refused, Resolve, Unresolved, resolve
-from adapters.delivery.webhooks.responses import Answer, judged
+from adapters.delivery.webhooks.guarded_net import AddressRefused, Guard, Resolve, Unresolved, resolve
+from adapters.delivery.webhooks.responses import Response, outcome_of
 from adapters.mongo.client import Contention, Document, Unavailable, Unwritable, document_id, translated
 from adapters.settings.parsers import Networks
 from domain.errors import Rejected
 from domain.notices.breaker import Wait
 from domain.notices.webhook import Endpoint, endpoint
 
-WITHIN = timedelta(seconds=10)
-"""From resolving the name to the status of the answer."""
+REQUEST_TIMEOUT = timedelta(seconds=10)
+"""Timeout from resolving the name to the status of the response."""
 
 FIRST_BACKOFF = timedelta(seconds=10)
 LONGEST_BACKOFF = timedelta(hours=1)
@@ -40,11 +40,11 @@ _STORE = (Unavailable, Contention, Unwritable)
 _NETWORK = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
 
 _encode = msgspec.json.Encoder(enc_hook=int).encode
-"""A whole number beyond 32 bits comes from the store as a subclass of int."""
+"""BSON integers beyond 32 bits are read as a subclass of int."""
 
 
 class _Webhook(NamedTuple):
-    """As it was read; `now` goes on from the server's time then."""
+    """A webhook as it was read; `now` continues from the server's time of the read."""
 
     url: str
     secret: str
@@ -69,9 +69,9 @@ class WebhookSender:
         chance: random.Random,
         tls: ssl.SSLContext | None = None,
         resolve: Resolve = resolve,
-        within: timedelta = WITHIN,
+        within: timedelta = REQUEST_TIMEOUT,
     ) -> None:
-        """`tls` None: trusts whom this machine trusts."""
+        """`tls` None: the CA certificates of this machine."""
         self._webhooks = db["webhooks"]
         self._breakers = Breakers(db)
         self._allowed = allowed
@@ -86,14 +86,14 @@ class WebhookSender:
         id = document_id(row["tenant_id"], row["recipient"])
         try:
             webhook = self._webhook(id)
-            permit = self._breakers.ask(id, webhook.now()) if webhook else None
+            permit = self._breakers.permit(id, webhook.now()) if webhook else None
         except _STORE as error:
             return Down(Trouble("store_unavailable", str(error)))
         if webhook is None or permit is None:
-            return Failed(Trouble("webhook_inactive", "the webhook was switched off before this was sent"))
+            return Failed(Trouble("webhook_inactive", "the webhook was deactivated before this was sent"))
         if isinstance(permit, Wait):
             return Later(
-                Trouble("endpoint_paused", "the endpoint failed repeatedly and is left alone for a while"),
+                Trouble("endpoint_paused", "the endpoint failed repeatedly and is paused"),
                 self._spread(permit.until - webhook.now()),
             )
         outcome, is_alive = self._attempt(webhook, row)
@@ -101,38 +101,38 @@ class WebhookSender:
         return outcome
 
     def rest(self) -> None:
-        """No connection outlives its request."""
+        """There is nothing to close: each request has its own connection."""
 
     def _webhook(self, id: str) -> _Webhook | None:
-        """If it is still there and active. Raises: Unavailable."""
+        """The webhook, if it is active. Raises: Unavailable."""
         with translated():
-            wanted = {"url": 1, "secret": 1, "read_at": "$$NOW"}
-            found = list(
-                self._webhooks.aggregate([{"$match": {"_id": id, "active": True}}, {"$project": wanted}])
+            projection = {"url": 1, "secret": 1, "read_at": "$$NOW"}
+            rows = list(
+                self._webhooks.aggregate([{"$match": {"_id": id, "active": True}}, {"$project": projection}])
             )
-        if not found:
+        if not rows:
             return None
-        ahead = found[0]["read_at"] - timedelta(seconds=self._monotonic())
+        offset = rows[0]["read_at"] - timedelta(seconds=self._monotonic())
         return _Webhook(
-            found[0]["url"], found[0]["secret"], lambda: ahead + timedelta(seconds=self._monotonic())
+            rows[0]["url"], rows[0]["secret"], lambda: offset + timedelta(seconds=self._monotonic())
         )
 
     def _attempt(self, webhook: _Webhook, row: Document) -> tuple[Outcome, bool]:
-        """The outcome, and whether the endpoint is alive."""
+        """The outcome, and whether the endpoint is up."""
         try:
-            answer = self._post(endpoint(webhook.url), webhook, row)
-        except (Rejected, Refused) as error:
+            response = self._post(endpoint(webhook.url), webhook, row)
+        except (Rejected, AddressRefused) as error:
             code = "invalid_url" if isinstance(error, Rejected) else "address_refused"
             return Failed(Trouble(code, str(error))), True
         except (*_NETWORK, Unresolved) as error:
             return Again(_trouble(error), self._backoff(row["attempts"])), False
-        outcome = judged(answer, webhook.now(), backoff=self._backoff(row["attempts"]))
+        outcome = outcome_of(response, webhook.now(), backoff=self._backoff(row["attempts"]))
         return outcome, not isinstance(outcome, Again)
 
-    def _post(self, to: Endpoint, webhook: _Webhook, row: Document) -> Answer:
-        """Reads no further than the head of the answer: its status says it all, and its body may be endless.
+    def _post(self, to: Endpoint, webhook: _Webhook, row: Document) -> Response:
+        """Post the row, and read only the head of the response: its body may be endless.
 
-        Raises: Refused, Unresolved, httpcore's errors.
+        Raises: AddressRefused, Unresolved, httpcore's errors.
         """
         body = _encode(row["payload"])
         headers = {
@@ -154,11 +154,11 @@ class WebhookSender:
             httpcore.HTTPConnection(url.origin, ssl_context=self._tls, network_backend=net) as connection,
             connection.stream("POST", url, headers=[*headers.items()], content=body) as response,
         ):
-            found = {name.lower(): value for name, value in response.headers}
-            return Answer(response.status, found.get(b"retry-after", b"").decode("latin-1"))
+            received = {name.lower(): value for name, value in response.headers}
+            return Response(response.status, received.get(b"retry-after", b"").decode("latin-1"))
 
     def _note(self, id: str, permit: Permit, outcome: Outcome, now: datetime, *, is_alive: bool) -> None:
-        """On the endpoint's health. What cannot be noted is no reason to forget what became of the row."""
+        """Record the attempt in the endpoint's health. A failure to do so must not lose the outcome."""
         error = None if isinstance(outcome, Sent) else outcome.error
         try:
             if is_alive:
@@ -166,19 +166,18 @@ class WebhookSender:
             elif error:
                 after = self._breakers.failed(id, permit, now, error)
                 if after.open_until:
-                    logger.bind(webhook=id, until=after.open_until, code=error.code).info(
-                        "endpoint left alone"
-                    )
+                    logger.bind(webhook=id, until=after.open_until, code=error.code).info("endpoint paused")
         except _STORE as unstored:
-            logger.warning("health of an endpoint not noted", webhook=id, reason=str(unstored))
+            logger.warning("endpoint health not recorded", webhook=id, reason=str(unstored))
 
     def _backoff(self, attempt: int) -> timedelta:
-        """Full jitter, so that what failed together does not come back together."""
+        """Full jitter, so that deliveries that failed together are not retried together."""
         longest = min(FIRST_BACKOFF * 2 ** min(attempt - 1, 20), LONGEST_BACKOFF)
         return timedelta(seconds=self._chance.uniform(1, longest.total_seconds()))
 
     def _spread(self, wait: timedelta) -> timedelta:
-        """A little later than that: all that waits for one endpoint must not come at one moment."""
+        """A little longer than `wait`, at random, so that rows for one endpoint are not retried at the same
+        moment."""
         seconds = max(wait.total_seconds(), 0)
         return timedelta(seconds=seconds + self._chance.uniform(1, 2 + seconds / 10))
 
@@ -189,5 +188,5 @@ def _trouble(error: Exception) -> Trouble:
     if isinstance(error, httpcore.ConnectTimeout | httpcore.ConnectError):
         return Trouble("unreachable", str(error) or "no connection in time")
     if isinstance(error, httpcore.TimeoutException):
-        return Trouble("timeout", "no answer in time")
-    return Trouble("cut", "the connection ended before an answer came")
+        return Trouble("timeout", "no response in time")
+    return Trouble("cut", "the connection closed before a response arrived")

@@ -1,7 +1,8 @@
-"""Connections that cannot be led astray: into private networks, to a name that resolves anew, or on for ever.
+"""Connections for webhooks, guarded against private networks, DNS rebinding and slow peers.
 
-A name is resolved once, all that it resolves to is judged, and the judged address itself is connected to. TLS
-then verifies the *name*. Everything, from resolving to the last byte read, is under one deadline.
+A name is resolved once, all its addresses are checked, and a checked address is connected to. TLS then
+verifies the
+*name*. Everything, from resolving to the last byte read, is under one deadline.
 """
 
 from __future__ import annotations
@@ -15,32 +16,32 @@ from typing import Any
 
 import httpcore
 
-from adapters.delivery.webhooks.allowed_addresses import is_listed, is_public, parsed
+from adapters.delivery.webhooks.allowed_addresses import is_listed, is_public, parse_address
 from adapters.settings.parsers import Networks
 
 Resolve = Callable[[str, int], Sequence[str]]
 """All addresses of a host, as text. Raises: OSError."""
 
 MOST_ADDRESSES = 4
-"""Tried one after the other, of those that a name resolves to."""
+"""Most addresses of a name that are tried, one after the other."""
 
 
-class Refused(Exception):
-    """The guard does not let us go there."""
+class AddressRefused(Exception):
+    """Webhooks must not reach this address."""
 
 
 class Unresolved(Exception):
-    """The name has no address now."""
+    """The name has no address."""
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
-    """As this machine does."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+    """The addresses of a host, by the system's resolver."""
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in addresses]
 
 
 class Guard(httpcore.NetworkBackend):
-    """For one request, which must be over by `deadline` (on the monotonic clock)."""
+    """The network of one request, which must end by `deadline` (on the monotonic clock)."""
 
     def __init__(
         self,
@@ -61,12 +62,15 @@ class Guard(httpcore.NetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ARG002 - ours is one for all
+        timeout: float | None = None,  # noqa: ARG002 - one deadline covers all
         local_address: str | None = None,  # noqa: ARG002
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
-        """Raises: Refused, Unresolved, httpcore's ConnectError and ConnectTimeout."""
-        addresses = self._judged(host, self._resolved(host, port))
+        """Connect to a checked address.
+
+        Raises: AddressRefused, Unresolved, httpcore's ConnectError and ConnectTimeout.
+        """
+        addresses = self._checked(host, self._resolved(host, port))
         *others, last = addresses[:MOST_ADDRESSES]
         for address in others:
             with suppress(httpcore.ConnectError):
@@ -74,42 +78,44 @@ class Guard(httpcore.NetworkBackend):
         return self._connect(last, port)
 
     def _connect(self, address: str, port: int) -> httpcore.NetworkStream:
-        with _told(httpcore.ConnectTimeout, httpcore.ConnectError):
+        with _httpcore_errors(httpcore.ConnectTimeout, httpcore.ConnectError):
             return _Stream(socket.create_connection((address, port), self._left()), self._left)
 
-    def _judged(self, host: str, addresses: Sequence[str]) -> list[str]:
-        """One that may not be reached condemns them all: which one is taken must not be a matter of luck."""
+    def _checked(self, host: str, addresses: Sequence[str]) -> list[str]:
+        """The addresses, if all are allowed: one that is not refuses them all, so that the result is
+        predictable."""
         if not addresses:
             raise Unresolved(f"{host} has no address")
-        for address in map(parsed, addresses):
+        for address in map(parse_address, addresses):
             if is_listed(address, self._allowed):
                 continue
             if not is_public(address):
-                raise Refused(f"{host} leads to {address}, which is not on the internet")
+                raise AddressRefused(f"{host} leads to {address}, which is not a public address")
             if not self._is_secure:
-                raise Refused(f"{host} may be told by https only")
+                raise AddressRefused(f"{host} may be reached by https only")
         return list(dict.fromkeys(addresses))
 
     def _resolved(self, host: str, port: int) -> Sequence[str]:
-        """Within the deadline: the system's resolver has patience of its own, and nobody can stop it."""
-        found: list[Sequence[str] | OSError | UnicodeError] = []
+        """The addresses of a host, within the deadline: in a thread, as the system's resolver cannot be
+        cancelled."""
+        results: list[Sequence[str] | OSError | UnicodeError] = []
 
-        def ask() -> None:
+        def run() -> None:
             try:
-                found.append(self._resolve(host, port))
+                results.append(self._resolve(host, port))
             except (OSError, UnicodeError) as error:
-                found.append(error)
+                results.append(error)
 
-        asking = threading.Thread(target=ask, name="resolve", daemon=True)
-        asking.start()
-        with _told(httpcore.ConnectTimeout, httpcore.ConnectError):
-            asking.join(self._left())
-        if not found:
-            raise httpcore.ConnectTimeout(f"no answer about {host}")
-        (answer,) = found
-        if isinstance(answer, Exception):
-            raise Unresolved(f"{host}: {answer}")
-        return answer
+        thread = threading.Thread(target=run, name="resolve", daemon=True)
+        thread.start()
+        with _httpcore_errors(httpcore.ConnectTimeout, httpcore.ConnectError):
+            thread.join(self._left())
+        if not results:
+            raise httpcore.ConnectTimeout(f"no response from the resolver for {host}")
+        (result,) = results
+        if isinstance(result, Exception):
+            raise Unresolved(f"{host}: {result}")
+        return result
 
     def _left(self) -> float:
         left = self._deadline - self._monotonic()
@@ -119,20 +125,20 @@ class Guard(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A socket on which every step ends by the deadline, also for a peer that gives or takes byte by byte."""
+    """A socket on which every operation ends by the deadline, even with a peer that sends byte by byte."""
 
     def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
         self._sock = sock
         self._left = left
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
-        with _told(httpcore.ReadTimeout, httpcore.ReadError):
+        with _httpcore_errors(httpcore.ReadTimeout, httpcore.ReadError):
             self._sock.settimeout(self._left())
             return self._sock.recv(max_bytes)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         rest = memoryview(buffer)
-        with _told(httpcore.WriteTimeout, httpcore.WriteError):
+        with _httpcore_errors(httpcore.WriteTimeout, httpcore.WriteError):
             while rest:
                 self._sock.settimeout(self._left())
                 rest = rest[self._sock.send(rest) :]
@@ -146,7 +152,7 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
-        with _told(httpcore.ConnectTimeout, httpcore.ConnectError):
+        with _httpcore_errors(httpcore.ConnectTimeout, httpcore.ConnectError):
             try:
                 self._sock.settimeout(self._left())
                 return _Stream(
@@ -158,7 +164,8 @@ class _Stream(httpcore.NetworkStream):
 
 
 @contextmanager
-def _told(late: type[Exception], broken: type[Exception]) -> Iterator[None]:
+def _httpcore_errors(late: type[Exception], broken: type[Exception]) -> Iterator[None]:
+    """Turns socket errors into those of httpcore."""
     try:
         yield
     except TimeoutError as error:

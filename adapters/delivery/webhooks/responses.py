@@ -1,4 +1,4 @@
-"""What the answer to a webhook means for its row."""
+"""The outcome of a webhook response."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ import msgspec
 from adapters.delivery.outcomes import Again, Failed, Outcome, Sent, Trouble
 
 LONGEST_WAIT = timedelta(hours=1)
-"""No endpoint may put us off for longer at once."""
+"""Longest Retry-After that is honoured."""
 
 _PASSING = (408, 425, 429)
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Response(msgspec.Struct, frozen=True):
+    """The head of a response."""
+
     status: int
     retry_after: str = ""
 
 
-def judged(answer: Answer, now: datetime, *, backoff: timedelta) -> Outcome:
-    """2xx: taken. 429, 5xx and the like: again, not before the endpoint asks for it. All else, redirects too
-    (they could lead anywhere): never."""
-    status = answer.status
-    error = Trouble(f"http_{status}", f"the endpoint answered with status {status}")
+def outcome_of(response: Response, now: datetime, *, backoff: timedelta) -> Outcome:
+    """2xx: sent. 408, 425, 429 and 5xx: again, not before Retry-After. All others, with redirects: failed."""
+    status = response.status
+    error = Trouble(f"http_{status}", f"the endpoint responded with status {status}")
     if 200 <= status <= 299:
         return Sent()
     if status in _PASSING or 500 <= status <= 599:
-        return Again(error, max(backoff, min(_asked(answer.retry_after, now), LONGEST_WAIT)))
+        return Again(error, max(backoff, min(_retry_wait(response.retry_after, now), LONGEST_WAIT)))
     return Failed(error)
 
 
-def _asked(retry_after: str, now: datetime) -> timedelta:
-    """Of a Retry-After, in seconds or as a date; nothing for what is neither."""
+def _retry_wait(retry_after: str, now: datetime) -> timedelta:
+    """The wait of a Retry-After header, in seconds or as a date; zero if it is neither."""
     text = retry_after.strip()
     if text.isascii() and text.isdigit():
         return timedelta(seconds=int(text[:9]))

@@ -4,7 +4,7 @@
     webhook-timestamp: when this attempt was signed, in seconds since 1970
     webhook-signature: "v1," and the base64 of HMAC-SHA256 over "<id>.<timestamp>.<body>"
 
-The key of a secret `whsec_<base64>` is what that encodes; of any other secret, its characters.
+The key of a secret `whsec_<base64>` is the decoded part; of any other secret, its characters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PREFIX = "whsec_"
 
 
 def headers(id: str, body: bytes, *, secret: str, at: datetime) -> dict[str, str]:
-    """The three headers that prove the body to be ours, as of `at` (UTC)."""
+    """The three headers that sign the body at `at` (UTC)."""
     return {
         "webhook-id": id,
         "webhook-timestamp": str(int(at.timestamp())),
@@ -28,7 +28,7 @@ def headers(id: str, body: bytes, *, secret: str, at: datetime) -> dict[str, str
 
 
 def key(secret: str) -> bytes:
-    """The bytes that sign, for sender and receiver alike."""
+    """The signing key of a secret."""
     prefix, encoded = secret[: len(_PREFIX)], secret[len(_PREFIX) :]
     if prefix == _PREFIX:
         with suppress(ValueError):

@@ -110,7 +110,9 @@ def test_what_is_no_longer_true_is_not_even_shown(desk: Desk) -> None:
 
 
 def test_a_claim_on_notices_ends_so_that_a_dead_spreader_s_are_spread(desk: Desk) -> None:
-    desk.notice(desk.order(1), desk.person(1), spread_by="dead", spread_until=desk.now() + timedelta(hours=1))
+    desk.notice(
+        desk.order(1), desk.person(1), spread_by="dead", spread_until=desk.now() + timedelta(seconds=20)
+    )
     assert desk.spread() == 0
 
     desk.db.notices.update_many({}, {"$set": {"spread_until": desk.now() - timedelta(seconds=1)}})

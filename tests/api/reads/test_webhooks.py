@@ -139,7 +139,7 @@ async def test_the_health_of_an_endpoint_is_shown_and_changes_the_etag(desk: Des
         "failures": 5,
         "openings": 1,
         "open_until": SystemClock().now().replace(year=2100),
-        "last_error": {"code": "http_500", "message": "the endpoint answered with status 500"},
+        "last_error": {"code": "http_500", "message": "the endpoint responded with status 500"},
     }
     desk.store["webhook_health"].insert_one(row)
 

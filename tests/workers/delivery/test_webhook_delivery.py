@@ -6,7 +6,7 @@ import random
 from datetime import timedelta
 from ipaddress import ip_network
 
-from adapters.delivery.dispatcher import Carrier
+from adapters.delivery.dispatcher import Dispatcher
 from adapters.delivery.webhooks.channel import WebhookSender
 from adapters.process.clock import SystemClock
 from adapters.process.metrics import Metrics
@@ -15,12 +15,12 @@ from tests.support.webhook_ground import Ground
 from tests.support.webhook_receiver import SECRET, running
 
 
-def carrier(ground: Ground) -> Carrier:
+def carrier(ground: Ground) -> Dispatcher:
     clock, chance = SystemClock(), random.Random(1)
     sender = WebhookSender(
         ground.db, allowed=(ip_network("127.0.0.0/8"),), monotonic=clock.monotonic, chance=chance
     )
-    return Carrier(ground.db, sender, now=clock.now, new_token=new_id, chance=chance, metrics=Metrics())
+    return Dispatcher(ground.db, sender, now=clock.now, new_token=new_id, chance=chance, metrics=Metrics())
 
 
 def test_an_event_reaches_its_receiver_through_a_cut_and_a_pause_of_the_endpoint(ground: Ground) -> None:

@@ -8,8 +8,8 @@ from ipaddress import ip_network
 import pytest
 
 from adapters.delivery.outcomes import Again, Failed, Sent
-from adapters.delivery.webhooks.allowed_addresses import is_listed, is_public, parsed
-from adapters.delivery.webhooks.responses import Answer, judged
+from adapters.delivery.webhooks.allowed_addresses import is_listed, is_public, parse_address
+from adapters.delivery.webhooks.responses import Response, outcome_of
 from adapters.settings.parsers import networks
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -27,7 +27,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
     ],
 )  # fmt: skip
 def test_what_is_not_on_the_internet_is_not_public(address: str) -> None:
-    assert not is_public(parsed(address))
+    assert not is_public(parse_address(address))
 
 
 @pytest.mark.parametrize(
@@ -41,16 +41,16 @@ def test_what_is_not_on_the_internet_is_not_public(address: str) -> None:
     ],
 )
 def test_what_is_on_the_internet_is_public(address: str) -> None:
-    assert is_public(parsed(address))
+    assert is_public(parse_address(address))
 
 
 def test_an_installation_may_list_private_networks() -> None:
     allowed = (ip_network("10.1.0.0/16"), ip_network("fd00::/8"))
 
-    assert is_listed(parsed("10.1.2.3"), allowed)
-    assert is_listed(parsed("::ffff:10.1.2.3"), allowed)
-    assert is_listed(parsed("fd00::7"), allowed)
-    assert not is_listed(parsed("10.2.0.1"), allowed)
+    assert is_listed(parse_address("10.1.2.3"), allowed)
+    assert is_listed(parse_address("::ffff:10.1.2.3"), allowed)
+    assert is_listed(parse_address("fd00::7"), allowed)
+    assert not is_listed(parse_address("10.2.0.1"), allowed)
 
 
 def test_the_setting_lists_networks_and_says_what_is_none() -> None:
@@ -72,7 +72,7 @@ def test_the_setting_lists_networks_and_says_what_is_none() -> None:
     ],
 )
 def test_an_endpoint_may_ask_for_up_to_an_hour(retry_after: str, seconds: int) -> None:
-    outcome = judged(Answer(503, retry_after), NOON, backoff=timedelta(seconds=5))
+    outcome = outcome_of(Response(503, retry_after), NOON, backoff=timedelta(seconds=5))
 
     assert isinstance(outcome, Again)
     assert outcome.after == timedelta(seconds=seconds)
@@ -80,7 +80,7 @@ def test_an_endpoint_may_ask_for_up_to_an_hour(retry_after: str, seconds: int) -
 
 def test_each_status_has_its_meaning() -> None:
     def kind(status: int) -> type:
-        return type(judged(Answer(status), NOON, backoff=timedelta()))
+        return type(outcome_of(Response(status), NOON, backoff=timedelta()))
 
     assert {kind(status) for status in (200, 204, 299)} == {Sent}
     assert {kind(status) for status in (408, 425, 429, 500, 503, 599)} == {Again}

@@ -239,7 +239,7 @@ def test_the_judged_address_is_the_one_connected_to(hooks: Hooks, receiver: Rece
     assert receiver.received[0].headers["host"] == f"twofaced.example.com:{receiver.port}"
 
 
-def test_an_open_address_is_told_by_https_only(hooks: Hooks) -> None:
+def test_a_public_address_is_reached_by_https_only(hooks: Hooks) -> None:
     outcome = hooks.send("http://example.com/", resolve=lambda _host, _port: ["93.184.216.34"])
 
     assert isinstance(outcome, Failed)
