@@ -7,7 +7,7 @@ UV := $(shell sed -n 's/^ *"\(uv==[^"]*\)".*/\1/p' pyproject.toml)
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install up migrate check format env-sample test torture bench clean frontend check-frontend
+.PHONY: help install up migrate check format env-sample docs test torture bench clean frontend check-frontend
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ format: install ## Formats the tree and mends what ruff can mend
 
 env-sample: install ## Writes .env.sample from the settings table
 	@./millwright settings --format env > .env.sample.new && mv .env.sample.new .env.sample
+
+docs: install ## Writes the tables of the documentation anew from the code
+	@$(BIN)/python -m tests.docs.tables
 
 test: install ## Runs the tests on real servers (TEST_MONGO_URI and TEST_REDIS_URL point elsewhere)
 	@$(BIN)/python -m pytest -n 2 $(ARGS)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -18,23 +20,32 @@ from adapters.mongo import client as mongo
 from adapters.mongo import indexes
 from adapters.settings.table import ROOT, Settings
 from api.app import create_app
+from domain.due import DueOrder
 from tasks.catalogue import catalogue
 from tests.api.asking import running
 from tests.api.people import People, Person
 from tests.api.stock import order
-from tests.docs.pages import blocks
+from tests.docs.pages import Block, blocks
 from tests.servers import Servers
 from tests.support.drains import Drains
+from tests.tasks.fake_work import ident
 
 PAGE = ROOT / "docs" / "adding-a-command.md"
 NAME = "work_order.escalate"
 MODULE = "tasks.work_order.escalate"
 
 
+def python_blocks() -> list[Block]:
+    """The command, its test, and the schedule."""
+    found = [block for block in blocks(PAGE) if block.language == "python"]
+    assert len(found) == 3
+    return found
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """The page's Python block, as the file that the page says."""
-    (block,) = [block for block in blocks(PAGE) if block.language == "python"]
+    """The page's first Python block, as the file that the page says."""
+    block = python_blocks()[0]
     directory = tmp_path / "work_order"
     directory.mkdir()
     written = directory / "escalate.py"
@@ -84,19 +95,22 @@ async def test_the_command_is_accepted_and_applied(
     drains: Drains, settings: Settings, store: Database[Any], people: People
 ) -> None:
     planner = people.add("planner")
-    made = order(store, planner.tenant_id, 1, priority="high")
-    technician = people.add("technician")
+    technician, colleague = people.add("technician"), people.add("technician")
+    made = order(store, planner.tenant_id, 1, priority="high", assignee_ids=[technician.id])
     async with running(create_app(settings)) as web:
         first = await escalate(web, technician, made["id"])
         second = await escalate(web, technician, made["id"])
+        third = await escalate(web, colleague, made["id"])
         drains.drain((planner.tenant_id, f"work_order:{made['id']}"))
 
         applied, refused = [await receipt(web, technician, sent) for sent in (first, second)]
+        not_theirs = await receipt(web, colleague, third)
         seen = await web.get(f"/api/work-orders/{made['id']}", headers=planner.auth)
 
     assert applied["state"] == "applied"
     assert [event["type"] for event in applied["events"]] == ["work_order.escalated"]
     assert (refused["state"], refused["error"]["code"]) == ("rejected", "already_critical")
+    assert (not_theirs["state"], not_theirs["error"]["code"]) == ("rejected", "not_assigned")
     assert (seen.json()["priority"], seen.json()["version"]) == ("critical", 2)
 
 
@@ -129,6 +143,48 @@ async def test_openapi_and_catalogue_know_it(
     assert described["operationId"] == NAME
     assert described["summary"] == row["summary"] == "Raise an order's priority by one step."
     assert (row["permission"], row["allowed"], row["touches"]) == ("workorders.execute", False, ["priority"])
+
+
+def test_the_sample_test_passes_as_it_is_written(tmp_path: Path, file: Path) -> None:
+    sample = tmp_path / "test_escalate.py"
+    sample.write_text(python_blocks()[1].text)
+    config = str(ROOT / "pyproject.toml")
+    run = f"""
+import sys
+import pytest
+import tasks.work_order
+
+tasks.work_order.__path__.append({str(file.parent)!r})
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-c", {config!r}, {str(sample)!r}]))
+"""
+
+    done = subprocess.run([sys.executable, "-c", run], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout
+    assert "4 passed" in done.stdout
+
+
+def test_the_schedule_requests_commands_that_are_accepted_once_a_day() -> None:
+    written: dict[str, Any] = {}
+    exec(python_blocks()[2].text, written)  # noqa: S102 - the page's own block
+    schedule, slot = written["SCHEDULE"], datetime(2026, 3, 2, 5, tzinfo=UTC)
+    due = OneOrderDue()
+
+    (first,), (again,), (tomorrow,) = (
+        list(schedule.requests(due, at, at + timedelta(minutes=1)))
+        for at in (slot, slot, slot + timedelta(days=1))
+    )
+
+    assert first.key == again.key != tomorrow.key
+    msgspec.convert(first.payload, catalogue()[first.type].payload)
+    assert schedule.rule.last(slot + timedelta(hours=1)) == slot
+
+
+class OneOrderDue:
+    """A store in which one order is due."""
+
+    def orders(self, now: datetime) -> Iterator[DueOrder]:
+        yield DueOrder("t", ident(1), now)
 
 
 def test_the_file_passes_the_linter(file: Path) -> None:

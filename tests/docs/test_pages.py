@@ -18,7 +18,7 @@ SOURCES = ("adapters", "api", "cli", "domain", "locks", "migrations", "tasks", "
 def test_a_table_of_the_documentation_is_what_the_code_has(page: str, mark: str) -> None:
     shown = between(DOCS / page, mark)
 
-    assert shown == TABLES[page, mark](), "write it anew: python -m tests.docs.tables"
+    assert shown == TABLES[page, mark](), "write it anew: make docs"
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
