@@ -16,7 +16,7 @@ from adapters.settings.table import Settings, SettingsError, from_environment
 from api.app import create_app
 
 GRACE_S = 3
-"""For requests that run when the process is told to stop."""
+"""How long running requests may take after a signal to stop."""
 
 
 def main() -> int:
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def serve(app: Litestar, settings: Settings) -> None:
-    """Until told to stop."""
+    """Serves until a signal stops the process."""
     uvicorn.run(
         app,
         host=settings.host,
@@ -49,7 +49,7 @@ def serve(app: Litestar, settings: Settings) -> None:
 
 
 def as_served(settings: Settings) -> dict[str, Any]:
-    """How requests are read, and who is believed to say from whom they come."""
+    """Uvicorn's options for parsing requests, trusting proxies and logging."""
     return {
         "http": "httptools",
         "forwarded_allow_ips": [str(network) for network in settings.forwarded_allow_ips],

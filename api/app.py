@@ -30,10 +30,10 @@ from adapters.settings.table import DATABASE, Settings
 from api import faces, health
 from api.commands import routes as commands
 from api.commands import tracking
-from api.commands.acceptance import Door
+from api.commands.acceptance import CommandAcceptance
 from api.commands.hint_sender import HintSender
 from api.commands.means import Means
-from api.commands.prefer_wait import Waits
+from api.commands.prefer_wait import FinalStatePoller
 from api.http import openapi, problem
 from api.http.middleware import Envelope
 from api.identity.acts import Acting
@@ -50,8 +50,8 @@ from tasks.catalogue import Catalogue
 from tasks.catalogue import catalogue as all_commands
 
 ANSWER_WITHIN = timedelta(seconds=4)
-"""How long one question to the store may take, finding a primary included, so that 503 comes in time. A file
-that is streamed is many questions."""
+"""The deadline of one operation on MongoDB, finding a primary included, so that a 503 comes in time. A
+streamed file takes many operations."""
 
 HEADERS_IN = (
     "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer", "range",
@@ -70,7 +70,7 @@ def create_app(
     clock: Clock | None = None,
     extra_routes: Sequence[HTTPRouteHandler] = (),
 ) -> Litestar:
-    """The application. Settings come from the environment when none are given."""
+    """The application. Settings default to those of the environment."""
     house = House(
         settings or configuration.from_environment(), catalogue or all_commands(), clock or SystemClock()
     )
@@ -105,8 +105,8 @@ class House:
         self.metrics = Metrics()
         pool = settings.mongo_options | {"timeoutMS": int(ANSWER_WITHIN / timedelta(milliseconds=1))}
         self.mongo: AsyncMongoClient[Any] = mongo.async_client(settings.mongo_uri, connect=False, **pool)
-        # For what people do by hand: transactions shared with the command line, run in threads. These are
-        # few: whoever waited for a silent store as long as the driver does would keep them from all others.
+        # For acts by hand: transactions shared with the command line, run in threads. There are few threads,
+        # so nobody may hold one for the driver's own, long timeout while the store is silent.
         self.acts_mongo: MongoClient[Any] = mongo.client(settings.mongo_uri, connect=False, **pool)
         self.db: AsyncDatabase[Any] = self.mongo.get_default_database(DATABASE)
         self.acts_db = self.acts_mongo.get_default_database(DATABASE)
@@ -119,7 +119,7 @@ class House:
         self.sign_in = SignIn(settings, self.db, self.acts_db, clock)
         self.identity = self.sign_in.identity
         self.intake = Intake(self.db["commands"])
-        self.waits = Waits(self.db["commands"])
+        self.waits = FinalStatePoller(self.db["commands"])
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -137,7 +137,7 @@ class House:
 
     def routes(self) -> list[HTTPRouteHandler | Router]:
         now, new_id = self.clock.now, self.new_id
-        door = Door(
+        acceptance = CommandAcceptance(
             identity=self.identity,
             intake=self.intake,
             hints=self.hints,
@@ -160,7 +160,7 @@ class House:
         )
         return [
             openapi.route(),
-            *commands.routes(self.catalogue, door, self.identity),
+            *commands.routes(self.catalogue, acceptance, self.identity),
             *tracking.routes(tracking.Tracking(means)),
             *self.sign_in.routes(),
             *lists.routes(reader),

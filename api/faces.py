@@ -1,7 +1,7 @@
-"""What people see: the built pages of `frontend/dist`, and where their scripts find the API.
+"""The web pages of `frontend/dist`, and the configuration by which their scripts find the API.
 
-The files of a build that carry their hash in their name never change; all others are asked for anew each
-time, and answered 304 while they are the same.
+Files with a hash in their name never change and are cached for a year; all others are revalidated on each
+request and answered 304 while unchanged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from litestar.router import Router
 from litestar.static_files import create_static_files_router
 
 from adapters.settings.table import Settings
-from api.http import headers as conditions
+from api.http import headers as request_headers
 from api.http.encoding import encode
 
 DIST = Path(__file__).parent.parent / "frontend" / "dist"
@@ -39,7 +39,7 @@ Headers = dict[str, str]
 
 
 class Page:
-    """One file under a name that stays while its bytes may change."""
+    """A file whose name stays the same while its content may change between builds."""
 
     def __init__(self, path: Path, extra: Mapping[str, str]) -> None:
         self._body = path.read_bytes()
@@ -48,7 +48,7 @@ class Page:
         self._headers = {"cache-control": "no-cache", "etag": self._etag, **extra}
 
     def answer(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        if conditions.has(dict(request.scope["headers"]), self._etag):
+        if request_headers.client_has(dict(request.scope["headers"]), self._etag):
             return ASGIResponse(status_code=304, headers=self._headers)
         return ASGIResponse(body=self._body, media_type=self._media_type, headers=self._headers)
 
@@ -75,7 +75,7 @@ def routes(settings: Settings) -> list[HTTPRouteHandler | Router]:
 
 
 def security_headers(settings: Settings) -> Headers:
-    """A page of ours runs our scripts alone, and talks to the API alone."""
+    """Headers that allow a page to run only our scripts and to connect only to the API."""
     api, stream = (_origin(url) for url in (settings.vite_api_url, settings.vite_ws_url))
     policy = {
         "default-src": "'none'",

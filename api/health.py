@@ -1,4 +1,4 @@
-"""Health and metrics: the process is alive; it can take commands; what it has counted."""
+"""Liveness, readiness and Prometheus metrics of the web process."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ class Health:
         return ASGIResponse(body=encode({"status": "live", "time": self._now()}))
 
     async def ready(self) -> ASGIResponse:
-        """Ready as long as commands can be made durable; hints may be late. `failing` names background tasks
-        that fell lately: without one of them this process is of no use to those who ask it."""
+        """200 while commands can be stored durably; hints may be late. 503 without a primary, or while a
+        background task that requests depend on keeps failing; `failing` names those tasks."""
         database = "up" if await self._has_primary() else "down"
         queue = "up" if await anyio.to_thread.run_sync(self._ping_queue) else "degraded"
         failing = [task.name for task in self._tasks if not task.is_well]
         is_ready = database == "up" and not failing
-        told: dict[str, Any] = {
+        report: dict[str, Any] = {
             "status": "ready" if is_ready else "not_ready",
             "database": database,
             "queue": queue,
         }
         if failing:
-            told["failing"] = failing
-        return ASGIResponse(body=encode(told), status_code=200 if is_ready else 503)
+            report["failing"] = failing
+        return ASGIResponse(body=encode(report), status_code=200 if is_ready else 503)
 
     def metrics(self) -> ASGIResponse:
         return ASGIResponse(body=self._metrics.exposition(), media_type=CONTENT_TYPE)

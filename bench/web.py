@@ -18,9 +18,9 @@ from adapters.process import logs
 from adapters.settings.table import from_environment
 from api.__main__ import serve
 from api.app import House, create_app
-from api.commands.acceptance import Door
+from api.commands.acceptance import CommandAcceptance
 from api.http import body
-from api.http import headers as conditions
+from api.http import headers as request_headers
 from api.identity.authentication import need
 from tasks.catalogue import catalogue
 
@@ -45,8 +45,8 @@ async def bare(request: Request[Any, Any, Any]) -> ASGIResponse:
     actor = await house.identity.actor(headers.get(b"authorization", b"").decode("latin-1"))
     body.check_media_type(headers)
     raw = await body.read(headers, request.receive)
-    conditions.idempotency_key(headers)
-    conditions.base_version(headers)
+    request_headers.idempotency_key(headers)
+    request_headers.base_version(headers)
     need(actor, _SPEC.permission)
     typed, _ = body.decode(raw, _DECODER)
     id = house.new_id()
@@ -62,11 +62,11 @@ async def bare(request: Request[Any, Any, Any]) -> ASGIResponse:
 
 @post("/api/bench/single", status_code=202)
 async def single(request: Request[Any, Any, Any]) -> ASGIResponse:
-    return await _door(request.app.state.house).accept(_SPEC, _DECODER, request.scope, request.receive)
+    return await _acceptance(request.app.state.house).accept(_SPEC, _DECODER, request.scope, request.receive)
 
 
-def _door(house: House) -> Door:
-    return Door(
+def _acceptance(house: House) -> CommandAcceptance:
+    return CommandAcceptance(
         identity=house.identity,
         intake=SingleInsert(house.db["commands"]),
         hints=house.hints,

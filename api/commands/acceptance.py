@@ -1,5 +1,5 @@
-"""One POST to a command's route, step by step: who, what, under which key, may they, is it well formed; then
-one durable write. A refusal in any step before the write uses nothing up."""
+"""Acceptance of one POST: authenticate, read the body, check the headers, the permission and the payload;
+then one durable write. A refusal before the write uses up no idempotency key."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from adapters.commands.document import Key, Origin, fingerprint, fresh, target_o
 from adapters.mongo.client import Document, Unwritable
 from adapters.process.metrics import Metrics
 from api.commands.hint_sender import HintSender
-from api.commands.prefer_wait import Waits
+from api.commands.prefer_wait import FinalStatePoller
 from api.http import body
-from api.http import headers as conditions
+from api.http import headers as request_headers
 from api.http.encoding import encode
 from api.http.problem import Problem, answer, request_id_of, unavailable
 from api.identity.authentication import Identity, need
-from api.views.receipts import acceptance, ended_badly, receipt
+from api.views.receipts import accepted_view, failure_problem, load_receipt
 from tasks.command import Spec
 
 DEADLINE = timedelta(milliseconds=4_500)
-"""For reading the user and for the verdict of the store together; then the answer is 503."""
+"""For reading the user and for the durable write together; after it the answer is 503."""
 
 Decoder = msgspec.json.Decoder[Any]
 
 
-class Door:
-    """What it takes to accept a command; one per process."""
+class CommandAcceptance:
+    """Accepts commands; one per process."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Door:
         identity: Identity,
         intake: Intake,
         hints: HintSender,
-        waits: Waits,
+        waits: FinalStatePoller,
         db: AsyncDatabase[Any],
         metrics: Metrics,
         now: Callable[[], datetime],
@@ -60,18 +60,18 @@ class Door:
     async def accept(
         self, spec: Spec, decoder: msgspec.json.Decoder[Any], scope: Any, receive: Receive
     ) -> ASGIResponse:
-        """The answer to one POST. Raises: whatever `problem.as_problem` knows."""
+        """The response to one POST. Raises: any exception that `problem.as_problem` translates."""
         headers: body.Headers = dict(scope["headers"])
         accepted = await self._store(spec, decoder, headers, scope, receive)
         document = accepted.document
-        out = received(accepted, self._metrics, self._hints)
-        wait = conditions.wait(headers)
+        out = announce_accepted(accepted, self._metrics, self._hints)
+        wait = request_headers.preferred_wait(headers)
         if wait is not None:
             out["preference-applied"] = f"wait={wait.seconds}"
-            final = await self._waits.final(document["_id"], wait)
+            final = await self._waits.wait_until_final(document["_id"], wait)
             if final is not None:
-                return await self._ending(final, out, request_id_of(scope))
-        return ASGIResponse(body=encode(acceptance(document)), status_code=202, headers=out)
+                return await self._final_response(final, out, request_id_of(scope))
+        return ASGIResponse(body=encode(accepted_view(document)), status_code=202, headers=out)
 
     async def _store(
         self,
@@ -82,13 +82,13 @@ class Door:
         receive: Receive,
     ) -> Accepted:
         loop = asyncio.get_running_loop()
-        asked = loop.time()
+        started = loop.time()
         actor = await self._identity.actor(headers.get(b"authorization", b"").decode("latin-1"))
-        patience = DEADLINE.total_seconds() - (loop.time() - asked)
+        time_left = DEADLINE.total_seconds() - (loop.time() - started)
         body.check_media_type(headers)
         raw = await body.read(headers, receive)
-        key = conditions.idempotency_key(headers)
-        base_version = conditions.base_version(headers)
+        key = request_headers.idempotency_key(headers)
+        base_version = request_headers.base_version(headers)
         need(actor, spec.permission)
         typed, plain = body.decode(raw, decoder)
         assert actor.user_id is not None, "a bearer is a person"
@@ -96,24 +96,24 @@ class Door:
             spec,
             id=self._new_id(),
             tenant_id=actor.tenant_id,
-            # An id made here is no part of what was received, so a repeat has the same fingerprint.
+            # A generated id is not in the payload, so a repeat has the same fingerprint.
             target=target_of(spec, spec.target_id(typed, actor.user_id) or self._new_id()),
             payload=plain,
             origin=Origin(
                 via="api",
                 user_id=actor.user_id,
                 request_id=request_id_of(scope),
-                traceparent=conditions.traceparent(headers),
+                traceparent=request_headers.traceparent(headers),
             ),
             key=Key(actor.user_id, key, fingerprint(spec.type, plain, base_version)),
             accepted_at=self._now(),
             base_version=base_version,
         )
-        return await self._durable(document, patience)
+        return await self._store_durably(document, time_left)
 
-    async def _durable(self, document: Document, patience: float) -> Accepted:
+    async def _store_durably(self, document: Document, time_left: float) -> Accepted:
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(time_left):
                 return await self._intake.accept(document)
         except TimeoutError:
             raise unavailable() from None
@@ -121,17 +121,19 @@ class Door:
             body.refuse_unstorable(document["payload"])
             raise
 
-    async def _ending(self, document: Document, headers: dict[str, str], request_id: str) -> ASGIResponse:
-        shown = await receipt(self._db, document)
+    async def _final_response(
+        self, document: Document, headers: dict[str, str], request_id: str
+    ) -> ASGIResponse:
+        view = await load_receipt(self._db, document)
         if document["state"] == "applied":
-            return ASGIResponse(body=encode(shown), status_code=200, headers=headers)
-        problem = ended_badly(shown)
+            return ASGIResponse(body=encode(view), status_code=200, headers=headers)
+        problem = failure_problem(view)
         problem.headers |= headers
         return answer(problem, request_id)
 
 
-def received(accepted: Accepted, metrics: Metrics, hints: HintSender) -> dict[str, str]:
-    """Count what is new, hint what is to be done; returns the headers of the answer."""
+def announce_accepted(accepted: Accepted, metrics: Metrics, hints: HintSender) -> dict[str, str]:
+    """Counts a new command and hints its target queue. Returns the headers of the response."""
     document = accepted.document
     if not accepted.replayed:
         metrics.commands_accepted.labels(document["type"]).inc()

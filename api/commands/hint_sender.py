@@ -1,4 +1,4 @@
-"""Hints after acceptance: best effort, never the caller's problem. What is dropped here the relay finds."""
+"""Sends hints after acceptance, best effort and in the background. The relay sends those dropped here."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from adapters.commands.document import TargetQueue
 from adapters.process.background_task import Supervised
 
 CAPACITY = 20_000
-"""Lines that may wait for a send; more are dropped."""
+"""Target queues that may wait for a send; hints beyond that are dropped."""
 
 SILENCE = timedelta(seconds=1)
-"""After a failure nothing is tried for this long, so that a dead Valkey costs one timeout a second."""
+"""The pause after a failure, so that a dead Valkey costs one timeout a second."""
 
 LATELY = timedelta(seconds=1)
 
@@ -25,9 +25,9 @@ Send = Callable[[str, Sequence[TargetQueue]], None]
 
 
 class HintSender:
-    """Collects lines per queue while the previous send is in flight. Use as an async context.
+    """Collects target queues per broker queue while the previous send is in flight. Use as an async context.
 
-    `send(queue, lines)` blocks and raises Unheard; it runs in a thread of ours. `lost(n)` counts lines.
+    `send(queue, target_queues)` blocks and raises Unheard; it runs in its own thread. `lost(n)` counts hints.
     """
 
     def __init__(self, send: Send, *, lost: Callable[[int], None], monotonic: Callable[[], float]) -> None:
@@ -51,7 +51,7 @@ class HintSender:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def hint(self, queue: str, line: TargetQueue) -> None:
-        """Returns at once."""
+        """Schedules a hint; returns at once."""
         self._last[queue] = self._monotonic()
         if self._count >= CAPACITY or self._monotonic() < self._silent_until:
             self._lost(1)
@@ -63,7 +63,7 @@ class HintSender:
             self._arrived.set()
 
     def is_lately(self, queue: str) -> bool:
-        """Whether there was work of this class within a second."""
+        """Whether a hint for this broker queue was requested within the last second."""
         last = self._last.get(queue)
         return last is not None and self._monotonic() - last < LATELY.total_seconds()
 

@@ -16,7 +16,7 @@ from tasks.catalogue import Catalogue
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True):
-    """What it takes to act on commands that are there already; built once for a process.
+    """The dependencies of routes that act on stored commands; built once for a process.
 
     `acts_db` is the synchronous database for transactions, used in threads.
     """

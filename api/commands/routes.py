@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
-from api.commands.acceptance import Door, unknown_command
+from api.commands.acceptance import CommandAcceptance, unknown_command
 from api.http.openapi import ACCEPTED, BEARER, PROBLEM, operation, parameter, schema_of
 from api.identity.authentication import Identity
 from api.views.receipts import RECEIPT
@@ -22,12 +22,12 @@ _PARAMETERS = (
     parameter(
         "Idempotency-Key",
         "header",
-        "names this command: repeating it gives the first answer",
+        "identifies this command: a repeat gets the first answer",
         required=True,
         schema={"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!-~]+$"},
     ),
     parameter("If-Match", "header", 'the version the user saw, in quotes: "7"'),
-    parameter("Prefer", "header", "wait=<seconds, at most 10> for the ending"),
+    parameter("Prefer", "header", "wait=<seconds, at most 10> for the final state"),
     parameter("traceparent", "header", "W3C trace context"),
 )
 
@@ -43,15 +43,17 @@ _RESPONSES = {
 }
 
 
-def routes(catalogue: Catalogue, door: Door, identity: Identity) -> Iterator[HTTPRouteHandler]:
-    """A route for each command that may come from outside, and one that says no to all other names."""
+def routes(
+    catalogue: Catalogue, acceptance: CommandAcceptance, identity: Identity
+) -> Iterator[HTTPRouteHandler]:
+    """A route for each public command, and one that answers 404 to all other names."""
     for spec in catalogue.values():
         if not spec.internal:
-            yield _route(spec, door)
+            yield _route(spec, acceptance)
     yield _unknown(identity)
 
 
-def _route(spec: Spec, door: Door) -> HTTPRouteHandler:
+def _route(spec: Spec, acceptance: CommandAcceptance) -> HTTPRouteHandler:
     decoder = msgspec.json.Decoder(spec.payload, strict=True)
     permission = f"Needs `{spec.permission}`." if spec.permission else "Any signed-in user of the tenant."
     described = operation(parameters=_PARAMETERS, request=schema_of(spec.payload), responses=_RESPONSES)
@@ -68,7 +70,7 @@ def _route(spec: Spec, door: Door) -> HTTPRouteHandler:
         security=BEARER,
     )
     async def accept(request: Request[Any, Any, Any]) -> ASGIResponse:
-        return await door.accept(spec, decoder, request.scope, request.receive)
+        return await acceptance.accept(spec, decoder, request.scope, request.receive)
 
     return accept
 

@@ -1,4 +1,4 @@
-"""What became of my commands: receipts, lists, cancelling, and the catalogue of what can be asked for."""
+"""Following commands: receipts, lists, cancelling, and the catalogue of command types."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from api.http.paging import page, take_cursor, take_limit, take_order
 from api.http.problem import Fault, Problem, invalid, not_found
 from api.http.query import Parameter, conditions, parse, words
 from api.identity.acts import visible
-from api.views.receipts import RECEIPT, receipt, told
+from api.views.receipts import RECEIPT, load_receipt, receipt_view
 from api.views.server_docs import with_server_docs
 from domain.fields import Reason
 from domain.identity.actor import Actor
@@ -32,7 +32,7 @@ from domain.ids import UUID7
 from tasks.command import Spec
 
 SEES_ALL = "ops.read"
-"""With it one sees everybody's commands of the tenant, else one's own."""
+"""The permission to see all commands of the tenant; without it one sees one's own."""
 
 CANCELS_ALL = "ops.discard"
 _UUID7 = re.compile(UUID7)
@@ -49,8 +49,8 @@ class Cancel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     reason: Reason | None = None
 
 
-class Offered(msgspec.Struct, frozen=True, kw_only=True):
-    """A command that there is. `allowed`: the door's present answer to the permission alone."""
+class CommandType(msgspec.Struct, frozen=True, kw_only=True):
+    """A command type. `allowed`: whether the actor has its permission now."""
 
     type: str
     summary: str
@@ -83,22 +83,28 @@ class Tracking:
         document = await self._means.db["commands"].find_one(visible(actor, SEES_ALL) | {"_id": id})
         if document is None:
             raise not_found("command", id[:100])
-        (shown,) = await with_server_docs(self._means.db, actor, [await receipt(self._means.db, document)])
-        return ASGIResponse(body=encode(shown))
+        (view,) = await with_server_docs(
+            self._means.db, actor, [await load_receipt(self._means.db, document)]
+        )
+        return ASGIResponse(body=encode(view))
 
     async def listing(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         actor = await self._means.acting.actor(request)
-        given = parse(request.scope["query_string"])
-        limit = take_limit(given)
-        order = take_order(given, SORTS, "-accepted")
-        behind = take_cursor(given, order)
-        wanted = [visible(actor, SEES_ALL), *conditions(given, FILTERS), *([behind] if behind else [])]
-        found = await page(self._means.db["commands"], wanted, order, limit, projection={"payload": 0})
-        items = [told(document) for document in found.items]
+        parameters = parse(request.scope["query_string"])
+        limit = take_limit(parameters)
+        order = take_order(parameters, SORTS, "-accepted")
+        after_cursor = take_cursor(parameters, order)
+        selection = [
+            visible(actor, SEES_ALL),
+            *conditions(parameters, FILTERS),
+            *([after_cursor] if after_cursor else []),
+        ]
+        current = await page(self._means.db["commands"], selection, order, limit, projection={"payload": 0})
+        items = [receipt_view(document) for document in current.items]
         for item in items:
-            # One asks for a command's events by its receipt.
+            # A list leaves out the events; the receipt of one command has them.
             del item["events"]
-        return ASGIResponse(body=encode({"items": items, "cursor": found.cursor}))
+        return ASGIResponse(body=encode({"items": items, "cursor": current.cursor}))
 
     async def cancel(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         actor = await self._means.acting.actor(request)
@@ -118,7 +124,7 @@ class Tracking:
         self._means.metrics.commands_final.labels(document["type"], "cancelled").inc()
         for line in lines:
             self._means.hints.hint(document["queue"], line)
-        return ASGIResponse(body=encode(await receipt(self._means.db, document)))
+        return ASGIResponse(body=encode(await load_receipt(self._means.db, document)))
 
     def _cancel(self, id: str, act: Act) -> tuple[Document, list[TargetQueue]]:
         done = endings.cancel(self._means.acts_db, id, act, keys_kept=self._means.keys_kept)
@@ -128,24 +134,24 @@ class Tracking:
 
     async def catalogue(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         actor = await self._means.acting.actor(request)
-        items = [_offered(spec, actor) for spec in self._means.catalogue.values() if not spec.internal]
+        items = [_command_type(spec, actor) for spec in self._means.catalogue.values() if not spec.internal]
         return ASGIResponse(body=encode(Items(items)))
 
 
 async def _reason(request: Request[Any, Any, Any]) -> str:
-    """Why, if the request has a body; none says nothing. Raises: Problem 413, 415, 422."""
+    """The reason given in the request body; "" if there is none. Raises: Problem 413, 415, 422."""
     headers: body.Headers = dict(request.scope["headers"])
     raw = await body.read(headers, request.receive)
     if not raw:
         return ""
     body.check_media_type(headers)
-    wanted, plain = body.decode(raw, _CANCEL)
+    request_body, plain = body.decode(raw, _CANCEL)
     body.refuse_unstorable(plain)
-    return wanted.reason or ""
+    return request_body.reason or ""
 
 
-def _offered(spec: Spec, actor: Actor) -> Offered:
-    return Offered(
+def _command_type(spec: Spec, actor: Actor) -> CommandType:
+    return CommandType(
         type=spec.type,
         summary=spec.summary,
         kind=spec.kind,
@@ -159,8 +165,8 @@ def _offered(spec: Spec, actor: Actor) -> Offered:
 
 
 def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
-    described = [parameter(name, "query", known.meaning) for name, known in FILTERS.items()]
-    described.append(parameter("cursor", "query", "the `cursor` of the page before"))
+    parameters = [parameter(name, "query", filter_.meaning) for name, filter_ in FILTERS.items()]
+    parameters.append(parameter("cursor", "query", "the `cursor` of the page before"))
 
     @get(
         "/api/commands/{command_id:str}",
@@ -176,7 +182,7 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
     @get(
         "/api/commands",
         operation_id="commands.list",
-        operation_class=operation(parameters=described, responses=page_of(RECEIPT)),
+        operation_class=operation(parameters=parameters, responses=page_of(RECEIPT)),
         tags=["commands"],
         security=BEARER,
     )
@@ -203,12 +209,12 @@ def routes(tracking: Tracking) -> list[HTTPRouteHandler]:
     @get(
         "/api/commands/catalogue",
         operation_id="commands.catalogue",
-        operation_class=operation(responses=answering("All that can be asked for", Items[Offered])),
+        operation_class=operation(responses=answering("All command types", Items[CommandType])),
         tags=["commands"],
         security=BEARER,
     )
     async def catalogue(request: Request[Any, Any, Any]) -> ASGIResponse:
-        """Every command there is, with its payload's JSON schema."""
+        """Every command type, with its payload's JSON schema."""
         return await tracking.catalogue(request)
 
     return [one, list_, cancel, catalogue]

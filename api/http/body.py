@@ -1,4 +1,4 @@
-"""Reading what was sent, and naming what is wrong with it. Nothing here is fatal to anyone but the sender."""
+"""Reads and decodes request bodies; a bad one becomes a problem that names the field."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _plain = msgspec.json.Decoder()
 
 
 class Gone(Problem):
-    """The client hung up before its body was whole; nobody reads the answer."""
+    """The client disconnected before it had sent the whole body; nobody reads the response."""
 
     def __init__(self) -> None:
         super().__init__(400, "client_gone", "the connection closed before the body was whole")
@@ -35,8 +35,8 @@ class Gone(Problem):
 
 def check_media_type(headers: Headers) -> None:
     """Raises: Problem 415."""
-    given = headers.get(b"content-type", b"").decode("latin-1").strip()
-    if not JSON_TYPE.fullmatch(given) or headers.get(b"content-encoding", b"identity") != b"identity":
+    media_type = headers.get(b"content-type", b"").decode("latin-1").strip()
+    if not JSON_TYPE.fullmatch(media_type) or headers.get(b"content-encoding", b"identity") != b"identity":
         fault = Fault(
             "", "unsupported_media_type", "the body must be application/json in UTF-8, not compressed"
         )
@@ -50,7 +50,10 @@ async def read(headers: Headers, receive: Receive) -> bytes:
 
 
 async def pieces(headers: Headers, receive: Receive, *, most: int = MAX_BYTES) -> AsyncIterator[bytes]:
-    """The body as it comes, at most so many bytes whatever its length claims. Raises: Problem 413, 400."""
+    """Yields the body's chunks, `most` bytes in total whatever Content-Length claims.
+
+    Raises: Problem 413, 400.
+    """
     announced = headers.get(b"content-length", b"0")
     if announced.isdigit() and int(announced) > most:
         raise _too_large(most)
@@ -73,18 +76,18 @@ def _too_large(most: int) -> Problem:
     return Problem(413, "payload_too_large", fault.message, faults=[fault])
 
 
-async def said(request: Request[Any, Any, Any], wanted: type[T]) -> T:
-    """What a JSON body says of which nothing is kept as it came. Raises: Problem 413, 415, 422."""
+async def read_json(request: Request[Any, Any, Any], struct: type[T]) -> T:
+    """The JSON body as `struct`, where its original form is not stored. Raises: Problem 413, 415, 422."""
     headers: Headers = dict(request.scope["headers"])
     check_media_type(headers)
-    typed, plain = decode(await read(headers, request.receive), msgspec.json.Decoder(wanted))
+    typed, plain = decode(await read(headers, request.receive), msgspec.json.Decoder(struct))
     refuse_unstorable(plain)
-    found: T = typed
-    return found
+    value: T = typed
+    return value
 
 
 def decode(body: bytes, decoder: msgspec.json.Decoder[Any]) -> tuple[Any, Any]:
-    """What the body says, typed and as it came. Raises: Problem 422 naming the field."""
+    """The body decoded twice: typed, and as plain values. Raises: Problem 422 naming the field."""
     try:
         typed = decoder.decode(body)
         plain = _plain.decode(body)
@@ -107,36 +110,36 @@ _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
-def fault_of(message: str, wanted: Any = None) -> Fault:
-    """A message of msgspec as a fault: its place as a JSON pointer, its code a word.
+def fault_of(message: str, expected: Any = None) -> Fault:
+    """A msgspec error message as a fault: its place as a JSON pointer, and a code.
 
-    `wanted` is the type that was to be read: of a pattern in it, its description is told, if it has one.
+    `expected` is the decoded type: where a pattern in it has a description, the message quotes that.
     """
     place = _PLACE.search(message)
-    said = message[: place.start()] if place else message
+    text = message[: place.start()] if place else message
     path = "".join(
         f"/{pointer_step(name)}" if name else f"/{index}".replace("/...", "/*")
         for name, index in _STEP.findall(place[1] if place else "")
     )
-    if named := _NAMED.search(said):
+    if named := _NAMED.search(text):
         path += f"/{pointer_step(named[1])}"
-    return Fault(path, _code(said), _in_words(said, wanted)[:500])
+    return Fault(path, _code(text), _in_words(text, expected)[:500])
 
 
 _BY_PATTERN = "Expected `str` matching regex "
 
 
-def _in_words(said: str, wanted: Any) -> str:
-    if wanted is None or not said.startswith(_BY_PATTERN):
-        return said
-    meaning = _patterns(wanted).get(said.removeprefix(_BY_PATTERN))
-    return f"Expected `str`: {meaning}" if meaning else said
+def _in_words(text: str, expected: Any) -> str:
+    if expected is None or not text.startswith(_BY_PATTERN):
+        return text
+    meaning = _patterns(expected).get(text.removeprefix(_BY_PATTERN))
+    return f"Expected `str`: {meaning}" if meaning else text
 
 
 @lru_cache(256)
-def _patterns(wanted: Any) -> dict[str, str]:
-    """What the patterns in a type stand for, each as msgspec quotes it."""
-    schemas, parts = msgspec.json.schema_components([wanted])
+def _patterns(expected: Any) -> dict[str, str]:
+    """The descriptions of the patterns in a type, by the pattern as msgspec quotes it."""
+    schemas, parts = msgspec.json.schema_components([expected])
     return dict(_described([*schemas, parts]))
 
 
@@ -164,17 +167,18 @@ _CODES = (
 )
 
 
-def _code(said: str) -> str:
-    return next((code for sign, code in _CODES if sign in said), "invalid")
+def _code(text: str) -> str:
+    return next((code for sign, code in _CODES if sign in text), "invalid")
 
 
 _LAST_KEY = re.compile(rb'"((?:[^"\\]|\\.){1,100})"\s*:')
 
 
 def _malformed(reason: str, body: bytes) -> Fault:
-    """Names the field that holds what is not JSON; or the last one begun before the text broke off."""
+    """The fault for a body that is not JSON: names the offending field, or the last key before the text
+    ends."""
     try:
-        # The standard library reads what is almost JSON (lone surrogates, NaN), so that it can be pointed at.
+        # The standard library accepts near-JSON (lone surrogates, NaN), so that the fault can name the field.
         lenient = json.loads(body.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError):
         return _broken_off(reason, body)
@@ -190,6 +194,6 @@ def _broken_off(reason: str, body: bytes) -> Fault:
 
 
 def refuse_unstorable(plain: Any) -> None:
-    """Raises: Problem 422 for what JSON can say and the store or a reader cannot hold."""
+    """Raises: Problem 422 for JSON values that MongoDB or a reader cannot hold."""
     for flaw in storable.flaws(plain):
         raise invalid(Fault(*flaw))

@@ -1,4 +1,4 @@
-"""The one JSON encoder of everything that leaves: documents come from the store with its own number type."""
+"""The JSON encoder of all responses; it knows the integer type of documents read from MongoDB."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import msgspec
 
 
 def plain_value(value: Any) -> Any:
-    """What JSON has no word for. A whole number beyond 32 bits comes from the store as a subclass of int."""
+    """The JSON form of a value msgspec does not know. An integer beyond 32 bits is read as a subclass of
+    int."""
     if isinstance(value, int):
         return int(value)
     raise NotImplementedError(f"{type(value).__qualname__} has no JSON form")

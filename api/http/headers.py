@@ -1,4 +1,4 @@
-"""The headers that shape an acceptance: Idempotency-Key, If-Match, Prefer, traceparent."""
+"""Request headers: Idempotency-Key, If-Match, If-None-Match, Prefer, traceparent."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ _TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]
 
 
 def idempotency_key(headers: Headers) -> str:
-    """Raises: Problem 400: missing or malformed."""
-    given = headers.get(b"idempotency-key")
-    if given is None:
+    """The Idempotency-Key. Raises: Problem 400: missing or malformed."""
+    header = headers.get(b"idempotency-key")
+    if header is None:
         fault = Fault("/headers/Idempotency-Key", "missing", "an Idempotency-Key header is required")
         raise Problem(400, "idempotency_key_missing", fault.message, faults=[fault])
     try:
-        return parse_key(given.decode("latin-1"))
+        return parse_key(header.decode("latin-1"))
     except ValueError as error:
         fault = Fault("/headers/Idempotency-Key", "malformed", str(error))
         raise Problem(400, "idempotency_key_malformed", fault.message, faults=[fault]) from None
 
 
 def base_version(headers: Headers) -> int | None:
-    """The version the client saw, of `If-Match: "7"`, or of an ETag as given. Raises: Problem 400."""
-    given = headers.get(b"if-match")
-    if given is None:
+    """The version in `If-Match: "7"` or in a full ETag; None without the header. Raises: Problem 400."""
+    header = headers.get(b"if-match")
+    if header is None:
         return None
-    found = _VERSION.fullmatch(given.strip())
-    if found is None:
+    match = _VERSION.fullmatch(header.strip())
+    if match is None:
         fault = Fault("/headers/If-Match", "malformed", 'If-Match takes one version in quotes, such as "7"')
         raise Problem(400, "if_match_malformed", fault.message, faults=[fault])
-    return int(found[1])
+    return int(match[1])
 
 
-def has(headers: Headers, etag: str) -> bool:
-    """Whether the client has that one already, as `If-None-Match` says."""
-    given = headers.get(b"if-none-match", b"").decode("latin-1")
-    known = [tag.strip().removeprefix("W/") for tag in given.split(",")]
-    return etag in known or known == ["*"]
+def client_has(headers: Headers, etag: str) -> bool:
+    """Whether `If-None-Match` lists this ETag."""
+    header = headers.get(b"if-none-match", b"").decode("latin-1")
+    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return etag in tags or tags == ["*"]
 
 
-def wait(headers: Headers) -> timedelta | None:
-    """How long the client would like to wait for the ending; a preference that is not understood is none."""
-    found = _WAIT.search(headers.get(b"prefer", b""))
-    return min(timedelta(seconds=int(found[1])), LONGEST_WAIT) if found else None
+def preferred_wait(headers: Headers) -> timedelta | None:
+    """The wait in `Prefer: wait=…`, at most LONGEST_WAIT; None if absent or malformed."""
+    match = _WAIT.search(headers.get(b"prefer", b""))
+    return min(timedelta(seconds=int(match[1])), LONGEST_WAIT) if match else None
 
 
 def traceparent(headers: Headers) -> str | None:
-    """The W3C trace context as sent; a malformed one is ignored, as that standard asks."""
-    given = headers.get(b"traceparent")
-    return given.decode("ascii") if given is not None and _TRACE.fullmatch(given) else None
+    """The W3C trace context; None if absent or malformed, as the standard requires."""
+    header = headers.get(b"traceparent")
+    return header.decode("ascii") if header is not None and _TRACE.fullmatch(header) else None

@@ -1,4 +1,4 @@
-"""Around every request: its id in and out, and its metrics. Outside the router, so that a 404 has both."""
+"""Gives every request an id and metrics. Runs outside the router, so that a 404 has both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNMATCHED = "unmatched"
 
 
 class Envelope:
-    """ASGI middleware. `new_id` names requests whose caller did not, or not sanely."""
+    """ASGI middleware. `new_id` makes the id where the request has no well-formed one."""
 
     def __init__(
         self, app: ASGIApp, metrics: Metrics, *, new_id: Callable[[], str], monotonic: Callable[[], float]
@@ -52,6 +52,6 @@ class Envelope:
     def _request_id(self, headers: Any) -> str:
         for name, value in headers:
             if name == b"x-request-id" and SANE.fullmatch(value):
-                found: str = value.decode("ascii")
-                return found
+                request_id: str = value.decode("ascii")
+                return request_id
         return self._new_id()

@@ -1,4 +1,4 @@
-"""What Litestar cannot see for itself: bodies and parameters that handlers read from the raw request."""
+"""OpenAPI for what Litestar cannot infer: bodies and parameters that handlers read from the raw request."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def config(version: str) -> OpenAPIConfig:
 
 
 def route() -> HTTPRouteHandler:
-    """The document itself, made at the first question."""
+    """The route of the OpenAPI document, rendered on its first request."""
 
     @get("/api/openapi.json", include_in_schema=False, sync_to_thread=False)
     def document(request: Request[Any, Any, Any]) -> ASGIResponse:
@@ -97,7 +97,7 @@ def _render(app: Litestar) -> bytes:
 
 @cache
 def schema_of(payload: type[msgspec.Struct]) -> Json:
-    """One payload's JSON schema, with what it refers to put in place: payloads are trees. To be read only."""
+    """A payload's JSON schema with its references inlined. Cached: do not change it."""
     (schema,), parts = msgspec.json.schema_components([payload], ref_template="{name}")
     inlined: Json = _inline(schema, parts)
     return inlined
@@ -108,7 +108,7 @@ def _inline(value: Any, parts: Mapping[str, Any]) -> Any:
         if "$ref" in value:
             return _inline(deepcopy(parts[value["$ref"]]), parts)
         if "anyOf" in value:
-            # It points at parts by name, which are in place now; each has its own tag's word as an enum.
+            # It refers to parts by name, which are inlined; each part has its tag as an enum.
             value.pop("discriminator", None)
         return {name: _inline(inner, parts) for name, inner in value.items()}
     if isinstance(value, list):
@@ -137,22 +137,22 @@ def content(schemas: Mapping[str, Json]) -> dict[str, OpenAPIMediaType]:
 
 
 Answers = Mapping[str, tuple[str, Json | None]]
-"""By status: what it says, and the schema of its body if it has one."""
+"""By status: the description, and the schema of the body if there is one."""
 
 
 class Items(msgspec.Struct, Generic[T], frozen=True):
-    """The answer of a list that is no longer than one page."""
+    """The response of a list without pages."""
 
     items: list[T]
 
 
-def answering(said: str, answer: type[msgspec.Struct]) -> Answers:
-    """The answer that is made as this struct."""
-    return {"200": (said, schema_of(answer))}
+def answering(description: str, answer: type[msgspec.Struct]) -> Answers:
+    """A 200 with this struct as its body."""
+    return {"200": (description, schema_of(answer))}
 
 
 def page_of(item: Json = OBJECT) -> Answers:
-    """The answer of a list, in pages."""
+    """A 200 with one page of a list."""
     members = {"items": {"type": "array", "items": item}, "cursor": {"type": ["string", "null"]}}
     return {"200": ("One page", {"type": "object", "required": [*members], "properties": members})}
 
@@ -166,55 +166,59 @@ def operation(
     responses: Answers | None = None,
     response_types: Sequence[str] = ("application/json",),
 ) -> type[Operation]:
-    """An operation class that adds what the handler reads by itself and how it refuses.
+    """An operation class with the parameters, body and refusals of a handler that reads the raw request.
 
-    `request` is the schema of a JSON body, `bodies` of others by media type. `responses` add to what any
-    operation of its kind may answer, or say it better; what is no refusal comes as one of `response_types`.
+    `request` is the schema of a JSON body, `bodies` are others by media type. `responses` add to or replace
+    the usual ones; those that are not refusals have one of `response_types`.
     """
     accepted = bodies or ({"application/json": request} if request is not None else None)
 
     class Described(Operation):
-        def __init__(self, **seen: Any) -> None:
-            super().__init__(**seen)
+        def __init__(self, **fields: Any) -> None:
+            super().__init__(**fields)
             self.parameters = [*(self.parameters or []), *parameters] or None
             if accepted is not None:
                 self.request_body = Body(content=content(accepted), required=request_required)
-            # What Litestar says of refusals is not so: its own bodies are never sent.
+            # Litestar documents error bodies of its own, which are never sent.
             answers = {
                 status: answer for status, answer in (self.responses or {}).items() if status.startswith("2")
             }
             own = responses or {}
             if any(status.startswith("2") for status in own):
                 answers.clear()
-            told = {**_refusals(self), **own}
+            documented = {**_refusals(self), **own}
             self.responses = answers | {
-                status: _answer(*told[status], response_types if status.startswith("2") else PROBLEM_TYPES)
-                for status in sorted(told)
+                status: _answer(
+                    *documented[status], response_types if status.startswith("2") else PROBLEM_TYPES
+                )
+                for status in sorted(documented)
             }
 
     return Described
 
 
 def _refusals(described: Operation) -> Answers:
-    """What any operation of this kind may answer beside what it is for."""
-    read = {known.param_in for known in described.parameters or () if isinstance(known, Parameter)}
-    found: dict[str, tuple[str, Json | None]] = {"503": ("The store does not answer now", PROBLEM)}
+    """The refusals that any operation with such parameters and body may answer with."""
+    read = {
+        parameter.param_in for parameter in described.parameters or () if isinstance(parameter, Parameter)
+    }
+    refusals: dict[str, tuple[str, Json | None]] = {"503": ("The store does not answer now", PROBLEM)}
     if described.security:
-        found["401"] = ("Not signed in, or no longer", PROBLEM)
-        found["403"] = ("Not permitted, where a permission is needed", PROBLEM)
+        refusals["401"] = ("Not signed in, or no longer", PROBLEM)
+        refusals["403"] = ("Not permitted, where a permission is needed", PROBLEM)
     if "path" in read:
-        found["404"] = ("There is none, or none that this user may see", PROBLEM)
+        refusals["404"] = ("There is none, or none that this user may see", PROBLEM)
     if described.request_body:
-        found["413"] = ("The body is too large", PROBLEM)
-        found["415"] = ("The body is of another media type", PROBLEM)
+        refusals["413"] = ("The body is too large", PROBLEM)
+        refusals["415"] = ("The body is of another media type", PROBLEM)
     if described.request_body or "query" in read:
-        found["422"] = ("Invalid; `errors` names the fields", PROBLEM)
-    return found
+        refusals["422"] = ("Invalid; `errors` names the fields", PROBLEM)
+    return refusals
 
 
 PROBLEM_TYPES = ("application/problem+json",)
 
 
-def _answer(said: str, schema: Json | None, media_types: Sequence[str]) -> OpenAPIResponse:
+def _answer(description: str, schema: Json | None, media_types: Sequence[str]) -> OpenAPIResponse:
     bodies = content(dict.fromkeys(media_types, schema)) if schema else None
-    return OpenAPIResponse(description=said, content=bodies)
+    return OpenAPIResponse(description=description, content=bodies)

@@ -1,4 +1,4 @@
-"""Pages by key: a cursor holds the last row's sort value and `_id`, so rows that come or go move no page."""
+"""Keyset paging: a cursor holds the last row's sort value and `_id`, so inserts and deletes shift no page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _VALUES = (str, int, float, datetime, Decimal, type(None))
 
 
 class Order(msgspec.Struct, frozen=True):
-    """By one field, then by `_id`, both in one direction."""
+    """Sorts by one field, then by `_id`, in the same direction."""
 
     name: str
     field: str
@@ -37,11 +37,11 @@ class Order(msgspec.Struct, frozen=True):
 
     @property
     def spec(self) -> list[tuple[str, int]]:
-        way = -1 if self.descending else 1
-        return [("_id", way)] if self.field == "_id" else [(self.field, way), ("_id", way)]
+        direction = -1 if self.descending else 1
+        return [("_id", direction)] if self.field == "_id" else [(self.field, direction), ("_id", direction)]
 
     def after(self, value: Any, id: str) -> Document:
-        """Selects what comes behind that row. A missing value sorts as null, and null before all others."""
+        """The filter for rows after that one. A missing value sorts as null, and null before all others."""
         beyond = "$lt" if self.descending else "$gt"
         if self.field == "_id":
             return {"_id": {beyond: id}}
@@ -58,38 +58,43 @@ class Page(msgspec.Struct, frozen=True):
     """For the next page; None at the end."""
 
 
-def take_limit(given: dict[str, str]) -> int:
+def take_limit(parameters: dict[str, str]) -> int:
     """Removes `limit`. Raises: Problem 422."""
-    value = given.pop("limit", str(DEFAULT_LIMIT))
+    value = parameters.pop("limit", str(DEFAULT_LIMIT))
     if not value.isascii() or not value.isdigit() or len(value) > 4 or not 1 <= int(value) <= MOST:
         raise bad("limit", "out_of_range", f"limit is a whole number from 1 to {MOST}")
     return int(value)
 
 
-def take_order(given: dict[str, str], sorts: Mapping[str, str], default: str) -> Order:
+def take_order(parameters: dict[str, str], sorts: Mapping[str, str], default: str) -> Order:
     """Removes `sort`: one of the names in `sorts`, with a minus for descending. Raises: Problem 422."""
-    wanted = given.pop("sort", default)
-    name = wanted.removeprefix("-")
+    sort = parameters.pop("sort", default)
+    name = sort.removeprefix("-")
     if name not in sorts:
         raise bad("sort", "unknown_value", f"sort takes one of {', '.join(sorts)}, with a - for descending")
-    return Order(wanted, sorts[name], wanted.startswith("-"))
+    return Order(sort, sorts[name], sort.startswith("-"))
 
 
-def take_cursor(given: dict[str, str], order: Order) -> Document | None:
-    """Removes `cursor`; what selects the rows behind it. Raises: Problem 422: not of this list and order."""
-    text = given.pop("cursor", None)
+def take_cursor(parameters: dict[str, str], order: Order) -> Document | None:
+    """Removes `cursor`; returns the filter for the rows after it.
+
+    Raises: Problem 422: not of this list and order.
+    """
+    text = parameters.pop("cursor", None)
     if text is None:
         return None
     try:
         raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        held = bson.decode(raw, codec_options=CODEC)
+        content = bson.decode(raw, codec_options=CODEC)
     except (binascii.Error, ValueError, InvalidBSON):
-        held = {}
-    is_ours = held.keys() == {"s", "v", "i"} and held["s"] == order.name and isinstance(held["i"], str)
+        content = {}
+    is_ours = (
+        content.keys() == {"s", "v", "i"} and content["s"] == order.name and isinstance(content["i"], str)
+    )
     # Values only: a document or a pattern in a forged cursor would be an operator.
-    if not is_ours or not isinstance(held["v"], _VALUES):
+    if not is_ours or not isinstance(content["v"], _VALUES):
         raise bad("cursor", "malformed", "this cursor is not of this list in this order")
-    return order.after(held["v"], held["i"])
+    return order.after(content["v"], content["i"])
 
 
 def check_cursor(cursor: str | None) -> str:
@@ -114,8 +119,8 @@ def cursor_of(order: Order, row: Document) -> str:
     value: Any = row
     for name in order.field.split("."):
         value = (value or {}).get(name)
-    held = {"s": order.name, "v": value, "i": row["_id"]}
-    return base64.urlsafe_b64encode(bson.encode(held, codec_options=CODEC)).rstrip(b"=").decode("ascii")
+    content = {"s": order.name, "v": value, "i": row["_id"]}
+    return base64.urlsafe_b64encode(bson.encode(content, codec_options=CODEC)).rstrip(b"=").decode("ascii")
 
 
 async def page(
@@ -126,10 +131,10 @@ async def page(
     *,
     projection: Document,
 ) -> Page:
-    """One page and where the next begins. Raises: ExecutionTimeout: the filter needs too long."""
-    found = collection.find({"$and": selected}, projection).sort(order.spec).limit(limit + 1)
+    """One page and the cursor of the next. Raises: ExecutionTimeout: the filter takes too long."""
+    matching = collection.find({"$and": selected}, projection).sort(order.spec).limit(limit + 1)
     with pymongo.timeout(SEARCH_DEADLINE.total_seconds()):
-        rows = await found.to_list()
-    more = len(rows) > limit
+        rows = await matching.to_list()
+    has_more = len(rows) > limit
     rows = rows[:limit]
-    return Page(rows, cursor_of(order, rows[-1]) if more else None)
+    return Page(rows, cursor_of(order, rows[-1]) if has_more else None)

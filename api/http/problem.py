@@ -1,7 +1,7 @@
-"""Refusals as RFC 9457 problem details. HTTP status lives in this package and nowhere below.
+"""Refusals as RFC 9457 problem details. Only this package knows HTTP statuses.
 
-Nothing that was not written for a client reaches one: an unexpected exception becomes a 500 with the
-request's id, under which the log has the rest.
+An unexpected exception becomes a 500 that tells nothing but the request's id, under which the log has the
+traceback.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from api.http.encoding import encode, plain_value
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_WITHIN_S = 3
-"""Those who are asked to come back are spread over this long, lest they all come at once again."""
+"""Retry-After is spread over this many seconds, so that clients do not all return at once."""
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """One thing that is wrong with what was sent. `path` is a JSON pointer into it; "" is the whole."""
+    """One fault of a request. `path` is a JSON pointer into it; "" means the whole."""
 
     path: str
     code: str
@@ -35,7 +35,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Problem(Exception):
-    """A refusal that a client gets as it stands. `extra` members are added to the body."""
+    """A refusal, sent to the client as it stands. `extra` members are added to the body."""
 
     def __init__(
         self,
@@ -57,8 +57,9 @@ class Problem(Exception):
         self.retry_soon = retry_soon
         self.extra = extra
 
-    def told_headers(self, request_id: str) -> dict[str, str]:
-        """With a Retry-After of 1 to RETRY_WITHIN_S seconds, by the request's id, where it is worth a try."""
+    def response_headers(self, request_id: str) -> dict[str, str]:
+        """The headers; with `retry_soon`, a Retry-After of 1 to RETRY_WITHIN_S seconds derived from the
+        request's id."""
         if not self.retry_soon:
             return self.headers
         seconds = 1 + crc32(request_id.encode()) % RETRY_WITHIN_S
@@ -79,7 +80,7 @@ class Problem(Exception):
 
 
 def invalid(*faults: Fault, code: str = "invalid_payload") -> Problem:
-    """422: what was sent cannot be understood; each fault names its field."""
+    """422: the request is malformed; each fault names its field."""
     return Problem(422, code, "; ".join(fault.message for fault in faults), faults=list(faults))
 
 
@@ -90,12 +91,12 @@ def not_found(what: str, id: str) -> Problem:
 def unavailable(
     then: str = "the outcome is unknown: repeat the same body with the same key",
 ) -> Problem:
-    """503: the store cannot take a majority write now; whether it took this one is unknown."""
+    """503: MongoDB cannot confirm a majority write now; whether this one was stored is unknown."""
     return Problem(503, "store_unavailable", f"the store does not answer now; {then}", retry_soon=True)
 
 
 def overloaded(detail: str = "more commands wait for the store than we hold") -> Problem:
-    """429: nothing was kept of this request."""
+    """429: nothing of this request was stored."""
     return Problem(
         429,
         "overloaded",
@@ -105,15 +106,13 @@ def overloaded(detail: str = "more commands wait for the store than we hold") ->
 
 
 def as_problem(error: Exception) -> Problem:
-    """What a client is told of any exception. An unexpected one says nothing of itself."""
+    """The problem for any exception. An unexpected one reveals nothing of itself."""
     match error:
         case Problem():
             return error
-        # The driver raises it too, of a store that is far or silent: that says nothing of the question.
+        # The driver also raises it when the store is far or silent, which says nothing about the query.
         case ExecutionTimeout() if (error.details or {}).get("codeName") == "MaxTimeMSExpired":
-            return Problem(
-                503, "too_slow", "this question takes too long to answer: narrow it", retry_soon=True
-            )
+            return Problem(503, "too_slow", "this query takes too long: narrow it", retry_soon=True)
         case Unavailable() | UnknownOutcome() | Contention() | TimeoutError() | PyMongoError():
             return unavailable()
         case Overloaded():
@@ -139,16 +138,16 @@ def _from_litestar(error: HTTPException) -> Problem:
 
 
 def request_id_of(scope: Any) -> str:
-    """The id that the envelope gave this request."""
-    found: str = scope["state"]["request_id"]
-    return found
+    """The id that the middleware gave this request."""
+    request_id: str = scope["state"]["request_id"]
+    return request_id
 
 
 def answer(problem: Problem, request_id: str) -> ASGIResponse:
     return ASGIResponse(
         body=encode(problem.body(request_id)),
         status_code=problem.status,
-        headers=problem.told_headers(request_id),
+        headers=problem.response_headers(request_id),
         media_type=MEDIA_TYPE,
     )
 
@@ -157,7 +156,7 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[dict[s
     """Litestar's handler for every exception."""
     problem = as_problem(error)
     if problem.code == "store_unavailable" and request.method in ("GET", "HEAD"):
-        problem = unavailable("nothing was to be done: ask again")
+        problem = unavailable("nothing was changed: repeat the request")
     request_id = request_id_of(request.scope)
     if problem.status == 500:
         place = f"{request.method} {request.url.path}"
@@ -165,6 +164,6 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[dict[s
     return Response(
         msgspec.to_builtins(problem.body(request_id), builtin_types=(), enc_hook=plain_value),
         status_code=problem.status,
-        headers=problem.told_headers(request_id),
+        headers=problem.response_headers(request_id),
         media_type=MEDIA_TYPE,
     )

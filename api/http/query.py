@@ -1,4 +1,4 @@
-"""Query parameters into a Mongo filter. What is not declared is refused, never ignored."""
+"""Turns query parameters into a MongoDB filter. An undeclared parameter is refused, never ignored."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MOST_VALUES = 50
 MOST_PARAMETERS = 30
 
 Condition = Callable[[str], Document]
-"""Turns one parameter's text into a condition. Raises: ValueError: says what would be right."""
+"""Turns one parameter's text into a condition. Raises: ValueError: names the accepted form."""
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """A filter: how to read it, and what it means for the documentation."""
+    """A filter parameter: its parser, and its description for the documentation."""
 
     condition: Condition
     meaning: str
@@ -42,14 +42,14 @@ def parse(query_string: bytes) -> dict[str, str]:
             Fault("/query", "malformed", "the query string is not percent-encoded UTF-8, or too long"),
             code="invalid_query",
         ) from None
-    found: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     for name, value in pairs:
-        if name in found:
+        if name in parameters:
             raise bad(name, "repeated", f"{name} is given more than once")
         if "\0" in value:
             raise bad(name, "nul_character", "text may not hold the NUL character")
-        found[name] = value
-    return found
+        parameters[name] = value
+    return parameters
 
 
 def bad(name: str, code: str, message: str) -> Exception:
@@ -57,22 +57,22 @@ def bad(name: str, code: str, message: str) -> Exception:
     return invalid(Fault(f"/query/{name[:100]}", code, message), code="invalid_query")
 
 
-def conditions(given: Mapping[str, str], parameters: Mapping[str, Parameter]) -> list[Document]:
-    """One condition per parameter that was given. Raises: Problem 422: unknown or unreadable ones."""
-    found: list[Document] = []
-    for name, value in given.items():
+def conditions(values: Mapping[str, str], parameters: Mapping[str, Parameter]) -> list[Document]:
+    """One condition per value. Raises: Problem 422: an unknown parameter, or a malformed value."""
+    selection: list[Document] = []
+    for name, value in values.items():
         parameter = parameters.get(name)
         if parameter is None:
             raise bad(name, "unknown_parameter", f"{name[:100]} is not a parameter here")
         try:
-            found.append(parameter.condition(value))
+            selection.append(parameter.condition(value))
         except ValueError as error:
             raise bad(name, "malformed", str(error)) from None
-    return found
+    return selection
 
 
 def words(field: str, allowed: Sequence[str] | None = None) -> Parameter:
-    """Any of some words, separated by commas."""
+    """A filter by any of several words, separated by commas."""
 
     def condition(value: str) -> Document:
         chosen = value.split(",")
@@ -91,7 +91,7 @@ _UUID7 = re.compile(UUID7)
 
 
 def ids(field: str) -> Parameter:
-    """Any of some ids, separated by commas; `none` for those that have none."""
+    """A filter by any of several ids, separated by commas; `none` selects rows without one."""
 
     def condition(value: str) -> Document:
         if value == "none":
@@ -105,7 +105,7 @@ def ids(field: str) -> Parameter:
 
 
 def moment(field: str, operator: str) -> Parameter:
-    """Before (`$lt`) or from (`$gte`) a moment."""
+    """A filter for times before (`$lt`) or from (`$gte`) an instant."""
 
     def condition(value: str) -> Document:
         try:
@@ -132,13 +132,14 @@ def flag(when_true: Document, when_false: Document) -> Parameter:
 
 
 def text(*fields: str) -> Parameter:
-    """Text anywhere in any of the fields, whatever its case. Bounded by length here, by time at the store."""
+    """A case-insensitive substring filter over several fields. Its length is bounded here, its time by
+    MongoDB."""
 
     def condition(value: str) -> Document:
-        wanted = value.strip()
-        if not 1 <= len(wanted) <= LONGEST_TEXT:
+        needle = value.strip()
+        if not 1 <= len(needle) <= LONGEST_TEXT:
             raise ValueError(f"takes 1 to {LONGEST_TEXT} characters")
-        pattern = {"$regex": re.escape(wanted), "$options": "i"}
+        pattern = {"$regex": re.escape(needle), "$options": "i"}
         return {"$or": [{field: pattern} for field in fields]}
 
     return Parameter(condition, f"text in {', '.join(field.rpartition('.')[2] for field in fields)}")

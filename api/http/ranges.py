@@ -13,7 +13,7 @@ _RANGE = re.compile(rb"bytes=([0-9]{0,15})-([0-9]{0,15})")
 
 
 class Span(msgspec.Struct, frozen=True):
-    """Where to begin in so many bytes, and how many to send."""
+    """The first byte and the number of bytes to send, of `whole` bytes."""
 
     start: int
     size: int
@@ -28,15 +28,16 @@ class Span(msgspec.Struct, frozen=True):
         return f"bytes {self.start}-{self.start + self.size - 1}/{self.whole}"
 
 
-def span(headers: Headers, etag: str, whole: int) -> Span:
-    """What is asked for: all, unless it is a single range, and one of these very bytes (`If-Range`).
+def requested_span(headers: Headers, etag: str, whole: int) -> Span:
+    """The span to send: everything, unless the request has a single range and its `If-Range` matches the
+    ETag.
 
-    Raises: Problem 416: the range begins behind the end.
+    Raises: Problem 416: the range begins after the end.
     """
-    found = _RANGE.fullmatch(headers.get(b"range", b""))
-    if found is None or headers.get(b"if-range", etag.encode()) != etag.encode():
+    match = _RANGE.fullmatch(headers.get(b"range", b""))
+    if match is None or headers.get(b"if-range", etag.encode()) != etag.encode():
         return Span(0, whole, whole)
-    first, last = found.groups()
+    first, last = match.groups()
     if not first and not last:
         return Span(0, whole, whole)
     start = int(first) if first else max(whole - int(last), 0)

@@ -1,7 +1,7 @@
-"""One action of an offline replay, as the door judges it: what to store, or why it is refused.
+"""Acceptance of one action of an offline replay: the document to store, or the reason for its refusal.
 
-Nothing here is fatal to its neighbours. What is refused for good is stored as final, and uses its number in
-the lane up; what this server does not know yet is left for later.
+A refusal does not affect other actions. A refused action is stored as final and uses up its number in the
+lane; one that needs a newer server is left for later.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Lane = Annotated[
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What must be legible for an action to have a place in its lane."""
+    """The members that give an action its place in a lane; without them it cannot be stored."""
 
     id: ActionId
     lane: Lane
@@ -50,7 +50,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kind(Header, frozen=True, kw_only=True):
-    """What says whether this server knows how to read the rest."""
+    """The members that tell whether this server can read the rest."""
 
     v: Annotated[int, Meta(ge=1, le=1_000_000)]
     type: Annotated[
@@ -65,7 +65,7 @@ class Kind(Header, frozen=True, kw_only=True):
 
 
 class Action(Kind, frozen=True, kw_only=True):
-    """One thing that a device did. Members that this server does not know are passed over."""
+    """One action of a device. Unknown members are ignored."""
 
     payload: dict[str, Any] = {}
     base_version: Annotated[int, Meta(ge=0, le=10**15)] | None = None
@@ -75,14 +75,14 @@ class Action(Kind, frozen=True, kw_only=True):
     resolves: ActionId | None = None
 
 
-class _Verb(msgspec.Struct, frozen=True):
-    """What a device may say besides commands."""
+class _DeviceVerb(msgspec.Struct, frozen=True):
+    """An action that is not a command: discarding, or a decision on a conflict."""
 
     type: str
     schema_version: int = 1
 
-    def blobs(self, payload: Any) -> list[str]:  # noqa: ARG002 - as a command's spec is asked
-        """None: the verb is about an action, not about files."""
+    def blobs(self, payload: Any) -> list[str]:  # noqa: ARG002 - the interface of a command's spec
+        """Always empty: a verb names an action, not files."""
         return []
 
 
@@ -93,8 +93,8 @@ _plain = msgspec.json.Decoder()
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-class Doorkeeper:
-    """Judges the actions of one batch, which says whose they are and when they came."""
+class ActionReader:
+    """Reads the actions of one batch, which carries their user, device and time of receipt."""
 
     def __init__(
         self,
@@ -111,36 +111,36 @@ class Doorkeeper:
         self._new_id = new_id
         self._request_id = request_id
 
-    def judge(self, raw: bytes) -> Entry | Result:
-        """The verdict of the door on one action; final on one that cannot be read."""
+    def read(self, raw: bytes) -> Entry | Result:
+        """The entry to store for one action; a final result if it has no legible place in a lane."""
         try:
             header = _header.decode(raw)
         except _UNREADABLE as error:
             return Result(id=_legible_id(raw), status="rejected", error=_invalid(_fault(error)))
         try:
-            return self._judge(raw)
+            return self._read(raw)
         except _Refused as refused:
             return self._refused(header, refused)
 
-    def _judge(self, raw: bytes) -> Entry:
+    def _read(self, raw: bytes) -> Entry:
         if len(raw) > MAX_BYTES:
             raise _Refused(_invalid(Fault("", "too_large", f"an action has at most {MAX_BYTES} bytes")))
         try:
             kind = _kind.decode(raw)
-            # Before the rest is read: its form is for a server that knows it to judge.
-            if later := self._later(kind):
-                return later
+            # Before the rest is read: only a server that knows this version can check its form.
+            if unknown := self._unknown_here(kind):
+                return unknown
             action = _action.decode(raw)
         except _UNREADABLE as error:
             raise _Refused(_invalid(_fault(error))) from None
         if flaw := next(flaws(action.payload), None):
             raise _Refused(_invalid(_within_payload(Fault(*flaw))))
         if action.type == DISCARD or action.type in CHOICES:
-            return self._said(action)
-        return self._asked(action)
+            return self._device_verb(action)
+        return self._command(action)
 
-    def _later(self, kind: Kind) -> Entry | None:
-        """What a newer server is to judge; None: this one can."""
+    def _unknown_here(self, kind: Kind) -> Entry | None:
+        """The entry for an action of an unknown type or version; None if this server knows it."""
         spec = self._catalogue.get(kind.type)
         if kind.type == DISCARD or kind.type in CHOICES or (spec and kind.v <= spec.schema_version):
             return None
@@ -148,17 +148,17 @@ class Doorkeeper:
         code = "unknown_version" if spec else "unknown_type"
         return _entry(kind, None, fault={"code": code, "message": f"{what} is not known here yet"})
 
-    def _said(self, action: Action) -> Entry:
-        """What a device says besides commands: settled here."""
+    def _device_verb(self, action: Action) -> Entry:
+        """The entry for a discard or a decision, which is final on acceptance."""
         is_choice = action.type in CHOICES
         if is_choice and action.resolves is None:
             raise _Refused(_invalid(Fault("/resolves", "missing_field", f"{action.type} names a conflict")))
-        document = self._document(_Verb(action.type), action, action.payload)
-        final = self._ended(document, "applied" if is_choice else "cancelled")
+        document = self._document(_DeviceVerb(action.type), action, action.payload)
+        final = self._final(document, "applied" if is_choice else "cancelled")
         return _entry(action, final, resolves=action.resolves if is_choice else None)
 
-    def _asked(self, action: Action) -> Entry:
-        """A command, in the same terms as online."""
+    def _command(self, action: Action) -> Entry:
+        """The entry for a command, checked as online."""
         spec = self._catalogue[action.type]
         if spec.internal:
             raise _Refused(
@@ -168,7 +168,7 @@ class Doorkeeper:
         return _entry(action, self._document(spec, action, action.payload), resolves=action.resolves)
 
     def _check(self, action: Action, spec: Spec) -> None:
-        """Raises: _Refused: the payload is not one of this command, or not about this lane."""
+        """Raises: _Refused: the payload is not valid for this command, or its target is not this lane."""
         try:
             typed = msgspec.convert(action.payload, spec.payload, strict=True)
         except msgspec.ValidationError as error:
@@ -182,24 +182,24 @@ class Doorkeeper:
             raise _Refused(_invalid(fault, code="lane_mismatch"), action)
 
     def _refused(self, header: Header, refused: _Refused) -> Entry:
-        """The action as final, as far as it could be read: its number is used up."""
+        """The entry for a refused action, stored as final: it uses up its number in the lane."""
         action = refused.action
-        kind = _Verb(action.type, action.v) if action else _Verb("unreadable")
+        kind = _DeviceVerb(action.type, action.v) if action else _DeviceVerb("unreadable")
         document = self._document(kind, action or header, action.payload if action else {})
-        return _entry(header, self._ended(document, "rejected", refused.error), fault=refused.error)
+        return _entry(header, self._final(document, "rejected", refused.error), fault=refused.error)
 
-    def _document(self, kind: Spec | _Verb, said: Header, payload: Document) -> Document:
+    def _document(self, kind: Spec | _DeviceVerb, header: Header, payload: Document) -> Document:
         batch = self._batch
-        action = said if isinstance(said, Action) else None
+        action = header if isinstance(header, Action) else None
         base_version = action.base_version if action else None
         return fresh(
             kind,
             id=self._new_id(),
             tenant_id=batch.tenant_id,
-            target=said.lane,
+            target=header.lane,
             payload=payload,
-            origin=self._origin(said.lane_seq, action),
-            key=Key(batch.user_id, said.id, fingerprint(kind.type, payload, base_version)),
+            origin=self._origin(header.lane_seq, action),
+            key=Key(batch.user_id, header.id, fingerprint(kind.type, payload, base_version)),
             accepted_at=batch.received_at,
             queue="offline",
             base_version=base_version,
@@ -219,26 +219,26 @@ class Doorkeeper:
         if action is None:
             return origin
         claimed, offset = instant(action.occurred_at), timedelta(milliseconds=action.clock_offset_ms or 0)
-        happened = effective_time(claimed, offset, batch.received_at)
+        effective = effective_time(claimed, offset, batch.received_at)
         return replace(
             origin,
             occurred_at=claimed,
             clock_offset_ms=action.clock_offset_ms,
-            effective_at=happened.at,
-            clock_suspect=happened.is_suspect,
+            effective_at=effective.at,
+            clock_suspect=effective.is_suspect,
         )
 
-    def _ended(self, document: Document, state: State, error: Document | None = None) -> Document:
+    def _final(self, document: Document, state: State, error: Document | None = None) -> Document:
         return settled(document, state, error=error, at=self._batch.received_at, keys_kept=self._keys_kept)
 
 
 def _entry(
-    said: Header, document: Document | None, *, resolves: str | None = None, fault: Document | None = None
+    header: Header, document: Document | None, *, resolves: str | None = None, fault: Document | None = None
 ) -> Entry:
     return Entry(
-        id=said.id,
-        lane=said.lane,
-        lane_seq=said.lane_seq,
+        id=header.id,
+        lane=header.lane,
+        lane_seq=header.lane_seq,
         document=document,
         resolves=resolves,
         fault=fault,
@@ -246,7 +246,7 @@ def _entry(
 
 
 class _Refused(Exception):
-    """For good. `action`: what of it may be stored."""
+    """The action is refused for good. `action`: the decoded action, if its payload may be stored."""
 
     def __init__(self, error: Document, action: Action | None = None) -> None:
         super().__init__(error["message"])
@@ -272,7 +272,7 @@ _ID = re.compile(r"[!-~]{1,255}")
 
 
 def _legible_id(raw: bytes) -> Any:
-    """The action's id, if that much can be read; None: the device goes by its place in the batch."""
+    """The action's id if it is legible; else None, and the device goes by the position in the batch."""
     try:
         id = _plain.decode(raw).get("id")
     except (*_UNREADABLE, AttributeError):

@@ -1,4 +1,4 @@
-"""What a person says of what waits for one, and the answer where nothing does any more."""
+"""The body of a decision on a conflict or a review, and the problem where nothing is left to decide."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from domain.fields import Reason
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`reapply` is a new command in the conflict's place: with another payload, or the same, on the version
-    that has been seen now. All other choices take a reason where it is somebody else's work."""
+    """`reapply` replaces the conflict by a new command, with the same or another payload, based on
+    `base_version`. Other choices need a reason when they concern somebody else's work."""
 
     choice: Choice | Reapply
     reason: Reason | None = None

@@ -1,4 +1,4 @@
-"""The form of a replay: the envelope that comes in, and the results and receipts that go out."""
+"""The wire form of a replay: the request's envelope, and the results and receipts of the response."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DeviceId = Annotated[
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
-    """The envelope. Members that this server does not know are passed over."""
+    """The envelope. Unknown members are ignored."""
 
     batch_id: Id
     device_id: DeviceId
@@ -40,8 +40,8 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     actions: list[msgspec.Raw]
 
     @property
-    def told(self) -> Document:
-        """What the device says of itself."""
+    def device_report(self) -> Document:
+        """What the device reports about itself."""
         names = ("app_version", "sent_at", "queue_depth", "oldest_age_s")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
@@ -49,8 +49,8 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 _envelope = msgspec.json.Decoder(Replay)
 
 
-def read(raw: bytes) -> Replay:
-    """Raises: Problem 413, 422: the device sends another envelope, half as large or mended."""
+def read_envelope(raw: bytes) -> Replay:
+    """The decoded envelope. Raises: Problem 413, 422: the device must send a smaller or corrected one."""
     try:
         envelope = _envelope.decode(raw)
     except msgspec.ValidationError as error:
@@ -67,18 +67,18 @@ def _malformed(fault: Fault) -> Problem:
     return Problem(422, "invalid_envelope", fault.message, faults=[fault])
 
 
-def shown(result: Result, events: dict[str, list[Document]]) -> Document:
-    """One result as the device sees it; `events` by command, for what is known already."""
-    told: Document = {"id": result.id, "status": result.status}
+def result_view(result: Result, events: dict[str, list[Document]]) -> Document:
+    """One result for the device; `events` by command id, for duplicates."""
+    view: Document = {"id": result.id, "status": result.status}
     if result.command is not None:
-        told["command_id"] = result.command["_id"]
+        view["command_id"] = result.command["_id"]
     if result.status == "duplicate" and result.command is not None:
-        told["outcome"] = outcome(result.command, events.get(result.command["_id"], []))
+        view["outcome"] = outcome(result.command, events.get(result.command["_id"], []))
     if result.expected_lane_seq is not None:
-        told["expected_lane_seq"] = result.expected_lane_seq
+        view["expected_lane_seq"] = result.expected_lane_seq
     if result.error is not None:
-        told |= {name: result.error[name] for name in ("code", "message", "errors") if name in result.error}
-    return told
+        view |= {name: result.error[name] for name in ("code", "message", "errors") if name in result.error}
+    return view
 
 
 ENVELOPE: Document = schema_of(Replay)

@@ -1,4 +1,4 @@
-"""What waits for a person: conflicts of devices, and work done offline by who may no longer do it."""
+"""The inbox: conflicts of offline work, and offline work by people who lack the permission, for review."""
 
 from __future__ import annotations
 
@@ -23,19 +23,18 @@ from api.http.encoding import encode
 from api.http.openapi import ACCEPTED, BEARER, PROBLEM, operation, page_of, parameter, schema_of
 from api.http.paging import page, take_cursor, take_limit, take_order
 from api.http.problem import Fault, Problem, invalid, not_found
-from api.http.query import conditions as filtered
-from api.http.query import flag, ids, parse, words
+from api.http.query import conditions, flag, ids, parse, words
 from api.identity.acts import visible
 from api.identity.authentication import need
 from api.offline.decision import Decision, nothing_to_decide
 from api.offline.reapply import Reapplying
-from api.views.receipts import RECEIPT, receipt, told
+from api.views.receipts import RECEIPT, load_receipt, receipt_view
 from api.views.server_docs import with_server_docs
 from domain.identity.actor import Actor
 from domain.identity.permissions import leave_for
 
 REVIEWS = "offline.review"
-"""With it one sees and decides everybody's of the tenant, else one's own conflicts."""
+"""The permission to see and decide all items of the tenant; without it one has one's own conflicts."""
 
 FILTERS = {
     "kind": words("inbox", (CONFLICT, REVIEW)),
@@ -54,36 +53,40 @@ class Inbox:
 
     async def listing(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         actor = await self._means.acting.actor(request)
-        given = parse(request.scope["query_string"])
-        limit = take_limit(given)
-        order = take_order(given, SORTS, "accepted")
-        behind = take_cursor(given, order)
-        # The states are for the index, which holds what did not go well.
+        parameters = parse(request.scope["query_string"])
+        limit = take_limit(parameters)
+        order = take_order(parameters, SORTS, "accepted")
+        after_cursor = take_cursor(parameters, order)
+        # The states match a partial index.
         undecided = {"state": {"$in": ["conflict", "parked"]}, "inbox": {"$exists": True}}
-        wanted = [visible(actor, REVIEWS) | undecided, *filtered(given, FILTERS)]
-        found = await page(
-            self._means.db["commands"], [*wanted, *([behind] if behind else [])], order, limit, projection={}
+        selection = [visible(actor, REVIEWS) | undecided, *conditions(parameters, FILTERS)]
+        current = await page(
+            self._means.db["commands"],
+            [*selection, *([after_cursor] if after_cursor else [])],
+            order,
+            limit,
+            projection={},
         )
-        items = await with_server_docs(self._means.db, actor, [_item(command) for command in found.items])
-        return ASGIResponse(body=encode({"items": items, "cursor": found.cursor}))
+        items = await with_server_docs(self._means.db, actor, [_item(command) for command in current.items])
+        return ASGIResponse(body=encode({"items": items, "cursor": current.cursor}))
 
     async def decide(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         actor = await self._means.acting.actor(request)
-        wanted = await body.said(request, Decision)
+        decision = await body.read_json(request, Decision)
         command = await self._means.db["commands"].find_one(visible(actor, REVIEWS) | {"_id": id})
         if command is None:
             raise not_found("command", id[:100])
-        self._may_decide(actor, command, wanted)
-        act = self._means.acting.by(actor, request, wanted.reason or "")
-        if wanted.choice == "reapply":
-            return await self._reapplying.reapply(request, actor, command, wanted, act)
-        after, lines = await anyio.to_thread.run_sync(self._decide, id, act, wanted.choice)
-        if wanted.choice == "reject":
+        self._check_decision(actor, command, decision)
+        act = self._means.acting.by(actor, request, decision.reason or "")
+        if decision.choice == "reapply":
+            return await self._reapplying.reapply(request, actor, command, decision, act)
+        after, lines = await anyio.to_thread.run_sync(self._decide, id, act, decision.choice)
+        if decision.choice == "reject":
             self._means.metrics.commands_final.labels(after["type"], after["state"]).inc()
         for line in lines:
             self._means.hints.hint(command["queue"], line)
-        (shown,) = await with_server_docs(self._means.db, actor, [await receipt(self._means.db, after)])
-        return ASGIResponse(body=encode(shown))
+        (view,) = await with_server_docs(self._means.db, actor, [await load_receipt(self._means.db, after)])
+        return ASGIResponse(body=encode(view))
 
     def _decide(self, id: str, act: Act, choice: Choice) -> tuple[Document, list[TargetQueue]]:
         try:
@@ -91,34 +94,34 @@ class Inbox:
         except NothingToDecide as error:
             raise nothing_to_decide(id, error) from None
 
-    def _may_decide(self, actor: Actor, command: Document, wanted: Decision) -> None:
+    def _check_decision(self, actor: Actor, command: Document, decision: Decision) -> None:
         """Raises: Problem 403, 422."""
         is_own = command["origin"].get("user_id") == actor.user_id
-        if wanted.choice in ("approve", "reject"):
+        if decision.choice in ("approve", "reject"):
             need(actor, REVIEWS)
-        if wanted.choice == "approve":
+        if decision.choice == "approve":
             if is_own:
                 raise Problem(403, "forbidden", "nobody approves what they did themselves")
             spec = self._means.catalogue.get(command["type"])
             need(actor, leave_for(spec.permission) if spec and spec.permission else None)
-        if not is_own and not wanted.reason:
+        if not is_own and not decision.reason:
             fault = Fault("/reason", "missing_field", "deciding on somebody else's work needs a reason")
             raise invalid(fault)
-        ways = [choice for choice, way in WAYS.items() if way.of == command.get("inbox")]
-        if ways and wanted.choice not in ways:
+        choices = [choice for choice, way in WAYS.items() if way.of == command.get("inbox")]
+        if choices and decision.choice not in choices:
             # Not `nothing_to_decide`: that would tell a client that somebody else has decided.
-            told = f"this is a {command['inbox']}: it takes one of {', '.join(ways)}"
-            raise invalid(Fault("/choice", "unknown_value", told))
+            message = f"this is a {command['inbox']}: it takes one of {', '.join(choices)}"
+            raise invalid(Fault("/choice", "unknown_value", message))
 
 
 _BY = ("user_id", "device_id", "occurred_at", "effective_at")
 
 
 def _item(command: Document) -> Document:
-    """One thing to decide: the receipt, what was wanted, by whom and when, and how many wait behind it."""
-    shown = told(command)
-    del shown["events"]
-    return shown | {
+    """An inbox item: the receipt, the payload, its author and time, and how many commands wait behind it."""
+    view = receipt_view(command)
+    del view["events"]
+    return view | {
         "kind": command["inbox"],
         "payload": masked(command)["payload"],
         "by": {name: command["origin"][name] for name in _BY if name in command["origin"]},
@@ -127,14 +130,14 @@ def _item(command: Document) -> Document:
 
 
 def routes(inbox: Inbox) -> list[HTTPRouteHandler]:
-    described = [parameter(name, "query", known.meaning) for name, known in FILTERS.items()]
-    described.append(parameter("cursor", "query", "the `cursor` of the page before"))
+    parameters = [parameter(name, "query", filter_.meaning) for name, filter_ in FILTERS.items()]
+    parameters.append(parameter("cursor", "query", "the `cursor` of the page before"))
     key = parameter("Idempotency-Key", "header", "for `reapply`, which is a command")
 
     @get(
         "/api/offline/inbox",
         operation_id="offline.inbox",
-        operation_class=operation(parameters=described, responses=page_of(RECEIPT)),
+        operation_class=operation(parameters=parameters, responses=page_of(RECEIPT)),
         tags=["offline"],
         security=BEARER,
     )

@@ -1,4 +1,4 @@
-"""Reapplying: a new command in a conflict's place, on the version that has been seen now."""
+"""Reapplying: a new command replaces a conflict, based on the version that the person has seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from litestar import Request
 from litestar.response.base import ASGIResponse
 
-from adapters.commands import json_limits as storable
+from adapters.commands import json_limits
 from adapters.commands.acceptance import Accepted, Intake, KeyReused, keys_filter
 from adapters.commands.document import Key, Origin, fingerprint, fresh, target_of
 from adapters.commands.json_limits import Unstorable
@@ -17,15 +17,15 @@ from adapters.mongo.client import Document
 from adapters.operators import resolutions
 from adapters.operators.audit import Act
 from adapters.operators.resolutions import CONFLICT, NothingToDecide
-from api.commands.acceptance import received
+from api.commands.acceptance import announce_accepted
 from api.commands.means import Means
 from api.http import body
-from api.http import headers as conditions
+from api.http import headers as request_headers
 from api.http.encoding import encode
 from api.http.problem import Fault, invalid, request_id_of
 from api.identity.authentication import need
 from api.offline.decision import Decision, nothing_to_decide
-from api.views.receipts import acceptance
+from api.views.receipts import accepted_view
 from domain.identity.actor import Actor
 from tasks.command import Spec
 
@@ -38,33 +38,39 @@ class Reapplying:
         self._intake = intake
 
     async def reapply(
-        self, request: Request[Any, Any, Any], actor: Actor, command: Document, wanted: Decision, act: Act
+        self, request: Request[Any, Any, Any], actor: Actor, command: Document, decision: Decision, act: Act
     ) -> ASGIResponse:
         """The 202 of the new command. Raises: Problem 400, 403, 409, 422; KeyReused."""
-        document = self._again(request, actor, command, wanted)
+        document = self._new_command(request, actor, command, decision)
         if command.get("inbox") != CONFLICT:
-            accepted = await self._known(document, command)
+            accepted = await self._first_answer(document, command)
         else:
             if command["origin"].get("user_id") != actor.user_id:
-                told = (self._means.acts_db, command, act, document["payload"])
-                await anyio.to_thread.run_sync(resolutions.vouch_for_reapplying, *told)
+                arguments = (self._means.acts_db, command, act, document["payload"])
+                await anyio.to_thread.run_sync(resolutions.vouch_for_reapplying, *arguments)
             accepted = await self._intake.accept(document)
-        headers = received(accepted, self._means.metrics, self._means.hints)
-        return ASGIResponse(body=encode(acceptance(accepted.document)), status_code=202, headers=headers)
+        headers = announce_accepted(accepted, self._means.metrics, self._means.hints)
+        return ASGIResponse(body=encode(accepted_view(accepted.document)), status_code=202, headers=headers)
 
-    def _again(
-        self, request: Request[Any, Any, Any], actor: Actor, command: Document, wanted: Decision
+    def _new_command(
+        self, request: Request[Any, Any, Any], actor: Actor, command: Document, decision: Decision
     ) -> Document:
-        """The command that takes the conflict's place. Raises: Problem 400, 403, 409, 422."""
+        """The document of the command that replaces the conflict. Raises: Problem 400, 403, 409, 422."""
         headers: body.Headers = dict(request.scope["headers"])
-        key = conditions.idempotency_key(headers)
-        if wanted.base_version is None:
-            raise invalid(Fault("/base_version", "missing_field", "say which version has been seen"))
+        key = request_headers.idempotency_key(headers)
+        if decision.base_version is None:
+            raise invalid(
+                Fault(
+                    "/base_version",
+                    "missing_field",
+                    "base_version is the version on which the decision is based",
+                )
+            )
         spec = self._means.catalogue.get(command["type"])
         if spec is None:
             raise nothing_to_decide(command["_id"], NothingToDecide(command["state"]))
         need(actor, spec.permission)
-        payload = command["payload"] if wanted.payload is None else wanted.payload
+        payload = command["payload"] if decision.payload is None else decision.payload
         _check(spec, payload, command, actor)
         assert actor.user_id is not None, "a bearer is a person"
         return fresh(
@@ -74,14 +80,17 @@ class Reapplying:
             target=command["target"],
             payload=payload,
             origin=Origin(via="api", user_id=actor.user_id, request_id=request_id_of(request.scope)),
-            key=Key(actor.user_id, key, fingerprint(spec.type, payload, wanted.base_version)),
+            key=Key(actor.user_id, key, fingerprint(spec.type, payload, decision.base_version)),
             accepted_at=self._means.acting.now(),
-            base_version=wanted.base_version,
+            base_version=decision.base_version,
             resolves=command["_id"],
         )
 
-    async def _known(self, document: Document, command: Document) -> Accepted:
-        """The first answer, to whoever repeats what has settled it. Raises: Problem 409; KeyReused."""
+    async def _first_answer(self, document: Document, command: Document) -> Accepted:
+        """The accepted command, for a repeat of the request that resolved the conflict.
+
+        Raises: Problem 409; KeyReused.
+        """
         first = await self._means.db["commands"].find_one(keys_filter([document]))
         if first is None or first.get("resolves") != command["_id"]:
             raise nothing_to_decide(command["_id"], NothingToDecide(command["state"]))
@@ -91,9 +100,9 @@ class Reapplying:
 
 
 def _check(spec: Spec, payload: Document, command: Document, actor: Actor) -> None:
-    """Raises: Problem 422: not a payload of this command, or about something else."""
+    """Raises: Problem 422: the payload is not valid for this command, or has another target."""
     try:
-        storable.check(payload)
+        json_limits.check(payload)
         typed = msgspec.convert(payload, spec.payload)
     except Unstorable as error:
         raise invalid(Fault(f"/payload{error.flaw.path}", error.flaw.code, error.flaw.message)) from None

@@ -1,7 +1,7 @@
-"""POST /api/offline/replays: what a device did without a signal, in; and what became of it, out.
+"""POST /api/offline/replays: accepts what a device did offline. GET: its receipts.
 
-A batch whose envelope parses is answered 202 with a verdict for each action, even if all are refused: a 4xx
-would block the device's queue. docs/offline.md has the protocol.
+A batch whose envelope parses is answered 202 with a result for each action, even if all are refused: a 4xx
+would block the device's outbox. docs/offline.md has the protocol.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ from api.http import body
 from api.http.encoding import encode
 from api.http.openapi import BEARER, PROBLEM, operation
 from api.http.problem import not_found, overloaded, request_id_of
-from api.offline.action import Doorkeeper
-from api.offline.envelope import ENVELOPE, RECEIPTS, RESULTS, Replay, read, shown
-from api.offline.throttle import Turns, nimble
-from api.views.receipts import events_of, told
+from api.offline.action import ActionReader
+from api.offline.envelope import ENVELOPE, RECEIPTS, RESULTS, Replay, read_envelope, result_view
+from api.offline.throttle import ReplayTurns, short_switch_interval
+from api.views.receipts import events_of, receipt_view
 from api.views.server_docs import with_server_docs
 from domain.identity.actor import Actor
 
-BETWEEN = 5
-"""Actions that are judged before others have a turn."""
+ACTIONS_PER_SLICE = 5
+"""Actions read before other requests get a turn on the event loop."""
 
 SUBMIT = "offline.submit"
 MOST_IN_REVIEW = 2_000
-"""Actions that someone who may not work offline (any more) can have waiting for a review."""
+"""The limit of actions in review for a user without the permission to work offline."""
 
 
 class Offline:
     def __init__(self, means: Means) -> None:
         self._means = means
-        self._turns = Turns(means.hints)
+        self._turns = ReplayTurns(means.hints)
 
     async def receive(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        """The verdicts on one batch. Raises: Problem 401, 413, 415, 422, 429; Unavailable."""
+        """The results of one batch. Raises: Problem 401, 413, 415, 422, 429; Unavailable."""
         actor = await self._means.acting.actor(request)
         headers: body.Headers = dict(request.scope["headers"])
         body.check_media_type(headers)
-        envelope = read(await body.read(headers, request.receive))
+        envelope = read_envelope(await body.read(headers, request.receive))
         await self._must_have_room(actor)
         async with self._turns.turn():
-            batch = await self._judged(actor, envelope, request_id_of(request.scope))
-            with nimble():
+            batch = await self._read_actions(actor, envelope, request_id_of(request.scope))
+            with short_switch_interval():
                 taken = await anyio.to_thread.run_sync(self._take, batch)
-        self._note(taken)
+        self._hint_and_count(taken)
         return ASGIResponse(body=encode(await self._answer(batch, taken)), status_code=202)
 
-    async def _judged(self, actor: Actor, envelope: Replay, request_id: str) -> Batch:
+    async def _read_actions(self, actor: Actor, envelope: Replay, request_id: str) -> Batch:
         assert actor.user_id is not None, "a bearer is a person"
         now = self._means.acting.now()
         batch = Batch(
@@ -68,27 +68,27 @@ class Offline:
             device_id=envelope.device_id,
             batch_id=envelope.batch_id,
             received_at=now.replace(microsecond=now.microsecond // 1000 * 1000),
-            told=envelope.told,
+            told=envelope.device_report,
             actions=(),
         )
-        door = Doorkeeper(
+        reader = ActionReader(
             self._means.catalogue,
             batch,
             keys_kept=self._means.keys_kept,
             new_id=self._means.acting.new_id,
             request_id=request_id,
         )
-        judged: list[Entry | Result] = []
+        actions: list[Entry | Result] = []
         for number, raw in enumerate(envelope.actions):
-            if number % BETWEEN == 0:
-                await anyio.lowlevel.checkpoint()  # who is online has a turn
-            judged.append(door.judge(bytes(raw)))
-        return msgspec.structs.replace(batch, actions=tuple(judged))
+            if number % ACTIONS_PER_SLICE == 0:
+                await anyio.lowlevel.checkpoint()  # lets online requests run
+            actions.append(reader.read(bytes(raw)))
+        return msgspec.structs.replace(batch, actions=tuple(actions))
 
     def _take(self, batch: Batch) -> Taken:
         return replays.take(self._means.acts_db, batch, keys_kept=self._means.keys_kept)
 
-    def _note(self, taken: Taken) -> None:
+    def _hint_and_count(self, taken: Taken) -> None:
         for line in taken.lines:
             self._means.hints.hint("offline", line)
         for result in taken.results:
@@ -105,11 +105,11 @@ class Offline:
         return {
             "batch_id": batch.batch_id,
             "server_time": batch.received_at,
-            "results": [shown(result, events) for result in taken.results],
+            "results": [result_view(result, events) for result in taken.results],
         }
 
     async def _must_have_room(self, actor: Actor) -> None:
-        """Raises: Problem 429: who may not work offline has as much waiting as we keep for them."""
+        """Raises: Problem 429: the user may not work offline and has MOST_IN_REVIEW actions in review."""
         if actor.can(SUBMIT):
             return
         waiting = {"tenant_id": actor.tenant_id, "state": "parked", "inbox": "review"}
@@ -118,7 +118,7 @@ class Offline:
             raise overloaded(f"{MOST_IN_REVIEW} of your actions wait for a review already")
 
     async def receipts(self, request: Request[Any, Any, Any], batch_id: str) -> ASGIResponse:
-        """What became of one's own batch so far. Raises: Problem 404."""
+        """The results of one's own batch so far, with receipts. Raises: Problem 404."""
         actor = await self._means.acting.actor(request)
         id = record_id(actor.tenant_id, actor.user_id or "", batch_id)
         record = await self._means.db["replays"].find_one({"_id": id, "tenant_id": actor.tenant_id})
@@ -128,7 +128,7 @@ class Offline:
         query = {"_id": {"$in": ids}, "tenant_id": actor.tenant_id}
         commands = {command["_id"]: command async for command in self._means.db["commands"].find(query)}
         events = await events_of(self._means.db, commands.values())
-        receipts = {id: told(command, events.get(id, [])) for id, command in commands.items()}
+        receipts = {id: receipt_view(command, events.get(id, [])) for id, command in commands.items()}
         await with_server_docs(self._means.db, actor, list(receipts.values()))
         results = [
             result | ({"receipt": receipts[id]} if (id := result.get("command_id")) in receipts else {})
@@ -146,7 +146,7 @@ def routes(offline: Offline) -> list[HTTPRouteHandler]:
         operation_class=operation(
             request=ENVELOPE,
             responses={
-                "202": ("A verdict for each action, in their order", RESULTS),
+                "202": ("A result for each action, in their order", RESULTS),
                 "401": ("Not signed in: keep the queue", PROBLEM),
                 "413": ("More than 256 KiB or 50 actions: send half", PROBLEM),
                 "415": ("Not JSON", PROBLEM),
@@ -159,7 +159,7 @@ def routes(offline: Offline) -> list[HTTPRouteHandler]:
         security=BEARER,
     )
     async def replay(request: Request[Any, Any, Any]) -> ASGIResponse:
-        """Take in what a device did offline: up to 50 actions, each with its number in its lane."""
+        """Accept what a device did offline: up to 50 actions, each with its number in its lane."""
         return await offline.receive(request)
 
     @get(

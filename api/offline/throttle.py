@@ -1,4 +1,4 @@
-"""Replays take turns: a hundred devices that come back together must not delay those who are online."""
+"""Replays take turns: many devices that reconnect together must not delay online users."""
 
 from __future__ import annotations
 
@@ -12,31 +12,34 @@ import anyio
 from api.commands.hint_sender import HintSender
 from api.http.problem import overloaded
 
-AT_ONCE = 1
-"""Batches that one process takes in at a time."""
+CONCURRENT_REPLAYS = 1
+"""Batches that one process accepts at a time."""
 
 SWITCH_S = 0.001
-"""How long a thread keeps the interpreter while a replay is taken in."""
+"""The interpreter's switch interval while a replay is stored, in seconds."""
 
-WAITING = 200
-"""Batches that may wait for their turn; more are asked to come back."""
+MOST_WAITING = 200
+"""Batches that may wait for their turn; further ones get a 429."""
 
-TURN_WITHIN = timedelta(seconds=10)
-"""After which a batch is asked to come back: devices give an answer up after 20 s."""
+TURN_DEADLINE = timedelta(seconds=10)
+"""After this a waiting batch gets a 429: devices time out after 20 s."""
 
 
-class Turns:
+class ReplayTurns:
     """One for a process."""
 
     def __init__(self, hints: HintSender) -> None:
         self._hints = hints
-        self._free = anyio.Semaphore(AT_ONCE)
+        self._free = anyio.Semaphore(CONCURRENT_REPLAYS)
         self._waiting = 0
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Raises: Problem 429: too many wait here, or this one has waited too long."""
-        if self._waiting >= WAITING:
+        """Holds the turn for the block.
+
+        Raises: Problem 429: too many wait, or this one has waited too long.
+        """
+        if self._waiting >= MOST_WAITING:
             raise overloaded("more replays wait here than we hold")
         self._waiting += 1
         try:
@@ -44,7 +47,7 @@ class Turns:
             try:
                 began = anyio.current_time()
                 yield
-                # As in the workers' pool: while somebody is online, half of the time is theirs.
+                # As in the workers' pool: while somebody is online, they get half of the time.
                 if self._hints.is_lately("interactive"):
                     await anyio.sleep(anyio.current_time() - began)
             finally:
@@ -53,18 +56,19 @@ class Turns:
             self._waiting -= 1
 
     async def _acquire(self) -> None:
-        """Raises: Problem 429: who has waited too long may be gone, and comes again."""
+        """Raises: Problem 429 after TURN_DEADLINE: the device may have given up, and retries."""
         try:
-            with anyio.fail_after(TURN_WITHIN.total_seconds()):
+            with anyio.fail_after(TURN_DEADLINE.total_seconds()):
                 await self._free.acquire()
         except TimeoutError:
             raise overloaded("replays wait too long for their turn here") from None
 
 
 @contextmanager
-def nimble() -> Iterator[None]:
-    """A replay's transaction runs in a thread: who is online must not wait 5 ms for the interpreter. Not for
-    good, as each change of threads costs; one replay at a time, so none ends it for another."""
+def short_switch_interval() -> Iterator[None]:
+    """Shortens the interpreter's switch interval for the block, in which a replay's transaction runs in a
+    thread: online requests must not wait 5 ms for the interpreter. Only for the block, as each switch costs;
+    there is one replay at a time, so none resets it for another."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:

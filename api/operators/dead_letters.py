@@ -33,7 +33,7 @@ from api.http.openapi import BEARER, PROBLEM, operation, page_of, parameter, sch
 from api.http.paging import page_parameters
 from api.http.problem import Fault, Problem, invalid, not_found
 from api.identity.acts import Because
-from api.views.operator_command import COMMAND, told
+from api.views.operator_command import COMMAND, operator_view
 from domain.fields import Reason
 from domain.identity.actor import Actor
 
@@ -46,7 +46,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class DeadLetters:
-    """All by `acts_db`, in threads: these are few, and share their code with the command line."""
+    """Uses `acts_db` in threads: these requests are few, and share their code with the command line."""
 
     def __init__(self, means: Means) -> None:
         self._means = means
@@ -55,24 +55,24 @@ class DeadLetters:
     async def listed(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         actor = await self._means.acting.actor(request, "ops.read")
         limit, before = page_parameters(request.scope["query_string"])
-        found = await _threaded(
+        commands = await _threaded(
             lambda: dead_letters.listed(self._db, actor.tenant_id, limit=limit + 1, before=before)
         )
-        more = found[limit - 1]["_id"] if len(found) > limit else None
-        return _json({"items": [told(command) for command in found[:limit]], "cursor": more})
+        cursor = commands[limit - 1]["_id"] if len(commands) > limit else None
+        return _json({"items": [operator_view(command) for command in commands[:limit]], "cursor": cursor})
 
     async def show(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         actor = await self._means.acting.actor(request, "ops.read")
-        return _json(told(await _threaded(lambda: dead_letters.show(self._db, actor.tenant_id, id))))
+        return _json(operator_view(await _threaded(lambda: dead_letters.show(self._db, actor.tenant_id, id))))
 
     async def replay(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         actor = await self._means.acting.actor(request, REPLAY)
-        wanted = await body.said(request, Replay)
-        act = self._means.acting.by(actor, request, wanted.reason)
-        if wanted.payload is None:
+        replay = await body.read_json(request, Replay)
+        act = self._means.acting.by(actor, request, replay.reason)
+        if replay.payload is None:
             outcome = await _threaded(lambda: dead_letters.replay(self._db, id, act))
         else:
-            edit = await self._edit(actor, id, wanted.payload)
+            edit = await self._edit(actor, id, replay.payload)
             outcome = await _threaded(
                 lambda: dead_letters.replay_edited(self._db, id, act, edit, keys_kept=self._means.keys_kept)
             )
@@ -82,8 +82,8 @@ class DeadLetters:
 
     async def discard(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         actor = await self._means.acting.actor(request, "ops.discard")
-        wanted = await body.said(request, Because)
-        act = self._means.acting.by(actor, request, wanted.reason)
+        because = await body.read_json(request, Because)
+        act = self._means.acting.by(actor, request, because.reason)
         outcome = await _threaded(
             lambda: dead_letters.discard(self._db, id, act, keys_kept=self._means.keys_kept)
         )
@@ -91,7 +91,7 @@ class DeadLetters:
         return self._done(outcome, status=200)
 
     async def _edit(self, actor: Actor, id: str, payload: Document) -> Edit:
-        """Judged like a command at the door: the operator needs that command's permission too."""
+        """The edited payload, checked as on acceptance: the operator needs the command's permission too."""
         command = await _threaded(lambda: dead_letters.show(self._db, actor.tenant_id, id))
         try:
             return dead_letters.edit(
@@ -116,7 +116,7 @@ class DeadLetters:
         for line in outcome.lines:
             self._means.hints.hint(command["queue"], line)
         headers = {"location": f"/api/commands/{command['_id']}"}
-        return ASGIResponse(body=encode(told(command)), status_code=status, headers=headers)
+        return ASGIResponse(body=encode(operator_view(command)), status_code=status, headers=headers)
 
 
 async def _threaded(work: Callable[[], T]) -> T:
@@ -172,12 +172,12 @@ def routes(letters: DeadLetters) -> list[HTTPRouteHandler]:
         operation_id="dead-letters.replay",
         operation_class=operation(
             request=schema_of(Replay),
-            responses={"202": ("The command that stands now", COMMAND), **not_dead},
+            responses={"202": ("The command that is queued now", COMMAND), **not_dead},
         ),
         **shared,
     )
     async def replay(request: Request[Any, Any, Any], command_id: FromPath[str]) -> ASGIResponse:
-        """Put it back at the end of its line; with a payload, a new command takes its place."""
+        """Requeue it at the end of its target queue; with a payload, a new command replaces it."""
         return await letters.replay(request, command_id)
 
     @post(

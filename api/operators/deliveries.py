@@ -1,4 +1,4 @@
-"""What operators decide about deliveries that failed or are in doubt. The list is in `reads/resources.py`."""
+"""Operators' decisions on deliveries that failed or are uncertain. The list is in `views/resources.py`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DECIDE = "ops.replay"
 HIDDEN = ("tenant_id", "claimed_by", "claimed_until")
 
 
-class Settle(Because, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DeliveryOutcome(Because, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: Literal["sent", "failed"]
 
 
@@ -43,15 +43,15 @@ class Deliveries:
 
     async def resend(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         actor = await self._acting.actor(request, DECIDE)
-        wanted = await body.said(request, Because)
-        act = self._acting.by(actor, request, wanted.reason)
+        because = await body.read_json(request, Because)
+        act = self._acting.by(actor, request, because.reason)
         return await self._done(id, lambda: acts.resend(self._db, id, act))
 
     async def settle(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         actor = await self._acting.actor(request, DECIDE)
-        wanted = await body.said(request, Settle)
-        act = self._acting.by(actor, request, wanted.reason)
-        return await self._done(id, lambda: acts.settle(self._db, id, wanted.state, act))
+        outcome = await body.read_json(request, DeliveryOutcome)
+        act = self._acting.by(actor, request, outcome.reason)
+        return await self._done(id, lambda: acts.settle(self._db, id, outcome.state, act))
 
     async def _done(self, id: str, work: Callable[[], Document]) -> ASGIResponse:
         try:
@@ -81,11 +81,11 @@ def routes(deliveries: Deliveries) -> list[HTTPRouteHandler]:
     @post(
         f"{root}/settle",
         operation_id="deliveries.settle",
-        operation_class=operation(request=schema_of(Settle), responses=decided),
+        operation_class=operation(request=schema_of(DeliveryOutcome), responses=decided),
         **shared,
     )
     async def settle(request: Request[Any, Any, Any], delivery_id: FromPath[str]) -> ASGIResponse:
-        """Say what became of it; for one that failed or is uncertain."""
+        """Record whether it was sent; for one that failed or is uncertain."""
         return await deliveries.settle(request, delivery_id)
 
     return [resend, settle]

@@ -1,4 +1,4 @@
-"""What operators of the platform see and do across tenants: schedules and locks."""
+"""Schedules and locks, for operators of the platform, across tenants."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Paused(msgspec.Struct, frozen=True):
 
 
 class RunRequest(msgspec.Struct, frozen=True):
-    """A run that a person asked for and no scheduler has looked at yet."""
+    """A run requested by a person that no scheduler has started yet."""
 
     id: str
     at: datetime
@@ -54,7 +54,7 @@ class RunRequest(msgspec.Struct, frozen=True):
 
 
 class Fired(msgspec.Struct, frozen=True, kw_only=True):
-    """A fire that asked for something."""
+    """A fire that requested commands."""
 
     id: str
     slot: datetime
@@ -66,7 +66,7 @@ class Fired(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """A schedule as it is declared, and how far it has come."""
+    """A schedule: its declaration, and its progress."""
 
     name: str
     summary: str
@@ -100,9 +100,9 @@ class Schedules:
 
     async def schedules(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         await self._acting.actor(request, READ)
-        found = await _threaded(lambda: schedules.states(self._db, list(self._table)))
+        states = await _threaded(lambda: schedules.states(self._db, list(self._table)))
         now = await _threaded(lambda: server_time(self._db))
-        items = [told(schedule, found[name], now) for name, schedule in self._table.items()]
+        items = [schedule_view(schedule, states[name], now) for name, schedule in self._table.items()]
         return ASGIResponse(body=encode(Items(items)))
 
     async def locks(self, request: Request[Any, Any, Any]) -> ASGIResponse:
@@ -117,21 +117,21 @@ class Schedules:
         if what not in ACTS:
             raise not_found("act", what[:100])
         state = await _threaded(lambda: ACTS[what](self._db, name, act))
-        return ASGIResponse(body=encode(told(schedule, state, act.at)))
+        return ASGIResponse(body=encode(schedule_view(schedule, state, act.at)))
 
     async def release(self, request: Request[Any, Any, Any], name: str) -> ASGIResponse:
         act = await self._act(request)
         await _threaded(lambda: schedules.release(self._db, name, act))
-        found = await _threaded(lambda: schedules.locks(self._db))
-        return ASGIResponse(body=encode(next(lock for lock in found if lock.name == name)))
+        locks = await _threaded(lambda: schedules.locks(self._db))
+        return ASGIResponse(body=encode(next(lock for lock in locks if lock.name == name)))
 
     async def _act(self, request: Request[Any, Any, Any]) -> Act:
         actor = await self._acting.actor(request, MANAGE)
-        because = await body.said(request, Because)
+        because = await body.read_json(request, Because)
         return self._acting.by(actor, request, because.reason)
 
 
-def told(schedule: Schedule, state: Document, now: datetime) -> Shown:
+def schedule_view(schedule: Schedule, state: Document, now: datetime) -> Shown:
     last = state.get("last_slot")
     following = schedule.rule.after(last) if last else schedule.rule.last(now)
     return Shown(
@@ -208,7 +208,7 @@ def routes(known: Schedules) -> list[HTTPRouteHandler]:
         **shared,
     )
     async def release(request: Request[Any, Any, Any], name: FromPath[str]) -> ASGIResponse:
-        """Let the next one in; whoever held it changes nothing more."""
+        """Release the lease; writes of its former holder are fenced off."""
         return await known.release(request, name)
 
     # The lock of an import is `import:<tenant>/<name>`; a slash comes decoded, however it was written.

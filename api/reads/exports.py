@@ -120,16 +120,16 @@ async def rows(
 ) -> AsyncIterator[bytes]:
     """The file in pieces: a header, then CHUNK rows at a time, oldest id first."""
     yield _lines([list(export.columns)])
-    wanted = {"$and": [ids_of(tenant_id), *conditions]}
-    found = db[export.resource.collection].find(wanted).sort("_id", 1).batch_size(CHUNK)
-    waiting: list[Document] = []
-    async for document in found:
-        waiting.append(document)
-        if len(waiting) >= CHUNK:
-            yield await _chunk(db, export, tenant_id, waiting)
-            waiting = []
-    if waiting:
-        yield await _chunk(db, export, tenant_id, waiting)
+    query = {"$and": [ids_of(tenant_id), *conditions]}
+    documents = db[export.resource.collection].find(query).sort("_id", 1).batch_size(CHUNK)
+    chunk: list[Document] = []
+    async for document in documents:
+        chunk.append(document)
+        if len(chunk) >= CHUNK:
+            yield await _chunk(db, export, tenant_id, chunk)
+            chunk = []
+    if chunk:
+        yield await _chunk(db, export, tenant_id, chunk)
 
 
 async def _chunk(db: AsyncDatabase[Any], export: Export, tenant_id: str, documents: list[Document]) -> bytes:

@@ -23,27 +23,28 @@ from api.views.schemas import row_of
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of one `kind` that belong to documents of a list; `called`: by what names fields are shown."""
+    """Rows of one `kind` that belong to documents of a list; `renamed`: fields with another name in the
+    view."""
 
     of: Resource
     target: str
     path: str
     kind: str
-    called: dict[str, str]
+    renamed: dict[str, str]
 
 
 LEDGERS = (
-    Ledger(of=METERS, target="meter", path="readings", kind="reading", called={"change": "kind"}),
+    Ledger(of=METERS, target="meter", path="readings", kind="reading", renamed={"change": "kind"}),
     Ledger(
         of=ASSETS,
         target="asset",
         path="downtimes",
         kind="downtime",
-        called={"since": "from", "until": "to"},
+        renamed={"since": "from", "until": "to"},
     ),
 )
 
-# Rows are named by the time that they are about, so their ids are in its order.
+# A row's id begins with its time, so ids sort by time.
 _NEWEST_FIRST = Order("-id", "_id", descending=True)
 _HIDDEN = ("tenant_id", "target", "kind")
 
@@ -66,7 +67,7 @@ def _route(ledger: Ledger, reader: Reader, db: AsyncDatabase[Any]) -> HTTPRouteH
         operation_id=f"{ledger.of.path}.{ledger.path}",
         operation_class=operation(
             parameters=paged,
-            responses=page_of(row_of(ledger.kind, ledger.called)),
+            responses=page_of(row_of(ledger.kind, ledger.renamed)),
         ),
         summary=f"List {ledger.path}, newest first",
         description=f"Needs `{ledger.of.permission}`.",
@@ -75,21 +76,23 @@ def _route(ledger: Ledger, reader: Reader, db: AsyncDatabase[Any]) -> HTTPRouteH
     )
     async def show(request: Request[Any, Any, Any], id: FromPath[str]) -> ASGIResponse:
         actor = await reader.actor(request, ledger.of.permission)
-        given = parse(request.scope["query_string"])
-        limit = take_limit(given)
-        behind = take_cursor(given, _NEWEST_FIRST)
-        conditions(given, {})
+        parameters = parse(request.scope["query_string"])
+        limit = take_limit(parameters)
+        after_cursor = take_cursor(parameters, _NEWEST_FIRST)
+        conditions(parameters, {})
         owner = await reader.find(ledger.of, actor, id)
-        wanted: list[Document] = [
+        selection: list[Document] = [
             {"tenant_id": actor.tenant_id, "target": f"{ledger.target}:{owner['id']}", "kind": ledger.kind},
-            *([behind] if behind else []),
+            *([after_cursor] if after_cursor else []),
         ]
-        found = await page(db["entries"], wanted, _NEWEST_FIRST, limit, projection=dict.fromkeys(_HIDDEN, 0))
-        items = [_shown(ledger, row) for row in found.items]
-        return ASGIResponse(body=encode({"items": items, "cursor": found.cursor}))
+        current = await page(
+            db["entries"], selection, _NEWEST_FIRST, limit, projection=dict.fromkeys(_HIDDEN, 0)
+        )
+        items = [_shown(ledger, row) for row in current.items]
+        return ASGIResponse(body=encode({"items": items, "cursor": current.cursor}))
 
     return show
 
 
 def _shown(ledger: Ledger, row: Document) -> Document:
-    return {ledger.called.get(name, name): value for name, value in row.items() if name != "_id"}
+    return {ledger.renamed.get(name, name): value for name, value in row.items() if name != "_id"}

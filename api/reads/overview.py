@@ -1,4 +1,4 @@
-"""GET /api/overview: counts for the first screen: what is open, what is late, and how the last weeks went."""
+"""GET /api/overview: counts of open and late orders, and of the last weeks, for the first screen."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ async def overview(db: AsyncDatabase[Any], tenant_id: str, now: datetime) -> Ove
     waiting = {"tenant_id": tenant_id, "status": "submitted"}
     short = {"tenant_id": tenant_id, "stock": {"$lt": 0}}
     with pymongo.timeout(SEARCH_DEADLINE.total_seconds()):
-        found = await db["work_orders"].aggregate(_orders(tenant_id, now))
-        (counts,) = await found.to_list()
+        result = await db["work_orders"].aggregate(_orders(tenant_id, now))
+        (counts,) = await result.to_list()
         requests_waiting = await db["requests"].count_documents(waiting)
         parts_below_zero = await db["parts"].count_documents(short)
     return Overview(

@@ -42,8 +42,8 @@ YEARS = range(1970, 2200)
 Asked = Request[Any, Any, Any]
 
 
-class Coming(msgspec.Struct, frozen=True, kw_only=True):
-    """An occurrence of one order; of a whole round, `asset_id` is null."""
+class OccurrenceView(msgspec.Struct, frozen=True, kw_only=True):
+    """An occurrence that generates one order. `asset_id` is null for a route of several assets."""
 
     occurrence: str
     time_zone: str
@@ -59,10 +59,10 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """`more`: the answer ends before `until`. A plan that cannot be unfolded says why, as its quarantine. One
-    that goes by a meter says at which total it is due: nobody knows when that will be."""
+    """`more`: there are further occurrences before `until`. `error`: why the plan cannot generate, as in its
+    quarantine. `meter`: for a plan by meter, the total at which it is due; the time is unknown."""
 
-    occurrences: list[Coming]
+    occurrences: list[OccurrenceView]
     more: bool
     error: Refusal | UnsetType = UNSET
     meter: Expected | UnsetType = UNSET
@@ -77,23 +77,23 @@ def route(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) -
     @get(
         "/api/plans/{id:str}/preview",
         operation_id="plans.preview",
-        operation_class=operation(parameters=spans, responses=answering("What will come", Preview)),
+        operation_class=operation(parameters=spans, responses=answering("The occurrences", Preview)),
         tags=["read"],
         security=BEARER,
     )
     async def show_preview(request: Asked, id: FromPath[str]) -> ASGIResponse:
-        """What a plan will bring, and what it will leave out and why."""
+        """The occurrences that a plan will generate, and those it will skip, with the reason."""
         actor = await reader.actor(request, PLANS.permission)
-        given = parse(request.scope["query_string"])
-        span = {name: _moment(given.pop(name, None), name) for name in ("from", "to")}
-        conditions(given, {})
+        parameters = parse(request.scope["query_string"])
+        span = {name: _moment(parameters.pop(name, None), name) for name in ("from", "to")}
+        conditions(parameters, {})
         plan = msgspec.convert(await reader.find(PLANS, actor, id), Plan)
         since = _instant(span["from"], plan) or now()
         until = _instant(span["to"], plan) or since + SPAN
         if not timedelta() < until - since <= FURTHEST:
             raise bad("to", "out_of_range", "`to` is after `from`, by ten years at most")
         calendar = await _calendar(db, actor.tenant_id, plan)
-        # In a thread: a decade of a busy plan takes a second, in which others are answered.
+        # In a thread: a decade of a busy plan takes a second, which must not block the event loop.
         ahead = await asyncio.to_thread(_preview, plan, calendar, since, until, now())
         return ASGIResponse(body=encode(ahead))
 
@@ -104,8 +104,8 @@ async def _calendar(db: AsyncDatabase[Any], tenant_id: str, plan: Plan) -> Calen
     if plan.rules.calendar_id is None:
         return None
     query = {"_id": document_id(tenant_id, plan.rules.calendar_id), "tenant_id": tenant_id}
-    found = await db["calendars"].find_one(query)
-    return msgspec.convert(found, Calendar) if found else None
+    document = await db["calendars"].find_one(query)
+    return msgspec.convert(document, Calendar) if document else None
 
 
 def _preview(
@@ -113,22 +113,24 @@ def _preview(
 ) -> Preview:
     meter = expected(plan, now) or UNSET
     try:
-        found = list(islice(preview(plan, calendar, since, until, now=now), MOST + 1))
+        upcoming = list(islice(preview(plan, calendar, since, until, now=now), MOST + 1))
     except Rejected as refused:
         refusal = Refusal(code=refused.code, message=refused.message)
         return Preview(occurrences=[], more=False, error=refusal, meter=meter)
-    return Preview(occurrences=list(map(_coming, found[:MOST])), more=len(found) > MOST, meter=meter)
+    return Preview(
+        occurrences=list(map(_occurrence_view, upcoming[:MOST])), more=len(upcoming) > MOST, meter=meter
+    )
 
 
-def _coming(foreseen: Foreseen) -> Coming:
-    lane, found = foreseen
-    return Coming(
-        occurrence=found.occurrence,
-        time_zone=found.time_zone,
-        due_at=found.due_at,
-        generate_at=found.generate_at,
+def _occurrence_view(foreseen: Foreseen) -> OccurrenceView:
+    lane, occurrence = foreseen
+    return OccurrenceView(
+        occurrence=occurrence.occurrence,
+        time_zone=occurrence.time_zone,
+        due_at=occurrence.due_at,
+        generate_at=occurrence.generate_at,
         asset_id=None if lane == ROUTE else lane,
-        skipped=found.skipped or UNSET,
+        skipped=occurrence.skipped or UNSET,
     )
 
 
@@ -138,19 +140,19 @@ def _moment(text: str | None, name: str) -> datetime | date | None:
         return None
     for read in (date.fromisoformat, datetime.fromisoformat):
         try:
-            found = read(text)
+            moment = read(text)
         except ValueError:
             continue
-        if found.year in YEARS and (not isinstance(found, datetime) or found.tzinfo is not None):
-            return found
+        if moment.year in YEARS and (not isinstance(moment, datetime) or moment.tzinfo is not None):
+            return moment
     raise bad(name, "malformed", "takes an RFC 3339 time with an offset, or a day, of 1970 to 2199")
 
 
-def _instant(asked: datetime | date | None, plan: Plan) -> datetime | None:
-    """A day is its first instant where the plan is at home."""
-    if asked is None:
+def _instant(moment: datetime | date | None, plan: Plan) -> datetime | None:
+    """The instant; for a day, its start in the plan's time zone."""
+    if moment is None:
         return None
-    if isinstance(asked, datetime):
-        return asked.astimezone(UTC)
+    if isinstance(moment, datetime):
+        return moment.astimezone(UTC)
     timed = timing(plan.rules.trigger)
-    return to_instant(datetime.combine(asked, time()), timed.time_zone if timed else "UTC")
+    return to_instant(datetime.combine(moment, time()), timed.time_zone if timed else "UTC")

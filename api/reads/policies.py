@@ -1,4 +1,4 @@
-"""GET /api/policies: what the tenant promises, and whom it reminds."""
+"""GET /api/policies: the tenant's SLA and reminder policies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def route(reader: Reader, db: AsyncDatabase[Any]) -> HTTPRouteHandler:
         """The tenant's SLA and reminder policies, all in one document."""
         actor = await reader.actor(request, WORK_ORDERS.permission)
         own = {"_id": document_id(actor.tenant_id, THE_TENANTS), "tenant_id": actor.tenant_id}
-        found = await db["policies"].find_one(own, dict.fromkeys(SHOWN, 1))
-        return ASGIResponse(body=encode(plain(found) if found else NONE))
+        policies = await db["policies"].find_one(own, dict.fromkeys(SHOWN, 1))
+        return ASGIResponse(body=encode(plain(policies) if policies else NONE))
 
     return show

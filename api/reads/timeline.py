@@ -1,8 +1,9 @@
 """GET /api/work-orders/{id}/timeline and /api/plans/{id}/timeline.
 
 Everything that happened to one entity: each command with its request, attempts, events, follow-ups, and
-what operators did. Refused commands are there too, and another's command that created it. Oldest first; a
-page is a number of commands."""
+what operators did. Refused commands are included, and the command of another target that created it.
+Oldest first, paged by command.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +22,12 @@ from api.http.openapi import BEARER, operation, page_of, parameter
 from api.http.paging import check_cursor, take_limit
 from api.http.query import conditions, parse
 from api.reads.lists import Reader
-from api.views.receipts import events_of, follow_ups_of, told_error
+from api.views.receipts import client_error, events_of, follow_ups_of
 from api.views.resource import Resource
 from api.views.resources import PLANS, WORK_ORDERS
 
 MOST_EVENTS = 2_000
-"""Events of purged commands looked at for one page."""
+"""Events of purged commands read for one page."""
 
 _EVENT = ("type", "target", "at", "effective_at", "version", "actor", "paths", "data")
 _COMMAND = ("type", "target", "state", "attempts", "error", "result", "warnings", "history", "after")
@@ -80,7 +81,7 @@ async def _page(
 async def timeline(
     db: AsyncDatabase[Any], tenant_id: str, target: str, *, after: str, limit: int
 ) -> Document:
-    """{items, cursor}. Commands whose documents were purged are still told by their events."""
+    """{items, cursor}. Commands whose documents were purged are shown by their events."""
     own = {"tenant_id": tenant_id, "target": target}
     commands = {
         row["_id"]: row
@@ -93,13 +94,16 @@ async def timeline(
     parents = [commands[id] for id in shown if id in commands]
     follow_ups = await _follow_ups(db, tenant_id, target, parents)
     others = await _others(db, tenant_id, [id for id in shown if id not in commands])
-    told = await events_of(db, [*commands.values(), *(row for rows in follow_ups.values() for row in rows)])
+    events_by_command = await events_of(
+        db, [*commands.values(), *(row for rows in follow_ups.values() for row in rows)]
+    )
     acts = await _acts(db, tenant_id, shown)
     items = [
-        _item(id, commands.get(id) or others.get(id), told.get(id) or events.get(id, []))
+        _item(id, commands.get(id) or others.get(id), events_by_command.get(id) or events.get(id, []))
         | {
             "follow_ups": [
-                _item(row["_id"], row, told.get(row["_id"], [])) for row in follow_ups.get(id, ())
+                _item(row["_id"], row, events_by_command.get(row["_id"], []))
+                for row in follow_ups.get(id, ())
             ],
             "acts": acts.get(id, []),
         }
@@ -124,18 +128,18 @@ async def _grouped(db: AsyncDatabase[Any], query: Document) -> dict[str, list[Do
 async def _follow_ups(
     db: AsyncDatabase[Any], tenant_id: str, target: str, parents: Iterable[Document]
 ) -> dict[str, list[Document]]:
-    """What followed from each command elsewhere, however far down; not what is on this target."""
+    """The follow-ups of each command on other targets, at any depth."""
     grouped: dict[str, list[Document]] = {}
     generation = {parent["_id"]: parent for parent in parents}
     roots = {id: id for id in generation}
     while generation:
         followers = await follow_ups_of(db, tenant_id, generation.values())
-        found = [(parent, row) for parent, rows in followers.items() for row in rows]
-        roots |= {row["_id"]: roots[parent] for parent, row in found}
-        for _, row in found:
+        pairs = [(parent, row) for parent, rows in followers.items() for row in rows]
+        roots |= {row["_id"]: roots[parent] for parent, row in pairs}
+        for _, row in pairs:
             if row["target"] != target:
                 grouped.setdefault(roots[row["_id"]], []).append(row)
-        generation = {row["_id"]: row for _, row in found}
+        generation = {row["_id"]: row for _, row in pairs}
     return grouped
 
 
@@ -143,8 +147,8 @@ async def _acts(db: AsyncDatabase[Any], tenant_id: str, subjects: Iterable[str])
     grouped: dict[str, list[Document]] = {}
     query = {"tenant_id": tenant_id, "subject": {"$in": list(subjects)}}
     async for row in db["operator_actions"].find(query).sort("at", 1):
-        told = {name: row[name] for name in ("id", "at", "actor", "act", "reason")}
-        grouped.setdefault(row["subject"], []).append(told)
+        act = {name: row[name] for name in ("id", "at", "actor", "act", "reason")}
+        grouped.setdefault(row["subject"], []).append(act)
     return grouped
 
 
@@ -161,7 +165,7 @@ def _item(id: str, command: Document | None, events: list[Document]) -> Document
         }
     item |= {name: command[name] for name in _COMMAND if name in command}
     if error := item.get("error"):
-        item["error"] = told_error(error)
+        item["error"] = client_error(error)
     return item | {
         "accepted_at": command["accepted_at"],
         "finished_at": command.get("finished_at"),

@@ -1,1 +1,1 @@
-"""GET /api/sync: what a person needs offline, and what changed of it since they last asked."""
+"""GET /api/sync: the data a person needs offline, and its changes since their last sync."""

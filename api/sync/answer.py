@@ -1,4 +1,4 @@
-"""How a pass is answered: at once and with an ETag where it is short, else as a stream of JSON."""
+"""The response to a sync request: whole and with an ETag if it is short, else a stream of JSON."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from adapters.mongo.client import Document
 from api.http.encoding import encode
 from api.sync import cursor as cursors
 from api.sync.cursor import Cursor, Reason
-from api.sync.scope import Sight
+from api.sync.scope import Scope
 from api.sync.traversal import MARGIN, STEP, Step, is_of, steps
 
 DAY_MS = 24 * 3600 * 1000
-"""An unchanged answer gets another ETag once a day: so nobody's cursor grows old while nothing happens."""
+"""The ETag of an unchanged answer changes once a day, so that no cursor expires while nothing happens."""
 
 HEADERS = {"cache-control": "private, no-cache", "vary": "authorization"}
 
 
 class Pass(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an answer begins, and why it does not begin where it was asked to."""
+    """Where an answer begins. `reason`: why the client's cursor was not used."""
 
     cursor: Cursor
     moment: Moment
@@ -49,42 +49,42 @@ class Sync:
     async def moment(self) -> Moment:
         return await server_moment(self._db, self._new_id)
 
-    async def begin(self, sight: Sight, since: str | None) -> Pass:
-        """The pass that a cursor is in or begins; a whole copy without one, or with one of no use."""
+    async def begin(self, scope: Scope, since: str | None) -> Pass:
+        """The pass that a cursor continues or starts; a full copy without a usable cursor."""
         moment = await self.moment()
-        anew = cursors.begun(sight, moment, None, margin=self._margin)
+        full_copy = cursors.start(scope, moment, None, margin=self._margin)
         if since is None:
-            return Pass(cursor=anew, moment=moment)
-        given = cursors.read(since)
-        reason = cursors.fault(given, sight, moment)
-        if given is None or (reason is None and not is_of(self._db, sight, given)):
+            return Pass(cursor=full_copy, moment=moment)
+        cursor = cursors.decode(since)
+        reason = cursors.resync_reason(cursor, scope, moment)
+        if cursor is None or (reason is None and not is_of(self._db, scope, cursor)):
             reason = "malformed"
-        if given is None or reason is not None:
-            return Pass(cursor=anew, moment=moment, reason=reason)
-        if not given.position.phase:
-            return Pass(cursor=cursors.begun(sight, moment, given.since, margin=self._margin), moment=moment)
-        # A new primary may not yet know how far the majority is: the next pass tells what it cannot show.
-        return Pass(cursor=replace(given, next=min(given.next, anew.next)), moment=moment)
+        if cursor is None or reason is not None:
+            return Pass(cursor=full_copy, moment=moment, reason=reason)
+        if not cursor.position.phase:
+            return Pass(cursor=cursors.start(scope, moment, cursor.since, margin=self._margin), moment=moment)
+        # A new primary may lag behind the majority: what it cannot show yet is in the next pass.
+        return Pass(cursor=replace(cursor, next=min(cursor.next, full_copy.next)), moment=moment)
 
-    def steps(self, sight: Sight, begun: Pass, *, limit: int) -> AsyncIterator[Step]:
-        return steps(self._db, sight, begun.cursor, limit=limit)
+    def steps(self, scope: Scope, sync_pass: Pass, *, limit: int) -> AsyncIterator[Step]:
+        return steps(self._db, scope, sync_pass.cursor, limit=limit)
 
-    async def answer(self, sight: Sight, since: str | None, *, limit: int, known: str) -> Response[Any]:
-        begun = await self.begin(sight, since)
-        if begun.reason is not None:
-            return _resync(begun)
-        told = self.steps(sight, begun, limit=limit)
+    async def answer(self, scope: Scope, since: str | None, *, limit: int, etags: str) -> Response[Any]:
+        sync_pass = await self.begin(scope, since)
+        if sync_pass.reason is not None:
+            return _resync(sync_pass)
+        remaining = self.steps(scope, sync_pass, limit=limit)
         first: list[Step] = []
         try:
             while _is_short(first):
-                first.append(await anext(told))
+                first.append(await anext(remaining))
         except StopAsyncIteration:
-            return _whole(begun, first, known)
-        return Stream(_body(begun, _chain(first, told)), media_type=MediaType.JSON, headers=HEADERS)
+            return _whole(sync_pass, first, etags)
+        return Stream(_body(sync_pass, _chain(first, remaining)), media_type=MediaType.JSON, headers=HEADERS)
 
 
-def _is_short(told: list[Step]) -> bool:
-    return sum(len(step.entities) + len(step.tombstones) for step in told) < STEP
+def _is_short(steps_read: list[Step]) -> bool:
+    return sum(len(step.entities) + len(step.tombstones) for step in steps_read) < STEP
 
 
 async def _chain(first: list[Step], rest: AsyncIterator[Step]) -> AsyncIterator[Step]:
@@ -94,59 +94,64 @@ async def _chain(first: list[Step], rest: AsyncIterator[Step]) -> AsyncIterator[
         yield step
 
 
-def _head(begun: Pass) -> Document:
-    return {"resync": begun.reason is not None, "full": begun.cursor.is_full, "at": begun.moment.at}
+def _head(sync_pass: Pass) -> Document:
+    return {
+        "resync": sync_pass.reason is not None,
+        "full": sync_pass.cursor.is_full,
+        "at": sync_pass.moment.at,
+    }
 
 
-def _resync(begun: Pass) -> Response[Any]:
-    told: Document = {
-        "reason": begun.reason,
+def _resync(sync_pass: Pass) -> Response[Any]:
+    fields: Document = {
+        "reason": sync_pass.reason,
         "entities": [],
         "tombstones": [],
         "more": True,
-        "cursor": cursors.written(begun.cursor),
+        "cursor": cursors.encode(sync_pass.cursor),
     }
-    return _json(encode(_head(begun) | told), HEADERS)
+    return _json(encode(_head(sync_pass) | fields), HEADERS)
 
 
-def _whole(begun: Pass, told: list[Step], known: str) -> Response[Any]:
-    """304 for who has this very answer, whatever cursor it came with; never for a full pass.
+def _whole(sync_pass: Pass, steps_read: list[Step], etags: str) -> Response[Any]:
+    """The answer in one response; 304 if the client has it already, whatever its cursor.
 
-    Nor for a part of one: two parts may tell the same, and who keeps the cursor never comes to the next.
+    Never 304 for a full pass or for one of several parts: two parts may be equal, and a client that kept its
+    cursor would never reach the second.
     """
-    last = told[-1]
+    last = steps_read[-1]
     body = {
-        "entities": [entity for step in told for entity in step.entities],
-        "tombstones": [tombstone for step in told for tombstone in step.tombstones],
+        "entities": [entity for step in steps_read for entity in step.entities],
+        "tombstones": [tombstone for step in steps_read for tombstone in step.tombstones],
         "more": last.more,
     }
-    told_all = _head(begun) | body | {"cursor": cursors.written(last.cursor)}
-    if begun.cursor.is_full or begun.cursor.position.phase or last.more:
-        return _json(encode(told_all), HEADERS)
+    answer = _head(sync_pass) | body | {"cursor": cursors.encode(last.cursor)}
+    if sync_pass.cursor.is_full or sync_pass.cursor.position.phase or last.more:
+        return _json(encode(answer), HEADERS)
     day = last.cursor.next // DAY_MS
     digest = blake2b(encode([body, day]), digest_size=16).hexdigest()
     headers = HEADERS | {"etag": f'W/"{digest}"'}
-    if digest in (tag.strip().removeprefix("W/").strip('"') for tag in known.split(",")):
+    if digest in (tag.strip().removeprefix("W/").strip('"') for tag in etags.split(",")):
         return Response(b"", status_code=304, headers=headers)
-    return _json(encode(told_all), headers)
+    return _json(encode(answer), headers)
 
 
 def _json(body: bytes, headers: dict[str, str]) -> Response[Any]:
     return Response(body, media_type=MediaType.JSON, headers=headers)
 
 
-async def _body(begun: Pass, told: AsyncIterator[Step]) -> AsyncIterator[bytes]:
-    """The answer in pieces. `cursor` comes last: an answer that was cut off has none, and is no JSON."""
-    yield encode(_head(begun))[:-1] + b',"entities":['
+async def _body(sync_pass: Pass, remaining: AsyncIterator[Step]) -> AsyncIterator[bytes]:
+    """The answer in chunks. `cursor` comes last: a truncated answer has none, and is not JSON."""
+    yield encode(_head(sync_pass))[:-1] + b',"entities":['
     tombstones: list[Document] = []
     last: Step | None = None
     is_first = True
-    async for step in told:
+    async for step in remaining:
         if step.entities:
             yield (b"" if is_first else b",") + encode(step.entities)[1:-1]
             is_first = False
         tombstones += step.tombstones
         last = step
-    assert last is not None, "a pass tells at least where it ends"
-    rest = {"tombstones": tombstones, "more": last.more, "cursor": cursors.written(last.cursor)}
+    assert last is not None, "a pass has a last step"
+    rest = {"tombstones": tombstones, "more": last.more, "cursor": cursors.encode(last.cursor)}
     yield b"]," + encode(rest)[1:]

@@ -1,6 +1,6 @@
-"""How far a copy has come. All of it is in the cursor: the server keeps nothing about devices.
+"""The sync cursor: how far a copy has come. The server stores nothing about devices.
 
-It is not signed: whoever forges one can only spoil their own copy, for what is told is decided by who asks.
+It is not signed: a forged one can only spoil its owner's copy, as the token decides what is sent.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import msgspec
 from msgspec import Meta
 
 from adapters.devices.lineage import Moment
-from api.sync.scope import Sight
+from api.sync.scope import Scope
 
 CURSOR_LIVES = timedelta(days=90)
-"""As long as the keys of commands are kept: a device that was away longer begins anew, copy and outbox."""
+"""As long as the keys of commands are kept: a device that was away longer starts over, copy and outbox."""
 
 LONGEST = 1_000
 
@@ -32,7 +32,7 @@ EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Behind the row of this time and id, in a phase; in no phase: before the first."""
+    """After the row with this time and id, in a phase. Without a phase: before the first."""
 
     phase: Annotated[str, Meta(max_length=40)] = ""
     at: Instant = 0
@@ -40,9 +40,9 @@ class Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A place in a pass over what changed at or after `since` (None: over everything).
+    """A position in a pass over the changes at or after `since` (None: over everything).
 
-    `next` is where the pass after this one begins: all that was committed before it, this pass tells.
+    `next` is where the following pass begins: this pass has everything committed before it.
     """
 
     form: Literal[1]
@@ -58,25 +58,25 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
         return self.since is None
 
 
-def begun(sight: Sight, moment: Moment, since: int | None, *, margin: timedelta) -> Cursor:
-    """A pass that begins at this moment; what commits within `margin` of its time is told by the next one."""
+def start(scope: Scope, moment: Moment, since: int | None, *, margin: timedelta) -> Cursor:
+    """The cursor of a new pass; changes within `margin` before this moment are left to the next pass."""
     return Cursor(
         form=1,
         lineage=moment.lineage,
-        owner=sight.owner,
-        extent=sight.extent,
+        owner=scope.owner,
+        extent=scope.extent,
         since=since,
         next=milliseconds(moment.at - margin),
         position=Position(),
     )
 
 
-def written(cursor: Cursor) -> str:
+def encode(cursor: Cursor) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).rstrip(b"=").decode("ascii")
 
 
-def read(text: str) -> Cursor | None:
-    """None: it is not one of ours."""
+def decode(text: str) -> Cursor | None:
+    """The decoded cursor; None if it is not one of ours."""
     if len(text) > LONGEST:
         return None
     try:
@@ -86,17 +86,17 @@ def read(text: str) -> Cursor | None:
         return None
 
 
-def fault(cursor: Cursor | None, sight: Sight, moment: Moment) -> Reason | None:
-    """Why nothing can be told from here on without leaving something out; None: it can."""
+def resync_reason(cursor: Cursor | None, scope: Scope, moment: Moment) -> Reason | None:
+    """Why this cursor cannot be continued without missing changes; None if it can."""
     if cursor is None:
         return "malformed"
-    if cursor.owner != sight.owner:
+    if cursor.owner != scope.owner:
         return "another_user"
     if cursor.lineage != moment.lineage:
         return "another_server"
-    if cursor.extent != sight.extent:
+    if cursor.extent != scope.extent:
         return "other_permissions"
-    # A clock that was set back by more than the margin stamps changes that this cursor is already behind.
+    # After the clock was set back by more than the margin, changes would be stamped before this cursor.
     if cursor.next > milliseconds(moment.at):
         return "from_the_future"
     if min(cursor.next, cursor.since or cursor.next) < milliseconds(moment.at - CURSOR_LIVES):

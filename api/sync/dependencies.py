@@ -1,5 +1,5 @@
-"""What orders name: assets with all they stand in, parts, the templates of plans. An order brings them along
-whenever it is told; told by themselves they are when they change while somebody's order names them."""
+"""Dependencies of orders: assets with their parents, parts, and templates of plans. They are sent with every
+order that names them, and by themselves when they change while an order of this person names them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo.client import Document, document_id
 from api.sync.cursor import Position, milliseconds
-from api.sync.orders import Found, OrdersOf, Taken, behind
-from api.sync.scope import NEEDED, Sight
-from api.views.resource import plain, plan
+from api.sync.orders import OrdersOf, Rows, Taken, after_position
+from api.sync.scope import DEPENDENCIES, Scope
+from api.views.resource import plain, plan_view
 from api.views.resources import WORK_ORDERS
 
 SCANNED = 1_000
-"""Changed things of a tenant looked at in one go, in the index alone."""
+"""Changed entities of a tenant read at a time, from the index alone."""
 
-REMEMBERED = 10_000
-"""Things that one answer does not tell twice; beyond that it may."""
+MOST_REMEMBERED = 10_000
+"""Entities remembered to avoid sending them twice in one answer; beyond that it may happen."""
 
 NAMES = dict.fromkeys(("asset_id", "route", "parts.part_id", "plan.id"), 1)
 Names = dict[str, set[str]]
@@ -28,134 +28,143 @@ Names = dict[str, set[str]]
 TEMPLATE = ("id", "version", "name", "state", "revision", "template")
 
 
-def told(kind: str, document: Document) -> Document:
-    shown = plain(document)
+def entity_view(kind: str, document: Document) -> Document:
+    view = plain(document)
     if kind == "template":
-        rules = plan(document)
-        shown = {name: rules[name] for name in TEMPLATE}
-    return {"kind": kind, "id": document["id"], "version": document["version"], "document": shown}
+        rules = plan_view(document)
+        view = {name: rules[name] for name in TEMPLATE}
+    return {"kind": kind, "id": document["id"], "version": document["version"], "document": view}
 
 
-def named(orders: Iterable[Document]) -> Names:
-    """Ids by kind, of what these orders name themselves."""
-    found: Names = {kind: set() for kind in NEEDED}
+def ids_in_orders(orders: Iterable[Document]) -> Names:
+    """The ids that these orders name directly, by kind."""
+    ids: Names = {kind: set() for kind in DEPENDENCIES}
     for order in orders:
-        found["asset"].update(id for id in (order.get("asset_id"), *order.get("route", ())) if id)
-        found["part"].update(line["part_id"] for line in order.get("parts", ()))
+        ids["asset"].update(id for id in (order.get("asset_id"), *order.get("route", ())) if id)
+        ids["part"].update(line["part_id"] for line in order.get("parts", ()))
         if order.get("plan"):
-            found["template"].add(order["plan"]["id"])
-    return found
+            ids["template"].add(order["plan"]["id"])
+    return ids
 
 
-class Needs:
-    """For one answer: what its orders bring along, each thing once."""
+class DependencyLoader:
+    """Loads the dependencies of one answer's orders, each entity once."""
 
-    def __init__(self, db: AsyncDatabase[Any], sight: Sight) -> None:
+    def __init__(self, db: AsyncDatabase[Any], scope: Scope) -> None:
         self._db = db
-        self._sight = sight
-        self._told: set[tuple[str, str]] = set()
-        self._whole: Names | None = None
+        self._scope = scope
+        self._sent: set[tuple[str, str]] = set()
+        self._all_ids: Names | None = None
 
-    async def along(self, wanted: Names) -> list[Document]:
-        """These things and what their assets stand in, as far as this person may see them."""
-        found: list[Document] = []
-        for kind in self._sight.kinds:
-            left = wanted[kind]
+    async def load(self, ids: Names) -> list[Document]:
+        """The entities with these ids, and the parents of assets, as far as this person may see them."""
+        entities: list[Document] = []
+        for kind in self._scope.kinds:
+            left = ids[kind]
             while left:
                 documents = await self._fetch(kind, left)
-                found += [told(kind, document) for document in documents]
+                entities += [entity_view(kind, document) for document in documents]
                 left = {document["parent_id"] for document in documents if document.get("parent_id")}
-        return found
+        return entities
 
     async def _fetch(self, kind: str, ids: Iterable[str]) -> list[Document]:
-        if len(self._told) > REMEMBERED:
-            self._told.clear()
-        fresh = [id for id in ids if (kind, id) not in self._told]
-        self._told.update((kind, id) for id in fresh)
-        return await self._find(kind, fresh, NEEDED[kind].projection)
+        if len(self._sent) > MOST_REMEMBERED:
+            self._sent.clear()
+        fresh = [id for id in ids if (kind, id) not in self._sent]
+        self._sent.update((kind, id) for id in fresh)
+        return await self._find(kind, fresh, DEPENDENCIES[kind].projection)
 
-    async def _find(self, kind: str, ids: Iterable[str], shown: Document) -> list[Document]:
-        keys = [document_id(self._sight.tenant_id, id) for id in ids]
+    async def _find(self, kind: str, ids: Iterable[str], projection: Document) -> list[Document]:
+        keys = [document_id(self._scope.tenant_id, id) for id in ids]
         if not keys:
             return []
-        return await self._db[NEEDED[kind].collection].find({"_id": {"$in": keys}}, shown).to_list()
+        return (
+            await self._db[DEPENDENCIES[kind].collection].find({"_id": {"$in": keys}}, projection).to_list()
+        )
 
-    async def whole(self, carried: Iterable[OrdersOf]) -> Names:
-        """Ids of all that this person's orders name. Asked only when something of the tenant has changed;
-        reads that person's orders and the assets above theirs."""
-        if self._whole is None:
-            found = named([])
+    async def all_ids(self, carried: Iterable[OrdersOf]) -> Names:
+        """The ids of all dependencies of this person's orders. Reads those orders and the parents of their
+        assets, so it is called only when an entity of the tenant has changed."""
+        if self._all_ids is None:
+            ids_by_kind = ids_in_orders([])
             for phase in carried:
                 query = phase.query(Position(at=milliseconds(phase.since)))
                 rows = self._db[WORK_ORDERS.collection].find(query, NAMES)
                 async for order in rows:
-                    for kind, ids in named([order]).items():
-                        found[kind] |= ids
-            found["asset"] |= await self._above(found["asset"])
-            self._whole = found
-        return self._whole
+                    for kind, ids in ids_in_orders([order]).items():
+                        ids_by_kind[kind] |= ids
+            ids_by_kind["asset"] |= await self._above(ids_by_kind["asset"])
+            self._all_ids = ids_by_kind
+        return self._all_ids
 
     async def _above(self, assets: set[str]) -> set[str]:
-        found: set[str] = set()
+        parents: set[str] = set()
         left = assets
         while left:
             rows = await self._find("asset", left, {"parent_id": 1})
-            left = {row["parent_id"] for row in rows if row["parent_id"]} - found
-            found |= left
-        return found
+            left = {row["parent_id"] for row in rows if row["parent_id"]} - parents
+            parents |= left
+        return parents
 
 
-class Changed:
-    """Things of one kind that changed since, where an order of this person names them."""
+class ChangedDependencies:
+    """Entities of one kind that changed since `since` and that an order of this person names."""
 
     def __init__(
         self,
         db: AsyncDatabase[Any],
-        sight: Sight,
+        scope: Scope,
         kind: str,
         *,
         since: datetime,
-        needs: Needs,
+        loader: DependencyLoader,
         carried: list[OrdersOf],
     ) -> None:
         self.name = f"changed.{kind}"
         self.since = since
-        self._collection = db[NEEDED[kind].collection]
-        self._sight = sight
+        self._collection = db[DEPENDENCIES[kind].collection]
+        self._scope = scope
         self._kind = kind
-        self._needs = needs
+        self._loader = loader
         self._carried = carried
 
     def query(self, position: Position) -> Document:
-        tenant_id = self._sight.tenant_id
-        return {"tenant_id": tenant_id} | behind("updated_at", position, tenant_id)
+        tenant_id = self._scope.tenant_id
+        return {"tenant_id": tenant_id} | after_position("updated_at", position, tenant_id)
 
-    async def read(self, position: Position, limit: int) -> Found:
-        shown = {"_id": 1, "updated_at": 1}
-        found = self._collection.find(self.query(position), shown).sort([("updated_at", 1), ("_id", 1)])
-        rows = await found.limit(SCANNED).to_list()
+    async def read(self, position: Position, limit: int) -> Rows:
+        projection = {"_id": 1, "updated_at": 1}
+        matching = self._collection.find(self.query(position), projection).sort(
+            [("updated_at", 1), ("_id", 1)]
+        )
+        rows = await matching.limit(SCANNED).to_list()
         if not rows:
-            return Found(position=position, is_last=True)
-        needed = (await self._needs.whole(self._carried))[self._kind]
+            return Rows(position=position, is_last=True)
+        needed = (await self._loader.all_ids(self._carried))[self._kind]
         mine = [row for row in rows if self._id(row) in needed][:limit]
         last = mine[-1] if len(mine) == limit else rows[-1]
-        wanted: Names = {kind: set() for kind in NEEDED} | {self._kind: {self._id(row) for row in mine}}
-        return Found(
-            others=await self._needs.along(wanted),
+        ids: Names = {kind: set() for kind in DEPENDENCIES} | {self._kind: {self._id(row) for row in mine}}
+        return Rows(
+            others=await self._loader.load(ids),
             position=Position(self.name, milliseconds(last["updated_at"]), self._id(last)),
             is_last=last is rows[-1] and len(rows) < SCANNED,
         )
 
     def _id(self, row: Document) -> str:
-        return str(row["_id"]).removeprefix(document_id(self._sight.tenant_id, ""))
+        return str(row["_id"]).removeprefix(document_id(self._scope.tenant_id, ""))
 
 
 def phases(
-    db: AsyncDatabase[Any], sight: Sight, carried: Iterable[OrdersOf], *, since: datetime, needs: Needs
-) -> Iterator[Changed]:
-    whole = list(carried)
-    for kind in sight.kinds:
-        yield Changed(db, sight, kind, since=since, needs=needs, carried=whole)
+    db: AsyncDatabase[Any],
+    scope: Scope,
+    carried: Iterable[OrdersOf],
+    *,
+    since: datetime,
+    loader: DependencyLoader,
+) -> Iterator[ChangedDependencies]:
+    orders = list(carried)
+    for kind in scope.kinds:
+        yield ChangedDependencies(db, scope, kind, since=since, loader=loader, carried=orders)
 
 
-Phase = OrdersOf | Taken | Changed
+Phase = OrdersOf | Taken | ChangedDependencies

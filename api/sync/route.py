@@ -14,14 +14,14 @@ from api.reads.lists import Reader
 from api.sync.answer import Sync
 from api.sync.cursor import Reason
 from api.sync.orders import KIND
-from api.sync.scope import NEEDED, sight_of
+from api.sync.scope import DEPENDENCIES, scope_of
 from api.views.resources import WORK_ORDERS
 
 DEFAULT_LIMIT = 500
 MOST = 10_000
 
 _NAMED: Json = {
-    "kind": {"type": "string", "enum": [KIND, *NEEDED]},
+    "kind": {"type": "string", "enum": [KIND, *DEPENDENCIES]},
     "id": TEXT,
     "version": {"type": "integer"},
 }
@@ -52,7 +52,7 @@ ANSWER: Json = {
 
 
 def route(reader: Reader, sync: Sync) -> HTTPRouteHandler:
-    described = [
+    documented = [
         parameter("since", "query", "the `cursor` of the answer before; without it a whole copy begins"),
         parameter(
             "limit",
@@ -67,31 +67,31 @@ def route(reader: Reader, sync: Sync) -> HTTPRouteHandler:
         "/api/sync",
         operation_id="sync",
         operation_class=operation(
-            parameters=described,
+            parameters=documented,
             responses={
                 "200": ("What changed, or `resync`", ANSWER),
-                "304": ("Nothing but what was told before", None),
+                "304": ("Nothing new since the answer with this ETag", None),
             },
         ),
-        summary="What one needs offline, and what changed of it",
-        description=f"Needs `{WORK_ORDERS.permission}`. 304 where nothing is told but what was told before.",
+        summary="The data one needs offline, and its changes",
+        description=f"Needs `{WORK_ORDERS.permission}`. 304 if nothing is new since that ETag.",
         tags=["offline"],
         security=BEARER,
     )
     async def show(request: Request[Any, Any, Any]) -> Response[Any]:
         actor = await reader.actor(request, WORK_ORDERS.permission)
-        given = parse(request.scope["query_string"])
-        limit, since = take_limit(given), given.pop("since", None)
-        conditions(given, {})
-        known = request.headers.get("if-none-match", "")
-        return await sync.answer(sight_of(actor), since, limit=limit, known=known)
+        parameters = parse(request.scope["query_string"])
+        limit, since = take_limit(parameters), parameters.pop("since", None)
+        conditions(parameters, {})
+        etags = request.headers.get("if-none-match", "")
+        return await sync.answer(scope_of(actor), since, limit=limit, etags=etags)
 
     return show
 
 
-def take_limit(given: dict[str, str]) -> int:
+def take_limit(parameters: dict[str, str]) -> int:
     """Removes `limit`. Raises: Problem 422."""
-    value = given.pop("limit", str(DEFAULT_LIMIT))
+    value = parameters.pop("limit", str(DEFAULT_LIMIT))
     if not value.isascii() or not value.isdigit() or len(value) > 6 or not 1 <= int(value) <= MOST:
         raise bad("limit", "out_of_range", f"limit is a whole number from 1 to {MOST}")
     return int(value)

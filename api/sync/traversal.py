@@ -1,7 +1,6 @@
-"""A pass over what a person needs, in steps that can be left off and taken up anywhere.
+"""A pass over the data a person needs, in steps; it can stop and continue after any of them.
 
-A step reads at most STEP rows and what they bring along: however much there is to tell, that is all of it
-that is in memory.
+A step reads at most STEP rows and their dependencies, which bounds the memory of an answer.
 """
 
 from __future__ import annotations
@@ -16,18 +15,17 @@ from msgspec.structs import replace
 from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo.client import Document
-from api.sync import dependencies as needs
-from api.sync import orders
+from api.sync import dependencies, orders
 from api.sync.cursor import Cursor, Position, instant, milliseconds
-from api.sync.dependencies import Needs, Phase, named
-from api.sync.orders import KIND, Found, OrdersOf
-from api.sync.scope import Sight
+from api.sync.dependencies import DependencyLoader, Phase, ids_in_orders
+from api.sync.orders import KIND, OrdersOf, Rows
+from api.sync.scope import Scope
 from api.views import work_orders
 
 STEP = 100
 
 MOST_ROWS = 50
-"""Of one order's ledger; `ledger` {shown, total} says what is left out."""
+"""Of one order's ledger; `ledger` {shown, total} counts what is left out."""
 
 MARGIN = timedelta(seconds=30)
 """From a change's time to its commit, at most: 10 s that the server lets a transaction live, and 20 s for the
@@ -35,7 +33,7 @@ clocks of workers and of the store's nodes to differ. A cursor stays so far behi
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """Some of the pass, and the cursor behind it; `more`: the pass is not over there."""
+    """A part of the pass, and the cursor after it; `more`: the pass continues there."""
 
     entities: list[Document]
     tombstones: list[Document]
@@ -43,11 +41,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     more: bool
 
 
-async def steps(db: AsyncDatabase[Any], sight: Sight, cursor: Cursor, *, limit: int) -> AsyncIterator[Step]:
-    """From the cursor on, until the pass is over or `limit` changes are told, with what they bring along."""
-    needed = Needs(db, sight)
+async def steps(db: AsyncDatabase[Any], scope: Scope, cursor: Cursor, *, limit: int) -> AsyncIterator[Step]:
+    """The steps from the cursor on, until the end of the pass or `limit` changes, with their dependencies."""
+    loader = DependencyLoader(db, scope)
     left = limit
-    for phase in _left(cursor, _phases(db, sight, cursor, needed)):
+    for phase in _remaining(cursor, _phases(db, scope, cursor, loader)):
         at_begin = Position(phase.name, milliseconds(phase.since))
         position = cursor.position if cursor.position.phase == phase.name else at_begin
         is_last = False
@@ -55,51 +53,53 @@ async def steps(db: AsyncDatabase[Any], sight: Sight, cursor: Cursor, *, limit: 
             if not left:
                 yield Step(entities=[], tombstones=[], cursor=replace(cursor, position=position), more=True)
                 return
-            found = await phase.read(position, min(STEP, left))
-            position, is_last = found.position, found.is_last
-            left -= min(left, _changes(found))
-            entities = [*await _told(db, sight, found, needed), *found.others]
+            rows = await phase.read(position, min(STEP, left))
+            position, is_last = rows.position, rows.is_last
+            left -= min(left, _changes(rows))
+            entities = [*await _entities(db, scope, rows, loader), *rows.others]
             yield Step(
                 entities=entities,
-                tombstones=found.tombstones,
+                tombstones=rows.tombstones,
                 cursor=replace(cursor, position=position),
                 more=True,
             )
-    over = replace(cursor, since=cursor.next, position=Position())
-    yield Step(entities=[], tombstones=[], cursor=over, more=False)
+    next_pass = replace(cursor, since=cursor.next, position=Position())
+    yield Step(entities=[], tombstones=[], cursor=next_pass, more=False)
 
 
-def is_of(db: AsyncDatabase[Any], sight: Sight, cursor: Cursor) -> bool:
-    """Whether the cursor's place is one that such a pass has."""
-    phases = _phases(db, sight, cursor, Needs(db, sight))
+def is_of(db: AsyncDatabase[Any], scope: Scope, cursor: Cursor) -> bool:
+    """Whether the cursor's phase exists in such a pass."""
+    phases = _phases(db, scope, cursor, DependencyLoader(db, scope))
     return cursor.position.phase in ("", *(phase.name for phase in phases))
 
 
-def _phases(db: AsyncDatabase[Any], sight: Sight, cursor: Cursor, needed: Needs) -> list[Phase]:
-    found: list[Phase] = list(orders.phases(db, sight, cursor))
+def _phases(db: AsyncDatabase[Any], scope: Scope, cursor: Cursor, loader: DependencyLoader) -> list[Phase]:
+    phases: list[Phase] = list(orders.phases(db, scope, cursor))
     if cursor.since is None:
-        return found
-    everything = orders.phases(db, sight, replace(cursor, since=None))
+        return phases
+    everything = orders.phases(db, scope, replace(cursor, since=None))
     carried = [phase for phase in everything if isinstance(phase, OrdersOf)]
-    return [*found, *needs.phases(db, sight, carried, since=instant(cursor.since), needs=needed)]
+    return [*phases, *dependencies.phases(db, scope, carried, since=instant(cursor.since), loader=loader)]
 
 
-def _left(cursor: Cursor, phases: list[Phase]) -> Iterator[Phase]:
-    """Those that the pass has not been through."""
+def _remaining(cursor: Cursor, phases: list[Phase]) -> Iterator[Phase]:
+    """The phases from the cursor's on."""
     return dropwhile(lambda phase: cursor.position.phase not in ("", phase.name), phases)
 
 
-def _changes(found: Found) -> int:
-    return len(found.orders) + len(found.tombstones) + len(found.others)
+def _changes(rows: Rows) -> int:
+    return len(rows.orders) + len(rows.tombstones) + len(rows.others)
 
 
-async def _told(db: AsyncDatabase[Any], sight: Sight, found: Found, needed: Needs) -> list[Document]:
-    """The orders, and before them what they name: whoever reads on finds it there."""
-    if not found.orders:
+async def _entities(
+    db: AsyncDatabase[Any], scope: Scope, rows: Rows, loader: DependencyLoader
+) -> list[Document]:
+    """The entities to send: dependencies first, then the orders that name them."""
+    if not rows.orders:
         return []
-    along = await needed.along(named(found.orders))
-    shapes = await work_orders.carried(db, sight.tenant_id, found.orders, most_rows=MOST_ROWS)
+    brought = await loader.load(ids_in_orders(rows.orders))
+    shapes = await work_orders.offline_views(db, scope.tenant_id, rows.orders, most_rows=MOST_ROWS)
     return [
-        *along,
+        *brought,
         *({"kind": KIND, "id": one["id"], "version": one["version"], "document": one} for one in shapes),
     ]

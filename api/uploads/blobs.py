@@ -1,5 +1,5 @@
-"""PUT, GET and HEAD /api/blobs/{sha256}: photos and other files, by their content, before or after the action
-that names them."""
+"""PUT, GET and HEAD /api/blobs/{sha256}: files by the hash of their content, uploaded before or after the
+action that names them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from adapters.blobs.store import MAX_BYTES, Blobs, Stored
 from adapters.mongo.client import Document, Unavailable
 from api.http import body
 from api.http.encoding import encode
-from api.http.headers import has
+from api.http.headers import client_has
 from api.http.openapi import BEARER, PROBLEM, Json, operation, parameter
 from api.http.problem import Fault, Problem, invalid, not_found, overloaded
-from api.http.ranges import span
+from api.http.ranges import requested_span
 from api.identity.authentication import Identity
 from api.uploads.upload import Arrival, unsupported
 from domain.identity.actor import Actor
@@ -32,20 +32,20 @@ from tasks.catalogue import Catalogue
 READ = "workorders.read"
 OFFLINE = "offline.submit"
 
-ARRIVES_WITHIN = timedelta(minutes=5)
-"""Of one upload. A phone that is slower tries again when it has a better signal."""
+UPLOAD_DEADLINE = timedelta(minutes=5)
+"""For one upload; a slower client gets a 408 and retries with a better signal."""
 
-AT_ONCE = 32
-"""Uploads of one process; each holds about 3 MiB."""
+CONCURRENT_UPLOADS = 32
+"""Uploads that one process receives at a time; each holds about 3 MiB."""
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class BlobStore:
-    """Takes and gives blobs.
+    """Stores and serves blobs.
 
-    Who may put: whoever may do anything that names one (the commands whose payloads do), or may send such
-    actions from offline. Who may read: whoever may read work orders, and everybody what they put themselves.
+    Uploading needs the permission of any command whose payload names a blob, or that of working offline.
+    Reading needs the permission to read work orders; everybody may read what they uploaded.
     """
 
     def __init__(self, blobs: Blobs, identity: Identity, catalogue: Catalogue) -> None:
@@ -58,7 +58,10 @@ class BlobStore:
         self._arriving = 0
 
     async def put(self, request: Request[Any, Any, Any], sha256: str) -> ASGIResponse:
-        """201, or 200 if it was there. Raises: Problem 403, 408, 413, 415, 422, 429: nothing is kept."""
+        """Stores a file: 201, or 200 if it existed.
+
+        Raises: Problem 403, 408, 413, 415, 422, 429: nothing is stored.
+        """
         actor = await self._actor(request)
         if not any(map(actor.can, self.puts)):
             needs = " or ".join(self.puts)
@@ -67,21 +70,21 @@ class BlobStore:
             raise invalid(
                 Fault("/path/sha256", "malformed", "a blob's name is its SHA-256 in lower-case hex")
             )
-        if self._arriving >= AT_ONCE:
+        if self._arriving >= CONCURRENT_UPLOADS:
             raise overloaded("more uploads arrive than we hold")
         self._arriving += 1
         try:
-            async with asyncio.timeout(ARRIVES_WITHIN.total_seconds()):
+            async with asyncio.timeout(UPLOAD_DEADLINE.total_seconds()):
                 taken = await self._take(request, actor, sha256)
         except TimeoutError:
             raise Problem(
-                408, "upload_too_slow", f"an upload may take {ARRIVES_WITHIN.seconds} s; nothing was kept"
+                408, "upload_too_slow", f"an upload may take {UPLOAD_DEADLINE.seconds} s; nothing was kept"
             ) from None
         finally:
             self._arriving -= 1
-        told = {"sha256": sha256, "size": taken.record["length"], "media_type": taken.record["media_type"]}
+        view = {"sha256": sha256, "size": taken.record["length"], "media_type": taken.record["media_type"]}
         headers = {"location": f"/api/blobs/{sha256}", "etag": f'"{sha256}"'}
-        return ASGIResponse(body=encode(told), status_code=201 if taken.new else 200, headers=headers)
+        return ASGIResponse(body=encode(view), status_code=201 if taken.new else 200, headers=headers)
 
     async def _take(self, request: Request[Any, Any, Any], actor: Actor, sha256: str) -> Stored:
         headers: body.Headers = dict(request.scope["headers"])
@@ -92,7 +95,7 @@ class BlobStore:
         pieces = body.pieces(headers, request.receive, most=MAX_BYTES)
         known = await self._blobs.find(actor.tenant_id, sha256)
         if known is not None:
-            # The bytes are read all the same: who cannot show them does not become one of its owners.
+            # The bytes are still read: only a client that has them becomes one of the owners.
             async for piece in pieces:
                 arrival.take(piece)
             arrival.end()
@@ -110,20 +113,20 @@ class BlobStore:
             raise
 
     async def show(self, request: Request[Any, Any, Any], sha256: str) -> ASGIResponse:
-        """The bytes, or those of one `Range`; 304 for who has them. Raises: Problem 404, 416."""
+        """The bytes, or one `Range` of them; 304 if the client has them. Raises: Problem 404, 416."""
         record = await self._find(request, sha256)
         headers = _headers(record)
-        given: body.Headers = dict(request.scope["headers"])
-        if has(given, headers["etag"]):
+        request_headers: body.Headers = dict(request.scope["headers"])
+        if client_has(request_headers, headers["etag"]):
             about_bytes = ("content-length", "content-type")
             left = {name: value for name, value in headers.items() if name not in about_bytes}
             return ASGIResponse(status_code=304, headers=left)
-        wanted = span(given, headers["etag"], record["length"])
-        if wanted.is_part:
-            headers |= {"content-range": wanted.content_range, "content-length": str(wanted.size)}
+        part = requested_span(request_headers, headers["etag"], record["length"])
+        if part.is_part:
+            headers |= {"content-range": part.content_range, "content-length": str(part.size)}
         return ASGIStreamingResponse(
-            iterator=self._blobs.read(record, wanted.start, wanted.size),
-            status_code=206 if wanted.is_part else 200,
+            iterator=self._blobs.read(record, part.start, part.size),
+            status_code=206 if part.is_part else 200,
             headers=headers,
         )
 
@@ -132,22 +135,25 @@ class BlobStore:
         return ASGIResponse(headers=_headers(record), is_head_response=True)
 
     async def _find(self, request: Request[Any, Any, Any], sha256: str) -> Document:
-        """Raises: Problem 404, for what is not there and for what this actor may not see alike."""
+        """The blob's record.
+
+        Raises: Problem 404, both if it does not exist and if the actor may not see it.
+        """
         actor = await self._actor(request)
-        found = await self._blobs.find(actor.tenant_id, sha256) if _HASH.fullmatch(sha256) else None
-        may_see = found is not None and (actor.can(READ) or actor.user_id in found["by"])
-        if found is None or not may_see:
+        record = await self._blobs.find(actor.tenant_id, sha256) if _HASH.fullmatch(sha256) else None
+        may_see = record is not None and (actor.can(READ) or actor.user_id in record["by"])
+        if record is None or not may_see:
             raise not_found("blob", sha256[:100])
-        if found["state"] == "condemned" and not await self._blobs.keep(found):
+        if record["state"] == "condemned" and not await self._blobs.keep(record):
             raise not_found("blob", sha256)
-        return found
+        return record
 
     async def _actor(self, request: Request[Any, Any, Any]) -> Actor:
         return await self._identity.actor(request.headers.get("authorization", ""))
 
 
 def _headers(record: Document) -> dict[str, str]:
-    """Bytes of somebody's making: shown as what they are, run by nobody, and the same for ever."""
+    """Headers for untrusted, immutable content: browsers neither sniff nor run it."""
     media_type = record["media_type"]
     return {
         "content-type": f"{media_type}; charset=utf-8" if media_type == TEXT else media_type,
@@ -162,7 +168,7 @@ def _headers(record: Document) -> dict[str, str]:
 
 
 BINARY: Json = {"type": "string", "format": "binary", "maxLength": MAX_BYTES}
-TOLD: Json = {
+BLOB_VIEW: Json = {
     "type": "object",
     "required": ["sha256", "size", "media_type"],
     "properties": {
@@ -192,7 +198,7 @@ def routes(store: BlobStore) -> Iterator[HTTPRouteHandler]:
         operation_id="blobs.put",
         operation_class=operation(
             bodies=dict.fromkeys(MEDIA_TYPES, BINARY),
-            responses={"200": ("It was there", TOLD), "201": ("It is kept", TOLD), **refused},
+            responses={"200": ("It was there", BLOB_VIEW), "201": ("It is kept", BLOB_VIEW), **refused},
         ),
         summary="Put a file under its SHA-256, before or after the action that names it",
         description=f"Needs one of {', '.join(f'`{name}`' for name in store.puts)}.",

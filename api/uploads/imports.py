@@ -1,4 +1,4 @@
-"""POST /api/imports/work-orders and what became of it. The file is stored before the answer."""
+"""POST /api/imports/work-orders, its progress and its report. The file is stored before the response."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ PIECE = 256 * 1024
 MOST_ROWS = 200
 MOST_LINE = 2**31
 LONGEST_MAPPING = 256 * 1024
-"""In characters: it stands in the import's document, and in every answer about it."""
+"""In characters: it is part of the import's document, and of every response about it."""
 
 ABOUT = ("name", "mapping", "dry_run")
-"""What is said of a file, in the query or beside it in a multipart body."""
+"""Fields about the file, from the query or from the parts of a multipart body."""
 
 T = TypeVar("T")
 
@@ -68,22 +68,22 @@ class Imports:
         self._acting = acting
 
     async def submit(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        """Store the file and the import; 202. Refused as a whole: 413, 415, 422 naming what is wrong."""
+        """Stores the file and the import; 202. Raises: Problem 413, 415, 422 naming the fault."""
         actor = await self._acting.actor(request, PERMISSION)
         with SpooledTemporaryFile(max_size=IN_MEMORY) as file:
-            asked = parse(request.scope["query_string"])
-            given = {name: asked.pop(name) for name in ABOUT if name in asked}
+            parameters = parse(request.scope["query_string"])
+            fields = {name: parameters.pop(name) for name in ABOUT if name in parameters}
             # A misspelled dry_run would be an import.
-            conditions(asked, {})
-            said = await _receive(request, file)
-            given |= said
-            place = {name: f"/{name}" if name in said else f"/query/{name}" for name in ABOUT}
-            name = _typed(given.get("name"), ImportName, place["name"])
-            mapping = _mapping(given.get("mapping"), place["mapping"])
-            dry_run = _typed(given.get("dry_run", False), bool, place["dry_run"])
-            file_name = str(given.get("file_name") or f"{name}.csv")[:200]
+            conditions(parameters, {})
+            form_fields = await _receive(request, file)
+            fields |= form_fields
+            place = {name: f"/{name}" if name in form_fields else f"/query/{name}" for name in ABOUT}
+            name = _typed(fields.get("name"), ImportName, place["name"])
+            mapping = _mapping(fields.get("mapping"), place["mapping"])
+            dry_run = _typed(fields.get("dry_run", False), bool, place["dry_run"])
+            file_name = str(fields.get("file_name") or f"{name}.csv")[:200]
             file.seek(0)
-            id = self._acting.new_id()  # here, on the event loop: in threads two could be told the same
+            id = self._acting.new_id()  # on the event loop: two threads could get the same id
 
             def store() -> Document:
                 with pymongo.timeout(STORED_WITHIN.total_seconds()):
@@ -112,17 +112,17 @@ class Imports:
         return ASGIResponse(body=body, status_code=202, headers={"location": location})
 
     async def show(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
-        found = await self._find(await self._acting.actor(request, PERMISSION), id)
-        return ASGIResponse(body=encode(await self._shown(found)))
+        document = await self._find(await self._acting.actor(request, PERMISSION), id)
+        return ASGIResponse(body=encode(await self._shown(document)))
 
     async def rows(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
         actor = await self._acting.actor(request, PERMISSION)
         await self._find(actor, id)
-        given = {"limit": str(MOST_ROWS)} | parse(request.scope["query_string"])
-        limit = take_limit(given)
-        outcome = _typed(given.pop("outcome", None), Outcome | None, "/query/outcome")
-        after = _typed(given.pop("cursor", 0), Annotated[int, Meta(ge=0, le=MOST_LINE)], "/query/cursor")
-        conditions(given, {})
+        parameters = {"limit": str(MOST_ROWS)} | parse(request.scope["query_string"])
+        limit = take_limit(parameters)
+        outcome = _typed(parameters.pop("outcome", None), Outcome | None, "/query/outcome")
+        after = _typed(parameters.pop("cursor", 0), Annotated[int, Meta(ge=0, le=MOST_LINE)], "/query/cursor")
+        conditions(parameters, {})
 
         def read() -> list[Document]:
             return import_report.rows(
@@ -140,23 +140,23 @@ class Imports:
             return imports.cancel(self._db, actor.tenant_id, id, at=self._acting.now())
 
         done = await anyio.to_thread.run_sync(act)
-        found = await self._find(actor, id)
+        document = await self._find(actor, id)
         if not done:
-            raise Problem(409, "too_late", f"this import is {found['state']}", state=found["state"])
-        return ASGIResponse(body=encode(await self._shown(found)))
+            raise Problem(409, "too_late", f"this import is {document['state']}", state=document["state"])
+        return ASGIResponse(body=encode(await self._shown(document)))
 
     async def _find(self, actor: Actor, id: str) -> Document:
-        found = await anyio.to_thread.run_sync(imports.find, self._db, actor.tenant_id, id)
-        if found is None:
+        document = await anyio.to_thread.run_sync(imports.find, self._db, actor.tenant_id, id)
+        if document is None:
             raise not_found("import", id[:100])
-        return found
+        return document
 
-    async def _shown(self, found: Document) -> ImportView:
-        return await anyio.to_thread.run_sync(import_report.import_view, self._db, found)
+    async def _shown(self, document: Document) -> ImportView:
+        return await anyio.to_thread.run_sync(import_report.import_view, self._db, document)
 
 
 async def _receive(request: Request[Any, Any, Any], file: IO[bytes]) -> dict[str, Any]:
-    """Puts the bytes into `file`; returns what else a multipart body says. Raises: Problem 413, 415."""
+    """Writes the bytes to `file`; returns the other fields of a multipart body. Raises: Problem 413, 415."""
     media_type, _ = request.content_type
     if media_type == "multipart/form-data":
         return await _receive_parts(request, file)
@@ -170,7 +170,7 @@ async def _receive(request: Request[Any, Any, Any], file: IO[bytes]) -> dict[str
 async def _receive_parts(request: Request[Any, Any, Any], file: IO[bytes]) -> dict[str, Any]:
     try:
         form = await request.form()
-    except InternalServerException:  # all that it says of a client that hung up
+    except InternalServerException:  # Litestar raises this when the client disconnects
         raise Gone from None
     except (UnicodeDecodeError, LookupError):
         raise invalid(Fault("", "malformed_text", "a part is not text of the charset it names")) from None
@@ -182,8 +182,8 @@ async def _receive_parts(request: Request[Any, Any, Any], file: IO[bytes]) -> di
     for name in form:
         if name != "file" and name not in ABOUT:
             raise invalid(Fault(f"/{name[:100]}", "unknown_field", f"{name[:100]} is no part of an import"))
-    said = {name: form[name] for name in ABOUT if isinstance(form.get(name), str)}
-    return said | {"file_name": part.filename}
+    fields = {name: form[name] for name in ABOUT if isinstance(form.get(name), str)}
+    return fields | {"file_name": part.filename}
 
 
 def _typed(value: Any, type: Any, path: str) -> Any:

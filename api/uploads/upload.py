@@ -1,4 +1,4 @@
-"""A file on its way in: hashed, counted and told by its bytes while it streams."""
+"""Checks an upload while it streams: its hash, size and media type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from domain.media import MEDIA_TYPES, Sniffer, Unknown, agrees
 
 
 class Arrival:
-    """What is known of a body while it comes: its hash, its size, its kind."""
+    """The hash, size and media type of the bytes received so far."""
 
     def __init__(self, sha256: str, claimed: str) -> None:
         self._sha256 = sha256
@@ -19,7 +19,7 @@ class Arrival:
         self.size = 0
 
     def take(self, piece: bytes) -> None:
-        """Raises: Problem 415, as soon as it is certain."""
+        """Adds a chunk. Raises: Problem 415, as soon as it is certain."""
         self._hash.update(piece)
         self.size += len(piece)
         try:
@@ -30,10 +30,10 @@ class Arrival:
             self._compare(self._sniffer.media_type)
 
     def end(self) -> str:
-        """The media type of the whole. Raises: Problem 422: other bytes than the name says; 415."""
-        found = self._hash.hexdigest()
-        if found != self._sha256:
-            message = f"the SHA-256 of what came ({self.size} bytes) is {found}; nothing was kept"
+        """The media type of the whole file. Raises: Problem 422: the hash is not that of the path; 415."""
+        actual = self._hash.hexdigest()
+        if actual != self._sha256:
+            message = f"the SHA-256 of what came ({self.size} bytes) is {actual}; nothing was kept"
             raise invalid(Fault("/path/sha256", "hash_mismatch", message), code="hash_mismatch")
         try:
             media_type = self._sniffer.end()

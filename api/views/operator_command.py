@@ -1,4 +1,4 @@
-"""A command as an operator sees it: whole, traceback and all, but for its secrets."""
+"""The operator's view of a command: complete, with traceback, but without secrets."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ COMMAND: Json = {
         },
     },
 }
-"""The members that one looks for; others may be there."""
+"""The documented members; there may be others."""
 
 
-def told(command: Document) -> Document:
-    """All but what is ours alone, under the receipt's names."""
+def operator_view(command: Document) -> Document:
+    """The stored command with secrets masked and internal fields left out, under the receipt's names."""
     out: Document = {"command_id": command["_id"]}
     return out | {name: value for name, value in masked(command).items() if name not in _HIDDEN}

@@ -1,4 +1,4 @@
-"""What became of a command, as its sender may see it: the 202, the receipt, or a problem."""
+"""The sender's view of a command: the 202, the receipt, or a problem."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ RECEIPT: Json = {
 }
 _EVENT = ("type", "target", "at", "version", "data")
 _ERROR = ("code", "message", "path", "params", "diff", "errors")
-"""Of an error only what was written for its reader; the rest is the operator's."""
+"""The members of an error that are written for the client; the rest is for operators."""
 
 
-def acceptance(document: Document) -> Document:
+def accepted_view(document: Document) -> Document:
     """The body of a 202, the same for every repeat of the key."""
     return {
         "command_id": document["_id"],
@@ -49,15 +49,15 @@ def acceptance(document: Document) -> Document:
     }
 
 
-def told_error(error: Document) -> Document:
-    """An error as a client may know it."""
+def client_error(error: Document) -> Document:
+    """An error without the members that are for operators."""
     return {name: error[name] for name in _ERROR if name in error}
 
 
-def told(
+def receipt_view(
     document: Document, events: Sequence[Document] = (), follow_ups: Sequence[Document] = ()
 ) -> Document:
-    """What a client may know of its command, from the stored command, its events and its follow-ups."""
+    """The receipt of a stored command, with its events and the ids of its follow-ups."""
     out: Document = {"command_id": document["_id"], "type": document["type"]}
     out |= {name: document[name] for name in _RECEIPT if name in document}
     if follow_ups:
@@ -66,7 +66,7 @@ def told(
     if document["state"] == "retrying":
         out["next_at"] = document["next_at"]
     if error := document.get("error"):
-        out["error"] = told_error(error)
+        out["error"] = client_error(error)
     if document.get("inbox") == CONFLICT:
         out["allowed"] = list(ALLOWED)
     if document["state"] == "applied" and events:
@@ -78,15 +78,15 @@ def told(
 
 
 def outcome(document: Document, events: Sequence[Document]) -> Document:
-    """The receipt in short: its state, and what came of it or why not."""
-    whole = told(document, events)
+    """The short receipt: the state, and the result or the error."""
+    view = receipt_view(document, events)
     return {
-        name: whole[name] for name in ("state", "result", "error", "allowed", "resolution") if name in whole
+        name: view[name] for name in ("state", "result", "error", "allowed", "resolution") if name in view
     }
 
 
 def event_ids(command: Document) -> list[str]:
-    """The command says how many events it has, and an event's id is the command's and a serial."""
+    """The ids of a command's events: the command's id and a serial number, up to its `events`."""
     return [f"{command['_id']}:{serial}" for serial in range(command.get("events", 0))]
 
 
@@ -95,9 +95,9 @@ async def events_of(db: AsyncDatabase[Any], documents: Iterable[Document]) -> di
     ids = [id for document in documents for id in event_ids(document)]
     if not ids:
         return {}
-    found = {event["_id"]: event async for event in db["events"].find({"_id": {"$in": ids}})}
+    by_id = {event["_id"]: event async for event in db["events"].find({"_id": {"$in": ids}})}
     grouped: dict[str, list[Document]] = {}
-    for event in (found[id] for id in ids if id in found):
+    for event in (by_id[id] for id in ids if id in by_id):
         grouped.setdefault(event["command_id"], []).append(event)
     return grouped
 
@@ -109,24 +109,24 @@ async def follow_ups_of(
     *,
     fields: Sequence[str] | None = None,
 ) -> dict[str, list[Document]]:
-    """What followed from each of these commands at once, in order, by command id."""
+    """The direct follow-ups of each command, in order, by the parent's id."""
     parents = [document["_id"] for document in documents if document.get("follow_ups")]
     grouped: dict[str, list[Document]] = {}
     if parents:
-        wanted = None if fields is None else [*fields, "origin.parent"]
-        async for row in db["commands"].find(followed(tenant_id, parents), wanted).sort("_id", 1):
+        projection = None if fields is None else [*fields, "origin.parent"]
+        async for row in db["commands"].find(followed(tenant_id, parents), projection).sort("_id", 1):
             grouped.setdefault(row["origin"]["parent"], []).append(row)
     return grouped
 
 
-async def receipt(db: AsyncDatabase[Any], document: Document) -> Document:
+async def load_receipt(db: AsyncDatabase[Any], document: Document) -> Document:
     id = document["_id"]
     events = await events_of(db, [document])
     followers = await follow_ups_of(db, document["tenant_id"], [document], fields=())
-    return told(document, events.get(id, []), followers.get(id, []))
+    return receipt_view(document, events.get(id, []), followers.get(id, []))
 
 
-def ended_badly(receipt: Document) -> Problem:
+def failure_problem(receipt: Document) -> Problem:
     """The problem of a command that was final in time but not applied: 409 for a conflict, else 422."""
     state: str = receipt["state"]
     error: Document = receipt.get("error") or {}

@@ -1,4 +1,4 @@
-"""What a list is: who may see it, by what it is filtered and sorted; and how a document of it is shown."""
+"""The declaration of a readable resource: its permission, filters, sorts and visible fields."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ def _everything(_: Actor) -> Document:
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
-    """One list. `sorts` maps names to fields; `visible` narrows it to what this actor may see."""
+    """One resource. `sorts` maps names to fields; `visible` narrows it to what an actor may see."""
 
     path: str
     name: str
     collection: str
     permission: str | None
-    """None: every signed-in user, who then sees what is their own."""
+    """None: every signed-in user, who sees their own documents only."""
     filters: Mapping[str, Parameter]
     sorts: Mapping[str, str]
     default_sort: str = "-created_at"
     visible: Callable[[Actor], Document] = _everything
     shown: tuple[str, ...] = ()
-    """The only fields shown; none named: all but the store's own."""
+    """The only fields shown; if empty, all but internal ones."""
     hidden: tuple[str, ...] = ()
-    """Fields that are nobody's business but ours; or that have a list of their own."""
+    """Fields that are internal, or have a list of their own."""
     named: tuple[str, ...] = ()
-    """Fields that hold ids of others, beside which a document shows their names of now."""
+    """Fields with ids of other entities, beside which the view shows their current names."""
 
     @property
     def projection(self) -> Document:
-        """What is read of a document; what is not read cannot be shown."""
+        """The projection of reads: a field that is not read cannot be shown."""
         if self.shown:
             return dict.fromkeys(self.shown, 1)
         return dict.fromkeys(("tenant_id", "schema_version", "guards", *self.hidden), 0)
 
     def selects(self, actor: Actor) -> Document:
-        """What every question of this actor is narrowed to: the tenant first, always."""
+        """The filter of every read by this actor: always the tenant, then `visible`."""
         return {"tenant_id": actor.tenant_id} | self.visible(actor)
 
 
 def plain(document: Document) -> Document:
-    """A document as a client sees it; its own `_id` begins with the tenant and stays inside."""
+    """The document without `_id`, which begins with the tenant."""
     return {name: value for name, value in document.items() if name != "_id"}
 
 
-def plan(document: Document) -> Document:
-    """A plan as it was asked for: its rules beside its state."""
-    shown = plain(document)
-    rules: Document = shown.pop("rules", {})
-    return rules | shown
+def plan_view(document: Document) -> Document:
+    """The view of a plan: its rules at the top level, beside its state."""
+    view = plain(document)
+    rules: Document = view.pop("rules", {})
+    return rules | view

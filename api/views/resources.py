@@ -1,4 +1,4 @@
-"""The lists there are: who may see them, by what they can be filtered, searched and sorted."""
+"""The readable resources: who may see them, and how they can be filtered, searched and sorted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FINISHED: tuple[Status, ...] = tuple(status for status in STATUSES if status not
 
 
 def _own_requests(actor: Actor) -> Document:
-    """Who may not see work orders asks for work only, and sees what they asked for."""
+    """Users who may not read work orders see only their own requests."""
     return {} if actor.can("workorders.read") else {"requester": actor.user_id}
 
 
@@ -223,9 +223,9 @@ WEBHOOKS = Resource(
         **_TIMES,
     },
     sorts=_SORTS | {"url": "url"},
-    # Not all but the secret: what is not named here cannot slip out.
+    # A list of what is shown, not of what is hidden, so that no secret slips out.
     shown=("id", "version", "url", "events", "active", "active_since", "created_at", "updated_at"),
-    named=("id",),  # its health stands beside it, and changes without it
+    named=("id",),  # its health is stored apart, and changes without the document
 )
 
 RESOURCES: tuple[Resource, ...] = (

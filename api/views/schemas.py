@@ -1,6 +1,6 @@
-"""What the answers of reads look like, for OpenAPI: the entities, as `lists` changes them to be shown.
+"""OpenAPI schemas of read responses: the entities, with the members that `lists` replaces.
 
-Only its id is required: a document keeps the fields of the release that wrote it.
+Only the id is required: a document keeps the fields of the release that wrote it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _REF: Json = {
     "required": ["id", "name"],
     "properties": {"id": TEXT, "name": {"type": ["string", "null"]}},
 }
-_OTHERWISE: Mapping[str, Mapping[str, Json | None]] = {
+_REPLACED: Mapping[str, Mapping[str, Json | None]] = {
     WORK_ORDERS.path: {
         "asset_id": None,
         "assignee_ids": None,
@@ -33,44 +33,44 @@ _OTHERWISE: Mapping[str, Mapping[str, Json | None]] = {
     ASSETS.path: {"parent": _REF},
     WEBHOOKS.path: {"health": OBJECT},
 }
-"""Members that are shown otherwise than the entity has them; None: not at all."""
+"""Members whose view differs from the entity's; None: not shown."""
 
 _ROWS: Mapping[str, Json] = {str(row.__struct_config__.tag): schema_of(row)["properties"] for row in ROWS}
 """Members of a ledger's row, by its kind."""
 
 
-def listed(resource: Resource) -> Json:
-    """A document in a list. What is no entity has its members named, and no more is said of them."""
+def list_schema(resource: Resource) -> Json:
+    """A document in a list. If it is not an entity, its members are named without schemas."""
     entity = next((cls for cls in ENTITIES.values() if cls.collection == resource.collection), None)
     members = _members(entity) if entity else {}
     if resource is PLANS:
         members |= members["rules"]["properties"]
     if resource.shown:
         members = {name: members.get(name, {}) for name in resource.shown}
-    gone = dict.fromkeys(resource.hidden)
-    otherwise = gone | dict(_OTHERWISE.get(resource.path, {}))
-    return _object({name: known for name, known in (members | otherwise).items() if known is not None})
+    omitted = dict.fromkeys(resource.hidden)
+    replaced = omitted | dict(_REPLACED.get(resource.path, {}))
+    return _object({name: known for name, known in (members | replaced).items() if known is not None})
 
 
 def shown_of(entity: type[Entity], names: Iterable[str]) -> Json:
-    """An entity of which no more than these members are shown."""
+    """An entity with these members only."""
     members = _members(entity)
     return _object({name: members[name] for name in names})
 
 
-def whole(resource: Resource) -> Json:
-    """A document by itself: a work order has the rows of its ledger."""
-    members = listed(resource)["properties"]
+def full_schema(resource: Resource) -> Json:
+    """A single document: a work order includes the rows of its ledger."""
+    members = list_schema(resource)["properties"]
     if resource is WORK_ORDERS:
         lists = {name: {"type": "array", "items": row_of(kind)} for kind, name in LEDGER.items()}
         members |= lists | {"ledger": OBJECT}
     return _object(members)
 
 
-def row_of(kind: str, called: Mapping[str, str] | None = None) -> Json:
-    """A row of a ledger; `called`: by what names its fields are shown."""
+def row_of(kind: str, renamed: Mapping[str, str] | None = None) -> Json:
+    """A row of a ledger; `renamed`: fields with another name in the view."""
     members = {name: known for name, known in _ROWS[kind].items() if name != "kind"}
-    return _object({(called or {}).get(name, name): known for name, known in members.items()})
+    return _object({(renamed or {}).get(name, name): known for name, known in members.items()})
 
 
 def _members(entity: type[Entity]) -> Json:

@@ -17,21 +17,21 @@ from domain.kinds import ENTITIES
 async def with_server_docs(
     db: AsyncDatabase[Any], actor: Actor, receipts: Sequence[Document]
 ) -> Sequence[Document]:
-    """Beside each open conflict the entity as it is now, where this actor may see it: `server_doc`."""
-    wanted: dict[str, set[str]] = {}
-    for shown in receipts:
-        if "allowed" in shown:
-            kind, _, id = shown["target"].partition(":")
-            wanted.setdefault(kind, set()).add(id)
-    found = {kind: await _seen(db, actor, kind, ids) for kind, ids in wanted.items()}
-    for shown in receipts:
-        kind, _, id = shown["target"].partition(":")
-        if "allowed" in shown and id in found[kind]:
-            shown["server_doc"] = found[kind][id]
+    """Adds `server_doc`, the current entity, to each receipt of an open conflict, if the actor may see it."""
+    ids_by_kind: dict[str, set[str]] = {}
+    for receipt in receipts:
+        if "allowed" in receipt:
+            kind, _, id = receipt["target"].partition(":")
+            ids_by_kind.setdefault(kind, set()).add(id)
+    documents = {kind: await _visible(db, actor, kind, ids) for kind, ids in ids_by_kind.items()}
+    for receipt in receipts:
+        kind, _, id = receipt["target"].partition(":")
+        if "allowed" in receipt and id in documents[kind]:
+            receipt["server_doc"] = documents[kind][id]
     return receipts
 
 
-async def _seen(db: AsyncDatabase[Any], actor: Actor, kind: str, ids: set[str]) -> dict[str, Document]:
+async def _visible(db: AsyncDatabase[Any], actor: Actor, kind: str, ids: set[str]) -> dict[str, Document]:
     entity = ENTITIES.get(kind)
     resource = next((one for one in RESOURCES if entity and one.collection == entity.collection), None)
     if resource is None or (resource.permission and not actor.can(resource.permission)):

@@ -1,4 +1,4 @@
-"""Webhooks as they are shown: never their secret, always how their endpoint fares."""
+"""The view of webhooks: without the secret, with the health of the endpoint."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from domain.notices.breaker import Breaker
 _HEALTH = ("failures", "open_until", "last_error", "last_error_at", "last_ok_at")
 
 
-async def shaped(db: AsyncDatabase[Any], documents: list[Document]) -> list[Document]:
-    """Each with `health`: the breaker's state by the server's clock, and what was last seen."""
+async def list_views(db: AsyncDatabase[Any], documents: list[Document]) -> list[Document]:
+    """The views, each with `health`: the breaker's state by the server's clock, and the last errors."""
     match = {"_id": {"$in": [document["_id"] for document in documents]}}
-    found = await db["webhook_health"].aggregate([{"$match": match}, {"$set": {"now": "$$NOW"}}])
-    known = {row["_id"]: row async for row in found}
+    rows = await db["webhook_health"].aggregate([{"$match": match}, {"$set": {"now": "$$NOW"}}])
+    health = {row["_id"]: row async for row in rows}
     return [
         {name: value for name, value in document.items() if name != "_id"}
-        | {"health": _health(known.get(document["_id"], {}))}
+        | {"health": _health(health.get(document["_id"], {}))}
         for document in documents
     ]
 

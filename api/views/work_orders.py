@@ -1,4 +1,4 @@
-"""A work order as people see it: names beside ids, and its ledger's rows by kind."""
+"""The views of a work order: names beside ids, and the rows of its ledger by kind."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.mongo.client import Document
-from api.views import file_presence as files
-from api.views import names
+from api.views import file_presence, names
 from api.views.resource import plain
 from api.views.resources import WORK_ORDERS
 
@@ -29,8 +28,8 @@ MOST_ROWS = 1_000
 _ROW_HIDDEN = ("_id", "tenant_id", "target", "kind")
 
 
-async def shaped(db: AsyncDatabase[Any], tenant_id: str, documents: Sequence[Document]) -> list[Document]:
-    """For a list: without the ledger's rows, whose totals the document holds."""
+async def list_views(db: AsyncDatabase[Any], tenant_id: str, documents: Sequence[Document]) -> list[Document]:
+    """The views for a list: without the ledger's rows, whose totals are in the document."""
     people = {id for document in documents for id in document.get("assignee_ids", ())}
     assets = await names.of(db, "assets", tenant_id, [document.get("asset_id") for document in documents])
     users = await names.of(db, "users", tenant_id, people)
@@ -48,26 +47,26 @@ def _shape(document: Document, assets: dict[str, str], users: dict[str, str]) ->
     }
 
 
-async def whole(db: AsyncDatabase[Any], tenant_id: str, document: Document) -> Document:
-    """One order with the newest MOST_ROWS of its ledger, oldest row first; voided rows are there and say so.
+async def full_view(db: AsyncDatabase[Any], tenant_id: str, document: Document) -> Document:
+    """One order with the newest MOST_ROWS of its ledger, oldest row first; voided rows are marked.
 
-    Whatever names a file says whether its bytes are there. `ledger` {shown, total} counts its rows, so that a
+    Whatever names a file tells whether it is stored. `ledger` {shown, total} counts the rows, so that a
     reader knows whether older ones are left out.
     """
-    (shape,) = await _with_part_names(db, tenant_id, await shaped(db, tenant_id, [document]))
+    (shape,) = await _with_part_names(db, tenant_id, await list_views(db, tenant_id, [document]))
     query = {"tenant_id": tenant_id, "target": _target(document)}
     newest = await db["entries"].find(query).sort("_id", -1).limit(MOST_ROWS).to_list()
     lists = await _ledger(db, query, newest, most=MOST_ROWS)
     named = [*lists["attachments"], *lists["signatures"], *shape.get("checklist", ())]
-    await files.tell(db, tenant_id, named)
+    await file_presence.add_availability(db, tenant_id, named)
     return shape | lists
 
 
-async def carried(
+async def offline_views(
     db: AsyncDatabase[Any], tenant_id: str, documents: Sequence[Document], *, most_rows: int
 ) -> list[Document]:
-    """Many orders at once, each as `whole` shows it, but for the newest `most_rows` of its ledger only."""
-    shapes = await _with_part_names(db, tenant_id, await shaped(db, tenant_id, documents))
+    """The views of many orders for sync: as `full_view`, with the newest `most_rows` rows of each ledger."""
+    shapes = await _with_part_names(db, tenant_id, await list_views(db, tenant_id, documents))
     newest = await _newest(db, tenant_id, documents, most_rows)
     return [
         shape
@@ -93,9 +92,14 @@ async def _with_part_names(db: AsyncDatabase[Any], tenant_id: str, shapes: list[
 async def _newest(
     db: AsyncDatabase[Any], tenant_id: str, documents: Sequence[Document], most: int
 ) -> dict[str, list[Document]]:
-    """The newest rows by target, newest first: one question, each order's by index and no further."""
-    behind: list[Document] = [{"$match": {"tenant_id": tenant_id}}, {"$sort": {"_id": -1}}, {"$limit": most}]
-    found = await db[WORK_ORDERS.collection].aggregate(
+    """The newest `most` rows of each order, newest first, by target: one query, bounded by index per
+    order."""
+    pipeline: list[Document] = [
+        {"$match": {"tenant_id": tenant_id}},
+        {"$sort": {"_id": -1}},
+        {"$limit": most},
+    ]
+    rows = await db[WORK_ORDERS.collection].aggregate(
         [
             {"$match": {"_id": {"$in": [document["_id"] for document in documents]}}},
             {"$project": {"_id": 0, "target": {"$concat": ["work_order:", "$id"]}}},
@@ -104,25 +108,25 @@ async def _newest(
                     "from": "entries",
                     "localField": "target",
                     "foreignField": "target",
-                    "pipeline": behind,
+                    "pipeline": pipeline,
                     "as": "rows",
                 }
             },
         ]
     )
-    return {row["target"]: row["rows"] async for row in found}
+    return {row["target"]: row["rows"] async for row in rows}
 
 
 async def _ledger(db: AsyncDatabase[Any], query: Document, newest: list[Document], *, most: int) -> Document:
-    """The lists by kind of row, and how many of how many they show."""
+    """The rows in lists by kind, and how many of the total they are."""
     lists: dict[str, list[Document]] = {name: [] for name in LEDGER.values()}
     total = len(newest)
     if total == most:
         total = await db["entries"].count_documents(query)
     for row in reversed(newest):
         if row["kind"] in LEDGER:
-            seen = {name: value for name, value in row.items() if name not in _ROW_HIDDEN}
-            lists[LEDGER[row["kind"]]].append(seen)
+            view = {name: value for name, value in row.items() if name not in _ROW_HIDDEN}
+            lists[LEDGER[row["kind"]]].append(view)
     return lists | {"ledger": {"shown": len(newest), "total": total}}
 
 

@@ -32,7 +32,7 @@ def test_a_demo_database_in_production_is_refused_before_anything_is_served(
 
 
 def test_those_who_are_to_come_back_do_not_come_all_at_once() -> None:
-    waits = {unavailable().told_headers(f"call-{n}")["Retry-After"] for n in range(100)}
+    waits = {unavailable().response_headers(f"call-{n}")["Retry-After"] for n in range(100)}
 
     assert waits == {str(1 + n) for n in range(RETRY_WITHIN_S)}
 
@@ -43,7 +43,7 @@ def test_what_took_too_long_says_when_to_try_again_and_blames_the_question_only_
 
     assert (asked_much.status, asked_much.code) == (503, "too_slow")
     assert (far_away.status, far_away.code) == (503, "store_unavailable")
-    assert "Retry-After" in asked_much.told_headers("call-17")
+    assert "Retry-After" in asked_much.response_headers("call-17")
 
 
 def test_browsers_may_send_and_see_the_headers_of_the_interface(settings: Settings) -> None:

@@ -167,6 +167,6 @@ async def test_while_the_store_is_silent_nobody_who_reads_operates_or_logs_in_wa
     assert all(int(answer.headers["retry-after"]) > 0 for answer in answers)
     # Who only asked has no outcome to be in doubt of, and no key.
     assert {answer.json()["detail"].partition("; ")[2] for answer in answers[:7]} == {
-        "nothing was to be done: ask again"
+        "nothing was changed: repeat the request"
     }
     assert took < 5

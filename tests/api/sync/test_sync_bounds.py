@@ -17,10 +17,11 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from adapters.mongo import client as mongo
 from adapters.mongo import indexes
 from api.sync.answer import Sync
-from api.sync.cursor import Position, begun, milliseconds, written
-from api.sync.dependencies import Changed, Needs
+from api.sync.cursor import Position, encode, milliseconds
+from api.sync.cursor import start as start_pass
+from api.sync.dependencies import ChangedDependencies, DependencyLoader
 from api.sync.orders import OrdersOf, Taken, phases
-from api.sync.scope import Sight
+from api.sync.scope import Scope
 from api.sync.traversal import STEP
 from tests.api.people import new_id
 from tests.api.stock import START
@@ -32,7 +33,7 @@ MINE = 50
 CHANGED = 5
 NOBODYS = 12
 """Of each thousand, the one that waits for somebody to take it on."""
-SIGHT = Sight(tenant_id=TENANT, user_id=TECH, holders=(TECH, "team"), kinds=("asset", "part", "template"))
+SCOPE = Scope(tenant_id=TENANT, user_id=TECH, holders=(TECH, "team"), kinds=("asset", "part", "template"))
 SINCE = START + timedelta(days=100)
 
 
@@ -124,15 +125,18 @@ async def test_a_delta_examines_what_changed_for_one_person_and_no_more(
     watched: AsyncDatabase[Any], crowded: Database[Any]
 ) -> None:
     moment = await Sync(watched, new_id=new_id).moment()
-    cursor = begun(SIGHT, moment, milliseconds(SINCE), margin=timedelta())
-    needs = Needs(watched, SIGHT)
-    delta: list[OrdersOf | Taken | Changed] = [*phases(watched, SIGHT, cursor)]
-    delta += [Changed(watched, SIGHT, kind, since=SINCE, needs=needs, carried=[]) for kind in SIGHT.kinds]
+    cursor = start_pass(SCOPE, moment, milliseconds(SINCE), margin=timedelta())
+    needs = DependencyLoader(watched, SCOPE)
+    delta: list[OrdersOf | Taken | ChangedDependencies] = [*phases(watched, SCOPE, cursor)]
+    delta += [
+        ChangedDependencies(watched, SCOPE, kind, since=SINCE, loader=needs, carried=[])
+        for kind in SCOPE.kinds
+    ]
 
     examined = {phase.name: await examine(phase, crowded) for phase in delta}
 
     own = {"own.open": CHANGED, "taken": 2}
-    changed = {f"changed.{kind}": CHANGED for kind in SIGHT.kinds}
+    changed = {f"changed.{kind}": CHANGED for kind in SCOPE.kinds}
     returned = {name: found["nReturned"] for name, found in examined.items()}
     assert {name: n for name, n in returned.items() if n} == own | {"team.open": 10} | changed
     for name, found in examined.items():
@@ -143,12 +147,12 @@ async def test_a_delta_examines_what_changed_for_one_person_and_no_more(
         assert found["totalDocsExamined"] <= returned[name], name
 
 
-async def examine(phase: OrdersOf | Taken | Changed, db: Database[Any]) -> dict[str, Any]:
+async def examine(phase: OrdersOf | Taken | ChangedDependencies, db: Database[Any]) -> dict[str, Any]:
     at = "at" if isinstance(phase, Taken) else "updated_at"
     collection = {"taken": "events", "changed.asset": "assets", "changed.part": "parts"}.get(
         phase.name, "plans" if phase.name == "changed.template" else "work_orders"
     )
-    shown = {"_id": 1, at: 1} if isinstance(phase, Changed) else None
+    shown = {"_id": 1, at: 1} if isinstance(phase, ChangedDependencies) else None
     query = phase.query(Position(at=milliseconds(phase.since)))
     found = db[collection].find(query, shown).sort([(at, 1), ("_id", 1)]).limit(1_000).explain()
     stats: dict[str, Any] = found["executionStats"]
@@ -159,9 +163,9 @@ async def test_a_whole_copy_examines_what_one_person_carries(
     watched: AsyncDatabase[Any], crowded: Database[Any]
 ) -> None:
     moment = await Sync(watched, new_id=new_id).moment()
-    cursor = begun(SIGHT, moment, None, margin=timedelta())
+    cursor = start_pass(SCOPE, moment, None, margin=timedelta())
 
-    examined = {phase.name: await examine(phase, crowded) for phase in phases(watched, SIGHT, cursor)}
+    examined = {phase.name: await examine(phase, crowded) for phase in phases(watched, SCOPE, cursor)}
 
     assert {name: found["nReturned"] for name, found in examined.items()} == {
         "own.open": MINE, "own.completed": 0, "team.open": ORDERS // 1_000, "team.completed": 0,
@@ -174,10 +178,10 @@ async def test_a_delta_of_a_tenant_in_which_nothing_changed_fetches_nothing(
 ) -> None:
     sync = Sync(watched, new_id=new_id)
     moment = await sync.moment()
-    cursor = written(begun(SIGHT, moment, milliseconds(moment.at), margin=timedelta()))
+    cursor = encode(start_pass(SCOPE, moment, milliseconds(moment.at), margin=timedelta()))
     fetched.batches.clear()
 
-    answer = await sync.answer(SIGHT, cursor, limit=500, known="")
+    answer = await sync.answer(SCOPE, cursor, limit=500, etags="")
 
     assert json.loads(answer.content)["entities"] == []
     assert fetched.documents == 1, "the server's moment, and nothing else"
@@ -186,13 +190,13 @@ async def test_a_delta_of_a_tenant_in_which_nothing_changed_fetches_nothing(
 async def test_a_first_copy_of_5000_orders_is_streamed_step_by_step(
     watched: AsyncDatabase[Any], crowded: Database[Any], fetched: Fetched
 ) -> None:
-    busy = Sight(tenant_id=TENANT, user_id="busy", holders=("busy",), kinds=())
+    busy = Scope(tenant_id=TENANT, user_id="busy", holders=("busy",), kinds=())
     made = [bare(ORDERS + n, assignee_ids=["busy"]) for n in range(5_000)]
     crowded.work_orders.insert_many(made)
     sync = Sync(watched, new_id=new_id)
     fetched.batches.clear()
 
-    answer = await sync.answer(busy, None, limit=10_000, known="")
+    answer = await sync.answer(busy, None, limit=10_000, etags="")
     pieces: list[bytes] = []
     read_ahead = 0
     async for piece in answer.iterator:  # type: ignore[attr-defined]  # a Stream

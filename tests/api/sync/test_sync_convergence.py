@@ -21,7 +21,7 @@ from pymongo.database import Database
 from adapters.devices.lineage import Moment
 from adapters.mongo import client as mongo
 from api.sync.answer import Sync
-from api.sync.scope import Sight, sight_of
+from api.sync.scope import Scope, scope_of
 from domain.identity.actor import Actor
 from domain.identity.permissions import granted
 from tasks.catalogue import catalogue
@@ -101,9 +101,9 @@ class World:
         return id
 
     @property
-    def sight(self) -> Sight:
+    def scope(self) -> Scope:
         actor = Actor(tenant_id=self.tenant, user_id=ME_ID, roles=self.roles, granted=granted(self.roles))
-        return sight_of(actor)
+        return scope_of(actor)
 
     # -- what happens -------------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class World:
 
     async def syncs(self, how: str, *, limit: int) -> bool:
         """One answer. Returns whether a pass is over with it."""
-        given = await self.sync.answer(self.sight, self.copy.cursor, limit=limit, known="")
+        given = await self.sync.answer(self.scope, self.copy.cursor, limit=limit, etags="")
         body = (
             b"".join([piece async for piece in given.iterator])
             if hasattr(given, "iterator")
@@ -220,21 +220,21 @@ class World:
 
     def carried(self) -> dict[Key, int]:
         """What the person's copy has to hold, worked out from all that there is."""
-        sight, now = self.sight, self.drains.clock.now()
+        scope, now = self.scope, self.drains.clock.now()
         found: dict[Key, int] = {}
         for order in self.store.work_orders.find({"tenant_id": self.tenant}):
-            if not self._is_mine(order, now, executes="team" in sight.holders):
+            if not self._is_mine(order, now, executes="team" in scope.holders):
                 continue
             found["work_order", order["id"]] = order["version"]
             asset = order["asset_id"]
-            while asset is not None and "asset" in sight.kinds:
+            while asset is not None and "asset" in scope.kinds:
                 standing = self._one("assets", asset)
                 found["asset", asset] = standing["version"]
                 asset = standing["parent_id"]
-            if "part" in sight.kinds:
+            if "part" in scope.kinds:
                 for line in order["parts"]:
                     found["part", line["part_id"]] = self._one("parts", line["part_id"])["version"]
-            if order["plan"] and "template" in sight.kinds:
+            if order["plan"] and "template" in scope.kinds:
                 found["template", order["plan"]["id"]] = self._one("plans", order["plan"]["id"])["version"]
         return found
 
