@@ -11,7 +11,7 @@ import pytest
 from pymongo.database import Database
 
 from adapters.commands.verdicts import Verdict, verdict_update
-from adapters.operators import audit as acts
+from adapters.mongo import transactions
 from adapters.process.clock import SystemClock
 from tasks.catalogue import catalogue
 from tests.api.people import People, Person
@@ -286,7 +286,7 @@ async def test_the_catalogue_and_openapi_name_every_command_with_its_schema(
 async def test_what_somebodys_open_transaction_holds_is_told_as_ever_and_cannot_be_cancelled_for_so_long(
     web: httpx.AsyncClient, people: People, store: Database[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acts, "DEADLINE", timedelta(milliseconds=300))
+    monkeypatch.setattr(transactions, "DEADLINE", timedelta(milliseconds=300))
     planner = people.add("planner")
     key = planner.sends()
     command_id = (await web.post(ROUTE, json=ORDER, headers=key)).json()["command_id"]
