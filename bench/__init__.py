@@ -1,1 +1,1 @@
-"""`make bench`: what we do, measured beside bare rivals that do the same without our promises."""
+"""`make bench`: our paths measured against bare rivals that do the same work without our promises."""

@@ -39,7 +39,7 @@ def main(
             sizes.QUICK if quick else sizes.FULL,
             rounds=rounds,
             only=[name for name in names if name in (only or ())],
-            tell=lambda said: out.print(said, style="dim"),
+            report=lambda message: out.print(message, style="dim"),
         )
     file = from_environment(servers_needed=False).data_dir / "bench.json"
     ratios.keep(file, results)

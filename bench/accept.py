@@ -29,28 +29,29 @@ WARM_UP = 0.1
 
 @contextmanager
 def sides(ground: Ground, sizes: Sizes) -> Iterator[dict[str, Side]]:
-    """Our web process and the rivals', each with a database of its own; only one is asked at a time."""
+    """Our web process and the rivals', each with its own database; one gets requests at a time."""
     with ExitStack() as stack:
-        asked = partial(_Asked, ground, connections=sizes.connections)
+        load = partial(_RequestLoad, ground, connections=sizes.connections)
         ours, rivals = (_served(ground, program, stack) for program in ("api", "bench.web"))
         many, few = sizes.requests, sizes.single_requests
         yield {
-            "ours": asked(*ours, path="/api/commands/work_order.create", requests=many, stored=many),
-            "bare": asked(*rivals, path="/api/bench/bare", requests=many, stored=0),
-            "single": asked(*rivals, path="/api/bench/single", requests=few, stored=few),
+            "ours": load(*ours, path="/api/commands/work_order.create", requests=many, stored=many),
+            "bare": load(*rivals, path="/api/bench/bare", requests=many, stored=0),
+            "single": load(*rivals, path="/api/bench/single", requests=few, stored=few),
         }
 
 
 def _served(ground: Ground, program: str, stack: ExitStack) -> tuple[Database[Document], int]:
-    """A web process that is ready, as its database and port."""
+    """Starts a web process; its database and port."""
     db = stack.enter_context(ground.database())
     db.users.insert_one(orders.user())
     return db, stack.enter_context(ground.web(program, database=db))
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """One round: `requests` POSTs to `path`, all answered 202, of which so many must be `stored` then."""
+class _RequestLoad:
+    """One round: `requests` POSTs to `path`, all answered 202, after which `stored` commands must be
+    stored."""
 
     ground: Ground
     db: Database[Document]
@@ -77,7 +78,7 @@ class _Asked:
         """Raises: Stop: an answer was not a 202."""
         arguments = (str(self.port), self.path, str(self.connections), str(count))
         with self.ground.process("bench.load", *arguments, env=self.ground.environment(self.db)) as process:
-            process.tell(token())
+            process.write_line(token())
             outcome = msgspec.json.decode(process.read(), type=Outcome)
         if outcome.statuses != {"202": count}:
             raise Stop(f"Not all of {count} POSTs to {self.path} were answered with 202: {outcome.statuses}")

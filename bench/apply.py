@@ -55,7 +55,7 @@ def ours(ground: Ground, load: Load) -> Sample:
 
 @contextmanager
 def workers(ground: Ground, db: Database[Document], count: int = PROCESSES) -> Iterator[list[Process]]:
-    """Worker processes that have worked already."""
+    """Worker processes, warmed up."""
     db.users.insert_one(orders.user())
     db.users.insert_one(orders.user() | {"_id": f"{WARM}/{orders.USER}", "tenant_id": WARM})
     with ExitStack() as stack:
@@ -63,7 +63,7 @@ def workers(ground: Ground, db: Database[Document], count: int = PROCESSES) -> I
         processes = [stack.enter_context(ground.process("workers", env=env)) for _ in range(count)]
         _await(lambda: db.workers.count_documents({}) == count, PATIENCE_S, processes)
         lines = orders.accept(db.commands, 8 * count, PER_TARGET, WARM)
-        # A hint for each, so that every process gets some.
+        # One hint per target queue, so that every process gets some.
         for line in lines:
             hint(ground, [line])
         await_applied(db, len(lines) * PER_TARGET, processes, WARM)
@@ -101,18 +101,18 @@ def loop(ground: Ground, load: Load, *, batch: int) -> Sample:
         processes = []
         for part in range(PROCESSES):
             process = stack.enter_context(ground.process("bench.bare_loop", str(batch), env=env))
-            process.tell(msgspec.json.encode(ids[part::PROCESSES]).decode())
+            process.write_line(msgspec.json.encode(ids[part::PROCESSES]).decode())
             processes.append(process)
         return _sample(load, _race(db, load, processes), processes)
 
 
 def _race(db: Database[Document], load: Load, processes: Sequence[Process]) -> float:
-    """Seconds from the word until all is applied."""
+    """The seconds from the start signal until all commands are applied."""
     for process in processes:
         process.read()
     began = CLOCK.monotonic()
     for process in processes:
-        process.tell("go")
+        process.write_line("go")
     await_applied(db, load.commands, processes)
     return CLOCK.monotonic() - began
 

@@ -1,4 +1,4 @@
-"""Rival: a bare pymongo loop. No queue, no hints, no announcements: it is told which orders are its own,
+"""Rival: a bare pymongo loop. No queue, no hints, no announcements: it gets its order ids,
 reads their commands, and writes batch after batch, one transaction each, in as few server commands as ours.
 
 `python -m bench.bare_loop BATCH`: order ids on one line of stdin; says `ready`, starts at the next line.
@@ -16,7 +16,7 @@ from pymongo.database import Database
 from adapters.mongo import client as mongo
 from adapters.mongo.client import TRANSACTION, Document
 from adapters.process.clock import SystemClock
-from adapters.settings import table as settings
+from adapters.settings import table as configuration
 from bench import by_hand
 from bench.ground import database_of
 from bench.orders import PER_TARGET, TENANT
@@ -35,10 +35,10 @@ def drain(db: Database[Document], orders: Sequence[str], *, batch: int) -> None:
 
 def _apply(db: Database[Document], session: ClientSession, orders: Sequence[str]) -> None:
     query = {"tenant_id": TENANT, "target": {"$in": [f"work_order:{id}" for id in orders]}, "active": True}
-    found = db.commands.find(query, session=session).sort([("tenant_id", 1), ("target", 1), ("seq", 1)])
-    commands = list(found.batch_size(1_000))
-    known = db.work_orders.find({"_id": {"$in": [f"{TENANT}/{id}" for id in orders]}}, session=session)
-    before = {order["_id"]: order for order in known.batch_size(1_000)}
+    active = db.commands.find(query, session=session).sort([("tenant_id", 1), ("target", 1), ("seq", 1)])
+    commands = list(active.batch_size(1_000))
+    existing = db.work_orders.find({"_id": {"$in": [f"{TENANT}/{id}" for id in orders]}}, session=session)
+    before = {order["_id"]: order for order in existing.batch_size(1_000)}
     now = _CLOCK.now()
     after: dict[str, Document] = {}
     written = []
@@ -47,11 +47,11 @@ def _apply(db: Database[Document], session: ClientSession, orders: Sequence[str]
         done = by_hand.apply(command, after.get(id) or before.get(id), now=now)
         after[id] = done.order
         written.append(done)
-    # All end alike and at the same time, so one statement settles them.
+    # All get the same verdict at the same time, so one statement updates them.
     ids = [command["_id"] for command in commands]
-    settled = {"q": {"_id": {"$in": ids}, "active": True}, "u": written[0].update, "multi": True}
+    verdicts = {"q": {"_id": {"$in": ids}, "active": True}, "u": written[0].update, "multi": True}
     replaced = [{"q": {"_id": id}, "u": order} for id, order in after.items() if id in before]
-    _run(db, session, "update", "commands", "updates", [settled])
+    _run(db, session, "update", "commands", "updates", [verdicts])
     _run(db, session, "insert", "work_orders", "documents", [after[id] for id in after if id not in before])
     _run(db, session, "update", "work_orders", "updates", replaced)
     _run(db, session, "insert", "entries", "documents", [done.row for done in written if done.row])
@@ -71,15 +71,15 @@ def _run(
 
 
 def main() -> None:
-    told = settings.from_environment()
-    client = mongo.client(told.mongo_uri, **told.mongo_options)
+    settings = configuration.from_environment()
+    client = mongo.client(settings.mongo_uri, **settings.mongo_options)
     orders = msgspec.json.decode(sys.stdin.readline(), type=list[str])
     client.admin.command("ping")
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
     drain(database_of(client), orders, batch=int(sys.argv[1]))
-    # Ended only when told: who measures asks the store when all is done.
+    # Exits only when the bench says so: the bench reads from MongoDB when all is applied.
     sys.stdin.readline()
 
 

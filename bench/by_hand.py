@@ -1,7 +1,7 @@
-"""The bench's commands applied without the house: plain functions over plain documents, for the rivals.
+"""Applies the bench's commands by plain functions over plain documents, for the rivals.
 
 They write what a worker of ours writes, field by field (a test compares them), and leave out what makes ours
-safe: no line order, no permission, no validation, no losses. Human numbers cost them nothing.
+safe: no order per target, no permission, no validation, no losses. Human numbers cost them nothing.
 """
 
 from __future__ import annotations
@@ -39,34 +39,34 @@ def apply(command: Document, order: Document | None, *, now: datetime) -> Writte
     """Raises: LookupError: the order does not exist yet, and this is not its create."""
     type, payload, by = command["type"], command["payload"], command["origin"]["user_id"]
     row: Document | None = None
-    more: Document
-    said: Document
+    changes: Document
+    facts: Document
     if type == "work_order.create":
-        more = _created(command, payload, now)
-        said = {name: more[name] for name in ("number", "title", "status")}
-        return _written(command, {}, more, None, now, "work_order.created", said)
+        changes = _created(command, payload, now)
+        facts = {name: changes[name] for name in ("number", "title", "status")}
+        return _written(command, {}, changes, None, now, "work_order.created", facts)
     if order is None:
         raise LookupError(f"{command['target']} does not exist yet")
     if type == "work_order.start":
-        moved = {"action": "start", "by": by, "at": now}
-        more = {"status": "in_progress", "moved": moved, "started_at": now}
+        transition = {"action": "start", "by": by, "at": now}
+        changes = {"status": "in_progress", "moved": transition, "started_at": now}
         was = {"status": order["status"]}
-        return _written(command, order, more, None, now, "work_order.started", {}, was)
+        return _written(command, order, changes, None, now, "work_order.started", {}, was)
     if type == "work_order.labor.log":
-        said = {"minutes": payload["minutes"], "worked_on": payload["worked_on"]}
-        row = _row(command, now, "labor", said | {"category": payload["kind"], "note": payload["note"]})
-        more = {"labor_minutes": order["labor_minutes"] + payload["minutes"]}
-        return _written(command, order, more, row, now, "work_order.labor_logged", said)
+        facts = {"minutes": payload["minutes"], "worked_on": payload["worked_on"]}
+        row = _row(command, now, "labor", facts | {"category": payload["kind"], "note": payload["note"]})
+        changes = {"labor_minutes": order["labor_minutes"] + payload["minutes"]}
+        return _written(command, order, changes, row, now, "work_order.labor_logged", facts)
     if type == "work_order.comment.add":
-        said = {"mentions": []}
-        row = _row(command, now, "comment", said | {"text": payload["text"]})
-        more = {"comment_count": order["comment_count"] + 1}
-        return _written(command, order, more, row, now, "work_order.commented", said)
-    more = {"checklist": [_answered(item, command, now) for item in order["checklist"]]}
-    said = {"item_id": payload["item_id"], "value": payload["value"]}
+        facts = {"mentions": []}
+        row = _row(command, now, "comment", facts | {"text": payload["text"]})
+        changes = {"comment_count": order["comment_count"] + 1}
+        return _written(command, order, changes, row, now, "work_order.commented", facts)
+    changes = {"checklist": [_answered(item, command, now) for item in order["checklist"]]}
+    facts = {"item_id": payload["item_id"], "value": payload["value"]}
     item = f"checklist/{payload['item_id']}"
     was = {item: _value(order, payload["item_id"])}
-    return _written(command, order, more, None, now, "work_order.checklist_answered", said, was)
+    return _written(command, order, changes, None, now, "work_order.checklist_answered", facts, was)
 
 
 def _created(command: Document, payload: Document, now: datetime) -> Document:
@@ -126,20 +126,22 @@ def _row(command: Document, now: datetime, kind: str, fields: Document) -> Docum
 def _written(
     command: Document,
     order: Document,
-    more: Document,
+    changes: Document,
     row: Document | None,
     now: datetime,
     name: str,
-    said: Document,
+    facts: Document,
     was: Document | None = None,
 ) -> Written:
     version = order.get("version", 0) + 1
     paths = tuple(
-        field for field, value in more.items() if field not in _HEAD and value not in (None, [], {})
+        field for field, value in changes.items() if field not in _HEAD and value not in (None, [], {})
     )
-    after = order | more | {"version": version, "updated_at": now}
+    after = order | changes | {"version": version, "updated_at": now}
     paths += tuple(path for path in was or () if path not in paths)
-    data = said | {"entry_id": row["id"]} if row else said
-    told = event(command, 0, name, at=now, version=version, paths=paths, was=was, data=data)
-    verdict = Verdict(command=command, state="applied", events=[told], attempts=1, entity_version=version)
-    return Written(after, row, told, verdict_update(verdict, now=now, keys_kept=KEYS_KEPT))
+    data = facts | {"entry_id": row["id"]} if row else facts
+    stored_event = event(command, 0, name, at=now, version=version, paths=paths, was=was, data=data)
+    verdict = Verdict(
+        command=command, state="applied", events=[stored_event], attempts=1, entity_version=version
+    )
+    return Written(after, row, stored_event, verdict_update(verdict, now=now, keys_kept=KEYS_KEPT))

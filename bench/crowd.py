@@ -1,7 +1,8 @@
-"""Those who send the bench's orders: online, a command to a request, or devices that come back with a day.
+"""Sends the bench's orders: online, one command per request, or as devices that replay a day's work.
 
-`python -m bench.crowd PORT CONNECTIONS online|offline ORDERS`: the token on stdin, says `ready`, starts at
-the next line; prints one JSON line, an `Outcome`, when all is answered. Requests are made before it starts.
+`python -m bench.crowd PORT CONNECTIONS online|offline ORDERS`: reads the token from stdin, prints
+`ready`, starts at the next line; prints one JSON line, an `Outcome`, when all is answered. Requests are built
+before it starts.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from bench import orders
 from bench.device import envelope
 from bench.ground import CLOCK
 from bench.load import PATIENCE_S, Connection, Outcome, request
-from bench.orders import PER_TARGET, Wanted
+from bench.orders import PER_TARGET, NewCommand
 
 _encode = msgspec.json.Encoder().encode
 REPLAYS = "/api/offline/replays"
 
 
-def online(token: str, lives: Sequence[Sequence[Wanted]]) -> list[bytes]:
+def online(token: str, lives: Sequence[Sequence[NewCommand]]) -> list[bytes]:
     """All the creates, then all the second commands, and so on: an order's commands are far apart."""
     turns = chain.from_iterable(zip(*lives, strict=True))
     return [
@@ -32,29 +33,29 @@ def online(token: str, lives: Sequence[Sequence[Wanted]]) -> list[bytes]:
     ]
 
 
-def offline(token: str, device: str, lives: Sequence[Sequence[Wanted]]) -> list[bytes]:
+def offline(token: str, device: str, lives: Sequence[Sequence[NewCommand]]) -> list[bytes]:
     """The batches of one device, in the order in which it has done the work."""
     actions = [
-        envelope.action(orders.new_id(), orders.target(life), seq, _said(wanted))
+        envelope.action(orders.new_id(), orders.target(life), seq, _action_fields(command))
         for life in lives
-        for seq, wanted in enumerate(life, 1)
+        for seq, command in enumerate(life, 1)
     ]
-    made = []
+    requests = []
     while actions:
         count = envelope.fitting(actions)
         body = envelope.envelope(orders.new_id(), device, CLOCK.now(), actions[:count])
-        made.append(request(REPLAYS, token, orders.new_id(), body))
+        requests.append(request(REPLAYS, token, orders.new_id(), body))
         del actions[:count]
-    return made
+    return requests
 
 
-def _said(wanted: Wanted) -> dict[str, object]:
-    type, payload = wanted
+def _action_fields(command: NewCommand) -> dict[str, object]:
+    type, payload = command
     return {"v": 1, "type": type, "payload": payload, "occurred_at": CLOCK.now()}
 
 
 async def send(port: int, sources: Sequence[Iterator[bytes]]) -> Outcome:
-    """What each source gives, over a connection of its own, one request at a time."""
+    """Sends the requests of each source over its own connection, one at a time."""
     loop = asyncio.get_running_loop()
     statuses: dict[str, int] = {}
     began = CLOCK.monotonic()

@@ -1,4 +1,4 @@
-"""Rival: a plain Dramatiq worker whose actor does nothing but say that it ran. `python -m bench.echo`"""
+"""Rival: a plain Dramatiq worker whose actor only reports that it ran. `python -m bench.echo`"""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Process:
             self.check()
         return line.decode().strip()
 
-    def tell(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
         stdin = _pipe(self._child.stdin)
         stdin.write(f"{line}\n".encode())
         stdin.flush()
@@ -81,15 +81,15 @@ class Process:
             status = Path(f"/proc/{self.pid}/status").read_text()
         except OSError:
             # Elsewhere than on Linux: what it has now, which for a worker after its work is near the peak.
-            told = subprocess.run(
+            listing = subprocess.run(
                 ["ps", "-o", "rss=", "-p", str(self.pid)], capture_output=True, text=True, check=True
             )
-            return int(told.stdout) * 1024 / MIB
+            return int(listing.stdout) * 1024 / MIB
         line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024 / MIB
 
     def kill(self) -> None:
-        """Nothing of it is wanted any more: its database goes too."""
+        """Kills it without cleaning up: its database is dropped too."""
         self._child.kill()
         self._child.wait()
         for pipe in (self._child.stdin, self._child.stdout):
@@ -126,7 +126,7 @@ class Ground:
             self.mongo.drop_database(database.name)
 
     def forget_hints(self) -> None:
-        """And messages: what one measurement left over must not occupy the next."""
+        """Deletes hints and messages, so that one measurement leaves nothing to the next."""
         with redis.Redis.from_url(self.redis_url) as client:
             client.flushall()
 
@@ -135,7 +135,7 @@ class Ground:
         return f"{start.rstrip('/')}/{database.name}?{options}"
 
     def environment(self, database: Database[Document], **more: str) -> dict[str, str]:
-        """A child's: nothing of the user's own settings may change what is measured."""
+        """A child's environment, without the user's own settings, which could change the figures."""
         env = inherited()
         for row in table():
             env.pop(f"{row.name}_FILE", None)
@@ -164,7 +164,7 @@ class Ground:
 
     @contextmanager
     def web(self, module: str, *args: str, database: Database[Document]) -> Iterator[int]:
-        """A web process that is ready; gives its port."""
+        """Starts a web process; its port once it is ready."""
         port = ports.free()
         with self.process(module, *args, env=self.environment(database, PORT=str(port))) as process:
             deadline = CLOCK.monotonic() + PATIENCE_S

@@ -1,4 +1,4 @@
-"""Whether a deep backlog slows us, and what one hot target costs."""
+"""Throughput with deep backlogs, and with all commands on one target."""
 
 from __future__ import annotations
 

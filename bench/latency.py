@@ -1,4 +1,4 @@
-"""How long one command takes when nothing else is going on: from the request to its being applied."""
+"""Latency on an idle system: from the request until the command is applied."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _ours(ground: Ground, count: int) -> Sample:
 
 @contextmanager
 def client(port: int) -> Iterator[Callable[[], None]]:
-    """Creates an order at each call, which returns when it is there."""
+    """A function that creates an order and returns when that is applied."""
     with closing(socket.create_connection(("127.0.0.1", port))) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         bearer = token()
@@ -57,14 +57,14 @@ def _create(connection: socket.socket, bearer: str) -> None:
     body = msgspec.json.encode(payload)
     path = f"/api/commands/{type}"
     connection.sendall(load.request(path, bearer, orders.new_id(), body, "Prefer: wait=10"))
-    heard = b""
-    while (size := load.length(heard)) is None or len(heard) < size:
+    received = b""
+    while (size := load.response_length(received)) is None or len(received) < size:
         more = connection.recv(65_536)
         if not more:
             raise Stop("The web process closed the connection.")
-        heard += more
-    if not heard.startswith(b"HTTP/1.1 200"):
-        raise Stop(f"A command was not applied: {heard[:1_000]!r}")
+        received += more
+    if not received.startswith(b"HTTP/1.1 200"):
+        raise Stop(f"A command was not applied: {received[:1_000]!r}")
 
 
 def _bare(ground: Ground, count: int) -> Sample:
@@ -91,13 +91,13 @@ def _round_trip(broker: RedisBroker, client: Redis, db: Database[Document]) -> N
 
 
 def _timed(act: Callable[[], None], count: int) -> Sample:
-    """The median of so many, in milliseconds; beside it the 99th percentile."""
+    """The median and the 99th percentile of `count` calls, in milliseconds."""
     parts = quantiles(taken(act, lambda done: done < count), n=100)
     return Sample(parts[49], {"n": count, "p99": parts[98]})
 
 
 def taken(act: Callable[[], None], goes_on: Callable[[int], bool]) -> list[float]:
-    """How many milliseconds each took, for as long as it goes on after so many."""
+    """The milliseconds of each call, repeated while `goes_on(number of calls)`."""
     for _ in range(WARM_UP):
         act()
     seen: list[float] = []

@@ -27,7 +27,7 @@ _LENGTH = b"content-length:"
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How long it took, and how often each status was the answer."""
+    """The duration, and the number of responses by status."""
 
     seconds: float
     statuses: dict[str, int]
@@ -57,14 +57,14 @@ def creates(path: str, token: str, count: int) -> list[bytes]:
 
 
 class Connection(asyncio.Protocol):
-    """Sends what the source gives, one at a time; `done` when it gives no more."""
+    """Sends the requests of a source one at a time; `done` when there are no more."""
 
     def __init__(self, source: Iterator[bytes], statuses: dict[str, int]) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._source = source
         self._statuses = statuses
         self._transport: asyncio.Transport | None = None
-        self._heard = b""
+        self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of asyncio's.
@@ -72,13 +72,13 @@ class Connection(asyncio.Protocol):
         self._next()
 
     def data_received(self, data: bytes) -> None:
-        self._heard += data
-        size = length(self._heard)
-        if size is None or len(self._heard) < size:
+        self._received += data
+        size = response_length(self._received)
+        if size is None or len(self._received) < size:
             return
-        status = self._heard[9:12].decode()
+        status = self._received[9:12].decode()
         self._statuses[status] = self._statuses.get(status, 0) + 1
-        self._heard = b""
+        self._received = b""
         self._next()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -86,19 +86,19 @@ class Connection(asyncio.Protocol):
             self.done.set_exception(error or ConnectionError("the server closed the connection"))
 
     def _next(self) -> None:
-        wanted = next(self._source, None)
-        if wanted is None:
+        request = next(self._source, None)
+        if request is None:
             self.done.set_result(None)
         elif self._transport is not None:
-            self._transport.write(wanted)
+            self._transport.write(request)
 
 
-def length(heard: bytes) -> int | None:
+def response_length(received: bytes) -> int | None:
     """Bytes of the whole answer; None while its head is not complete."""
-    end = heard.find(_END)
+    end = received.find(_END)
     if end < 0:
         return None
-    head = heard[:end].lower()
+    head = received[:end].lower()
     start = head.index(_LENGTH) + len(_LENGTH)
     stop = head.find(b"\r\n", start)
     return end + len(_END) + int(head[start : stop if stop > 0 else end])

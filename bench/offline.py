@@ -1,4 +1,5 @@
-"""What a day's work costs when it comes back in batches, and what it costs those who are online meanwhile."""
+"""Throughput of a day's offline work replayed in batches, and its effect on the latency of online
+commands."""
 
 from __future__ import annotations
 
@@ -37,8 +38,8 @@ def _sent(ground: Ground, how: str, connections: int, orders: int) -> Sample:
     """Commands per second, from the first request until all are applied."""
     with _house(ground) as (db, port, workers), _crowd(ground, db, port, how, connections, orders) as crowd:
         began = CLOCK.monotonic()
-        crowd.tell("go")
-        _must_be_taken(crowd)
+        crowd.write_line("go")
+        _check_all_accepted(crowd)
         apply.await_applied(db, orders * PER_TARGET, workers)
         return Sample(orders * PER_TARGET / (CLOCK.monotonic() - began), {"n": orders * PER_TARGET})
 
@@ -50,14 +51,14 @@ def _idle(ground: Ground, count: int) -> Sample:
 
 
 def _crowded(ground: Ground, devices: int, orders: int) -> Sample:
-    """The same while the crowd's work is taken in and applied."""
+    """The same while the crowd's replays are accepted and applied."""
     with (
         _house(ground) as (db, port, workers),
         latency.client(port) as create,
         _crowd(ground, db, port, "offline", devices, orders) as crowd,
     ):
         began = CLOCK.monotonic()
-        crowd.tell("go")
+        crowd.write_line("go")
         waiting = {"queue": "offline", "active": True}
         all = orders * PER_TARGET
 
@@ -70,7 +71,7 @@ def _crowded(ground: Ground, devices: int, orders: int) -> Sample:
 
         seen = latency.taken(create, goes_on)
         drained_in = CLOCK.monotonic() - began
-        _must_be_taken(crowd)
+        _check_all_accepted(crowd)
         apply.await_idle(db, workers)
         sample = _p99(seen)
         return Sample(sample.value, sample.also | {"n": all, "rate": all / drained_in})
@@ -88,15 +89,15 @@ def _house(ground: Ground) -> Iterator[tuple[Database[Document], int, list[Proce
 def _crowd(
     ground: Ground, db: Database[Document], port: int, how: str, connections: int, orders: int
 ) -> Iterator[Process]:
-    """Ready to send, and not begun."""
+    """A crowd process, ready to send."""
     arguments = (str(port), str(min(connections, orders)), how, str(orders))
     with ground.process("bench.crowd", *arguments, env=ground.environment(db)) as crowd:
-        crowd.tell(token())
+        crowd.write_line(token())
         crowd.read()
         yield crowd
 
 
-def _must_be_taken(crowd: Process) -> None:
+def _check_all_accepted(crowd: Process) -> None:
     """Raises: Stop: an answer was not a 202."""
     outcome = msgspec.json.decode(crowd.read(), type=Outcome)
     if outcome.statuses.keys() != {"202"}:

@@ -1,4 +1,4 @@
-"""The work that is measured: work orders as a maintenance team writes them, and what happens to them.
+"""The measured work: realistic work orders, and the commands on them.
 
 An order's document has about 1.5 kB, a command's about 600 bytes.
 """
@@ -41,7 +41,7 @@ _NOTE = (
     "Strainer cleaned, pressure set again after twenty minutes warm-up; pump still whines above 1,900 rpm."
 )
 
-Wanted = tuple[str, Document]
+NewCommand = tuple[str, Document]
 """A command's type and payload."""
 
 
@@ -50,7 +50,7 @@ def new_id() -> str:
 
 
 def user() -> Document:
-    """Who sends everything."""
+    """The user who sends all commands."""
     return {
         "_id": f"{TENANT}/{USER}",
         "tenant_id": TENANT,
@@ -64,11 +64,11 @@ def user() -> Document:
     }
 
 
-def line(order: str, tenant: str = TENANT) -> TargetQueue:
+def target_queue(order: str, tenant: str = TENANT) -> TargetQueue:
     return tenant, f"work_order:{order}"
 
 
-def create(order: str, items: Sequence[str]) -> Wanted:
+def create(order: str, items: Sequence[str]) -> NewCommand:
     checklist = [
         {"item_id": item, "text": _TEXTS[n % len(_TEXTS)], "kind": "pass_fail", "required": True}
         for n, item in enumerate(items)
@@ -86,49 +86,49 @@ def create(order: str, items: Sequence[str]) -> Wanted:
     return "work_order.create", payload
 
 
-def start(order: str) -> Wanted:
+def start(order: str) -> NewCommand:
     return "work_order.start", {"work_order_id": order}
 
 
-def log_labor(order: str) -> Wanted:
+def log_labor(order: str) -> NewCommand:
     day = _CLOCK.now().date().isoformat()
     payload = {"work_order_id": order, "minutes": 35, "worked_on": day, "kind": "regular", "note": _NOTE}
     return "work_order.labor.log", payload
 
 
-def answer(order: str, item: str, *, passed: bool) -> Wanted:
+def answer(order: str, item: str, *, passed: bool) -> NewCommand:
     value = "pass" if passed else "fail"
     return "work_order.checklist.answer", {"work_order_id": order, "item_id": item, "value": value}
 
 
-def comment(order: str) -> Wanted:
+def comment(order: str) -> NewCommand:
     return "work_order.comment.add", {"work_order_id": order, "text": _NOTE}
 
 
-def target(life: Sequence[Wanted]) -> str:
-    """Of an order's commands, which begin with its create."""
+def target(life: Sequence[NewCommand]) -> str:
+    """The target of an order's commands, which begin with its create."""
     _, payload = life[0]
     return f"work_order:{payload['id']}"
 
 
-def life(order: str, length: int) -> list[Wanted]:
+def life(order: str, length: int) -> list[NewCommand]:
     """The first `length` commands of one order: created, started, then worked on in turn."""
     items = [new_id() for _ in range(ITEMS)]
-    wanted = [create(order, items), start(order)]
+    commands = [create(order, items), start(order)]
     for turn in range(length // 3):
         # Another answer than the one before to the same item, so that each is a change.
         flips = turn // ITEMS
-        wanted += [
+        commands += [
             log_labor(order),
             answer(order, items[turn % ITEMS], passed=flips % 2 == 0),
             comment(order),
         ]
-    return wanted[:length]
+    return commands[:length]
 
 
-def accepted(wanted: Wanted, tenant: str = TENANT) -> Document:
+def accepted(command: NewCommand, tenant: str = TENANT) -> Document:
     """The command as the API would insert it."""
-    type, payload = wanted
+    type, payload = command
     spec = catalogue()[type]
     return fresh(
         spec,
@@ -146,7 +146,7 @@ def accept(commands: Collection[Any], orders: int, per_order: int, tenant: str =
     """Accepts `per_order` commands for each order: all the creates, then all the second ones, and so on."""
     ids = [new_id() for _ in range(orders)]
     lives = [life(order, per_order) for order in ids]
-    waiting = (accepted(wanted, tenant) for turn in zip(*lives, strict=True) for wanted in turn)
+    waiting = (accepted(command, tenant) for turn in zip(*lives, strict=True) for command in turn)
     while chunk := list(islice(waiting, CHUNK)):
         intake.accept_many(commands, chunk)
-    return [line(order, tenant) for order in ids]
+    return [target_queue(order, tenant) for order in ids]

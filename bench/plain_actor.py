@@ -15,7 +15,7 @@ from pymongo.database import Database
 from adapters.mongo import client as mongo
 from adapters.mongo.client import TRANSACTION, Document
 from adapters.process.clock import SystemClock
-from adapters.settings import table as settings
+from adapters.settings import table as configuration
 from bench import by_hand, stock
 from bench.ground import database_of
 
@@ -51,9 +51,9 @@ def _apply(db: Database[Document], session: ClientSession, id: str) -> None:
 
 
 def main() -> None:
-    told = settings.from_environment()
-    client = mongo.client(told.mongo_uri, **told.mongo_options)
-    broker = stock.broker(told.redis_url)
+    settings = configuration.from_environment()
+    client = mongo.client(settings.mongo_uri, **settings.mongo_options)
+    broker = stock.broker(settings.redis_url)
     declare(broker, database_of(client))
     worker = dramatiq.Worker(broker, worker_threads=int(sys.argv[1]))
     client.admin.command("ping")

@@ -99,10 +99,10 @@ def _chunks(count: int, size: int) -> list[range]:
 
 def runner(ground: Ground, db: Database[Document]) -> Runner:
     """The scheduler's own, for the schedule of plans."""
-    told = Settings.load(ground.environment(db), ground.directory)
+    settings = Settings.load(ground.environment(db), ground.directory)
     broker = hints.broker(ground.redis_url, timeout=apply.SEND_PATIENCE)
-    found = runners(db, broker, told, Metrics(), term=None)
-    return next(one for one in found if one.schedule.name == "plans")
+    candidates = runners(db, broker, settings, Metrics(), term=None)
+    return next(one for one in candidates if one.schedule.name == "plans")
 
 
 class Sampled:
@@ -192,8 +192,8 @@ class Remembered:
             processes.append(
                 stack.enter_context(ground.process("workers.scheduler", env=ground.environment(db)))
             )
-            wanted = {"plan.id": {"$exists": True}}
-            while db.work_orders.count_documents(wanted, limit=self._due) < self._due:
+            generated = {"plan.id": {"$exists": True}}
+            while db.work_orders.count_documents(generated, limit=self._due) < self._due:
                 for process in processes:
                     process.check()
                 CLOCK.sleep(LOOK_EVERY_S * 10)

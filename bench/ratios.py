@@ -1,4 +1,4 @@
-"""The ratios that are measured, what each must reach, and how the result is kept."""
+"""The measured ratios, their targets, and the file of results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Name = Literal[
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """One side's figure in one round. `also` holds what was seen beside it, by name."""
+    """One side's figure in one round. `also`: further figures of the round, by name."""
 
     value: float
     also: dict[str, float] = {}
@@ -44,7 +44,7 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     most: float | None = None
     ours_most: float | None = None
     beside: tuple[str, ...] = ()
-    """Further sides that are measured along, for the reader."""
+    """Further sides that are measured too, for the reader."""
 
     @property
     def target(self) -> str:
@@ -139,21 +139,21 @@ def result(ratio: Ratio, samples: dict[str, list[Sample]]) -> Result:
     return Result(ours=ours, rival=rival, ratio=round(ours / rival, 3), unit=ratio.unit, n=n, runs=runs)
 
 
-def reached(ratio: Ratio, found: Result) -> bool:
+def reached(ratio: Ratio, result: Result) -> bool:
     if ratio.ours_most is not None:
-        return found.ours <= ratio.ours_most
+        return result.ours <= ratio.ours_most
     if ratio.least is not None:
-        return found.ratio >= ratio.least
-    return ratio.most is not None and found.ratio <= ratio.most
+        return result.ratio >= ratio.least
+    return ratio.most is not None and result.ratio <= ratio.most
 
 
 def keep(file: Path, results: dict[Name, Result]) -> None:
     """Writes the results over those of an earlier run; ratios that were not measured now stay."""
     try:
-        known = msgspec.json.decode(file.read_bytes(), type=dict[str, Result])
+        earlier = msgspec.json.decode(file.read_bytes(), type=dict[str, Result])
     except (OSError, msgspec.MsgspecError):
         # None yet, or of another shape: nothing worth keeping.
-        known = {}
+        earlier = {}
     file.parent.mkdir(parents=True, exist_ok=True)
-    text = msgspec.json.format(msgspec.json.encode({**known, **results}), indent=2)
+    text = msgspec.json.format(msgspec.json.encode({**earlier, **results}), indent=2)
     file.write_bytes(text + b"\n")

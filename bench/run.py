@@ -1,4 +1,4 @@
-"""Runs the sides of each group in turn (A B A B …), so that what slows the machine slows them alike."""
+"""Runs the sides of each group in turn (A B A B …), so that other load on the machine slows them alike."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ GROUPS: Mapping[str, Group] = {
     "offline": offline.sides,
 }
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 def measure(
-    ground: Ground, sizes: Sizes, *, rounds: int, only: Collection[Name], tell: Tell
+    ground: Ground, sizes: Sizes, *, rounds: int, only: Collection[Name], report: Report
 ) -> dict[Name, Result]:
-    """The named ratios, or all when none is named. `tell` hears what is going on."""
-    wanted = [ratio for ratio in RATIOS if not only or ratio.name in only]
+    """The results of the named ratios, or of all if none is named. `report` gets a line per round."""
+    chosen = [ratio for ratio in RATIOS if not only or ratio.name in only]
     results: dict[Name, Result] = {}
-    for group in dict.fromkeys(ratio.group for ratio in wanted):
-        ours = [ratio for ratio in wanted if ratio.group == group]
+    for group in dict.fromkeys(ratio.group for ratio in chosen):
+        ours = [ratio for ratio in chosen if ratio.group == group]
         named = (side for ratio in ours for side in (ratio.ours, ratio.rival, *ratio.beside))
         needed = list(dict.fromkeys(side.partition(".")[0] for side in named))
         with GROUPS[group](ground, sizes) as sides:
-            samples = alternate({name: sides[name] for name in needed}, rounds, tell)
+            samples = alternate({name: sides[name] for name in needed}, rounds, report)
         results |= {ratio.name: result(ratio, samples) for ratio in ours}
     return results
 
 
-def alternate(sides: Mapping[str, Side], rounds: int, tell: Tell) -> dict[str, list[Sample]]:
+def alternate(sides: Mapping[str, Side], rounds: int, report: Report) -> dict[str, list[Sample]]:
     samples: dict[str, list[Sample]] = {name: [] for name in sides}
     for turn in range(1, rounds + 1):
         for name, side in sides.items():
             sample = side()
             samples[name].append(sample)
-            tell(f"round {turn} of {rounds}, {name}: {sample.value:,.1f}")
+            report(f"round {turn} of {rounds}, {name}: {sample.value:,.1f}")
     return samples

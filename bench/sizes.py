@@ -1,4 +1,4 @@
-"""How much one round does."""
+"""The amount of work of one round."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts per round; orders have five commands each, unless said otherwise."""
+    """Counts per round; orders have five commands each unless noted."""
 
     connections: int = 64
     requests: int

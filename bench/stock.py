@@ -1,4 +1,4 @@
-"""Dramatiq as it comes: stock broker, stock middleware. Typed here, because the library is not."""
+"""Stock Dramatiq: stock broker, stock middleware. Typed here, because the library is not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def broker(url: str) -> RedisBroker:
 
 
 def declare(broker: dramatiq.Broker, name: str, act: Callable[..., None]) -> None:
-    """Makes it an actor of this broker. What came too early is tried again soon: stock waits 15 s."""
+    """Makes it an actor of this broker. A message that comes too early is retried soon: stock Dramatiq waits
+    15 s."""
     dramatiq.actor(actor_name=name, broker=broker, min_backoff=MIN_BACKOFF_MS)(act)
 
 

@@ -1,4 +1,4 @@
-"""The results as a person reads them."""
+"""The table of results."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ FIGURES = ("ours", "rival", "ours ÷ rival")
 
 def table(results: Mapping[Name, Result]) -> Table:
     """One row for each ratio that was measured, with what it must reach."""
-    made = Table(title="Ours against bare rivals (medians)")
+    rows = Table(title="Ours against bare rivals (medians)")
     for heading in ("ratio", "ours", "rival", "unit", "ours ÷ rival", "target", "", "runs"):
-        made.add_column(heading, no_wrap=True, justify="right" if heading in FIGURES else "left")
+        rows.add_column(heading, no_wrap=True, justify="right" if heading in FIGURES else "left")
     for ratio in RATIOS:
-        if found := results.get(ratio.name):
-            made.add_row(*_row(ratio, found))
-    return made
+        if result := results.get(ratio.name):
+            rows.add_row(*_row(ratio, result))
+    return rows
 
 
-def _row(ratio: Ratio, found: Result) -> tuple[str, ...]:
-    verdict = "[green]reached[/]" if reached(ratio, found) else "[red]missed[/]"
-    rounds = len(found.runs[ratio.ours])
+def _row(ratio: Ratio, result: Result) -> tuple[str, ...]:
+    verdict = "[green]reached[/]" if reached(ratio, result) else "[red]missed[/]"
+    rounds = len(result.runs[ratio.ours])
     return (
         ratio.name,
-        _figure(found.ours, _p99(found, ratio.ours)),
-        _figure(found.rival, _p99(found, ratio.rival)),
+        _figure(result.ours, _p99(result, ratio.ours)),
+        _figure(result.rival, _p99(result, ratio.rival)),
         ratio.unit,
-        f"{found.ratio:.2f}",
+        f"{result.ratio:.2f}",
         ratio.target,
         verdict,
-        f"{rounds} of {found.n:,}",
+        f"{rounds} of {result.n:,}",
     )
 
 
@@ -41,7 +41,7 @@ def _figure(value: float, p99: float | None) -> str:
     return f"{value:,.1f}" if p99 is None else f"{value:,.1f} (p99 {p99:,.1f})"
 
 
-def _p99(found: Result, side: str) -> float | None:
+def _p99(result: Result, side: str) -> float | None:
     """The median round's 99th percentile, where the side is a latency."""
-    seen = sorted(found.runs.get(f"{side}.p99", []))
-    return seen[len(seen) // 2] if seen else None
+    rounds = sorted(result.runs.get(f"{side}.p99", []))
+    return rounds[len(rounds) // 2] if rounds else None

@@ -1,7 +1,7 @@
 """Rivals of acceptance: our Litestar application with two more routes. `python -m bench.web`
 
-`/api/bench/bare`: who, what, under which key, may they, is it well formed; and then 202, kept nowhere.
-`/api/bench/single`: all that our own route does, but each request awaits an insert of its own.
+`/api/bench/bare`: every check of our own route, then 202; nothing is stored.
+`/api/bench/single`: everything our own route does, but each request awaits its own insert.
 """
 
 from __future__ import annotations

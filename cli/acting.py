@@ -1,4 +1,4 @@
-"""What every act from the command line needs: who does it and why, and one line where it is refused."""
+"""Acts from the command line: who does them and why, and a one-line message where one is refused."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Reason = Annotated[str, typer.Option(help="why; it is kept in the audit trail")]
 
 
 def new_id(at: datetime) -> str:
-    """An id for what is made here."""
+    """A new id with this time."""
     return uuid7(at, secrets.token_bytes(10))
 
 
 def by_hand(tenant_id: str, reason: str, *, user_id: str | None = None) -> Act:
-    """An act by whoever sits here. Raises: Stop: without a reason."""
+    """An act by the user of this terminal. Raises: Stop: without a reason."""
     if not reason.strip():
         raise Stop("A reason is needed: say why with --reason.")
     now = SystemClock().now()
@@ -52,7 +52,7 @@ def _whoever() -> str:
 
 
 def done(act: Callable[[], T]) -> T:
-    """Runs it. Raises: Stop: the store did not answer, so it may or may not have been done."""
+    """The result of `act`. Raises: Stop: MongoDB did not answer, so the act may or may not have been done."""
     try:
         return act()
     except (Unavailable, UnknownOutcome, Contention) as error:

@@ -1,4 +1,4 @@
-"""The database that this process's settings name."""
+"""Opens the database of the settings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""An import as a person sees it: a bar while it runs, then what became of the rows."""
+"""The screen of an import: a progress bar while it runs, then a report on its rows."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,11 +19,11 @@ Document = dict[str, Any]
 
 LOOK_EVERY = timedelta(milliseconds=250)
 LONG_S = 5.0
-"""How long an import may wait to begin before we say what it waits for."""
+"""How long an import may wait to start before the screen says what it waits for."""
 
 
-def follow(db: Database[Document], found: Document, clock: Clock, out: Console) -> ImportView:
-    """Shows a bar until the import has ended; Ctrl-C leaves it running. Returns it as it ended."""
+def follow(db: Database[Document], document: Document, clock: Clock, out: Console) -> ImportView:
+    """Shows a progress bar until the import has ended; returns its final state. Ctrl-C leaves it running."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -31,26 +31,26 @@ def follow(db: Database[Document], found: Document, clock: Clock, out: Console) 
         TextColumn("rows, {task.fields[waiting]} commands waiting"),
         TimeElapsedColumn(),
     )
-    rows = count_rows(db, found)
+    rows = count_rows(db, document)
     started: float | None = clock.monotonic()
     with Progress(*columns, console=out, transient=True) as progress:
-        bar = progress.add_task(found["name"], total=rows, waiting=0)
+        bar = progress.add_task(document["name"], total=rows, waiting=0)
         while True:
-            latest = imports.find(db, found["tenant_id"], found["_id"]) or found
+            latest = imports.find(db, document["tenant_id"], document["_id"]) or document
             shown = import_report.import_view(db, latest)
             waiting = sum(shown.counts.commands.get(state, 0) for state in RUNNABLE)
             progress.update(bar, completed=shown.counts.rows, waiting=waiting)
             if latest["state"] not in imports.OPEN:
                 return shown
             if started is not None and latest["state"] == "pending" and clock.monotonic() - started > LONG_S:
-                progress.print(f"{found['name']} waits for a worker: is one running? Ctrl-C keeps it.")
+                progress.print(f"{document['name']} waits for a worker: is one running? Ctrl-C keeps it.")
                 started = None
             clock.sleep(LOOK_EVERY.total_seconds())
 
 
-def count_rows(db: Database[Document], found: Document) -> int:
+def count_rows(db: Database[Document], document: Document) -> int:
     """About how many rows the file has: its lines, less the header."""
-    with imports.open_file(db, found["_id"]) as source:
+    with imports.open_file(db, document["_id"]) as source:
         lines = 0
         while chunk := source.read(1024 * 1024):
             lines += chunk.count(b"\n")
@@ -59,7 +59,7 @@ def count_rows(db: Database[Document], found: Document) -> int:
 
 
 def summary(shown: ImportView, rows: list[Document], out: Console) -> None:
-    """What became of the rows, then those of which there is something to tell."""
+    """Prints the counts of rows by outcome, then the rows that were refused or changed."""
     counts = shown.counts
     done = "would be" if shown.dry_run else "were"
     out.print(
@@ -83,6 +83,6 @@ def _table(rows: list[Document]) -> Table:
     for row in rows:
         for reason in row["reasons"]:
             where = reason.get("column") or reason.get("type") or ""
-            # As text: what a file's cell says in brackets is no markup of ours.
+            # As text: brackets in a cell are not markup.
             table.add_row(str(row["line"]), row["outcome"], Text(where), Text(reason["message"]))
     return table

@@ -1,4 +1,4 @@
-"""Storing an import for somebody, as the API would: by a user who may, under a name that means its rows."""
+"""Stores an import as the API does: for a permitted user, under a name that identifies its rows."""
 
 import os
 import re
@@ -42,7 +42,7 @@ def submit(
     name: str | None = None,
     dry_run: bool = False,
 ) -> Document:
-    """Stored when this returns. Raises: Stop: the file cannot be used at all."""
+    """Stores the file and the import; returns its document. Raises: Stop: the file cannot be used at all."""
     now = clock.now()
     try:
         with file.open("rb") as source:

@@ -1,4 +1,4 @@
-"""A list that ends at its limit says so: else a person takes what they see for all there is."""
+"""Cuts a list to its limit, with a notice, so that nobody takes a part for the whole."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -8,11 +8,11 @@ from rich.console import Console
 T = TypeVar("T")
 
 
-def up_to(limit: int, found: Sequence[T]) -> Sequence[T]:
-    """The first of what was found by asking for one more than the limit. That there is more is said beside
-    the list, not in it: a script may read the list."""
-    if len(found) > limit:
+def up_to(limit: int, rows: Sequence[T]) -> Sequence[T]:
+    """The first `limit` rows of a query for one more. If there are more, a notice on stderr says so: a script
+    may read stdout."""
+    if len(rows) > limit:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             f"There are more than these {limit}: see further with --limit."
         )
-    return found[:limit]
+    return rows[:limit]

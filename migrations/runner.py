@@ -30,7 +30,7 @@ class Move:
 
 
 def recorded(db: Database[Document]) -> dict[int, Document]:
-    """What was applied, by number."""
+    """The records of applied steps, by number."""
     return {record["_id"]: record for record in db[COLLECTION].find().sort("_id")}
 
 
@@ -67,9 +67,10 @@ def _agree(steps: dict[int, Step], records: dict[int, Document]) -> None:
 
 
 def run(
-    db: Database[Document], moves: Sequence[Move], clock: Clock, *, told: Callable[[Move, int], None]
+    db: Database[Document], moves: Sequence[Move], clock: Clock, *, report: Callable[[Move, int], None]
 ) -> None:
-    """Makes the moves one by one and records each when it is done; `told` hears of it, with milliseconds.
+    """Makes the moves one by one and records each when it is done; `report` is called with it and its
+    milliseconds.
 
     Steps must bear repetition: a process killed between a change and its record makes the change again.
     """
@@ -82,7 +83,7 @@ def run(
             records.insert_one(_record(move.step, clock, took_ms))
         else:
             records.delete_one({"_id": move.step.number})
-        told(move, took_ms)
+        report(move, took_ms)
 
 
 def _record(step: Step, clock: Clock, took_ms: int) -> Document:

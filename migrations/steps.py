@@ -1,4 +1,4 @@
-"""The migrations there are: modules `mNNNN_name` of this package, each with `up(db)` and `down(db)`."""
+"""Finds the migrations: modules `mNNNN_name` of this package, each with `up(db)` and `down(db)`."""
 
 import hashlib
 import re
@@ -34,9 +34,9 @@ class Step:
 def discover(package: ModuleType) -> list[Step]:
     """The package's steps in order. Raises: ValueError: two share a number."""
     steps = [
-        _step(import_module(f"{package.__name__}.{found.name}"), match)
-        for found in iter_modules(package.__path__)
-        if (match := MODULE.fullmatch(found.name))
+        _step(import_module(f"{package.__name__}.{module.name}"), match)
+        for module in iter_modules(package.__path__)
+        if (match := MODULE.fullmatch(module.name))
     ]
     numbers = [step.number for step in steps]
     if len(set(numbers)) != len(numbers):

@@ -1,6 +1,6 @@
 """The device's side of docs/offline.md: what to send, when, and what its user sees of it.
 
-It opens nothing and waits for nothing: who owns it calls `step` at the time that the last one told.
+It opens no connection and never waits: its owner calls `step` at the time the last call returned.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Client:
         self._pace = Pace(clock.monotonic, chance)
         self._new_id = new_id
         self._poll_every_s = poll_every.total_seconds()
-        self._verdicts = Verdicts(outbox, lambda: (new_id(), self._said(DISCARD, {})))
+        self._verdicts = Verdicts(outbox, lambda: (new_id(), self._action_fields(DISCARD, {})))
         self._offset_ms: int | None = None
         self._most = envelope.MOST_ACTIONS
         self._failures = self._polled = 0
@@ -65,34 +65,35 @@ class Client:
     # -- what the user does -------------------------------------------------------------------------------
 
     def do(self, type: str, lane: str, payload: Json, **more: Any) -> str:
-        """Keeps it, durable when this returns, and gives its id, which was made before the write.
+        """Stores an action durably in the outbox; returns its id, which was made before the write.
 
         `more`: base_version (what the user saw of the server), needs, resolves.
         """
         id = self._new_id()
-        self.outbox.put(id, lane, self._said(type, payload) | more)
+        self.outbox.put(id, lane, self._action_fields(type, payload) | more)
         return id
 
     def discard(self, id: str) -> None:
-        """The user gives it up. If the server had it before, that holds, and its outcome is shown."""
+        """Discards an action. If the server has it already, its outcome stands and is shown."""
         row = self.outbox.find(id)
         if row.state in (PENDING, UNSENDABLE) and row.lane_seq is not None:
-            self.outbox.give_up(id, self._said(DISCARD, {}))
+            self.outbox.give_up(id, self._action_fields(DISCARD, {}))
 
     def decide(self, id: str, choice: Choice) -> str:
-        """Settles a conflict of this device without a change of its own."""
+        """Resolves a conflict of this device without a new change; returns the action's id."""
         return self.do(f"conflict.{choice}", self.outbox.find(id).lane, {}, resolves=id)
 
     def reapply(self, id: str, *, base_version: int, payload: Json | None = None) -> str:
-        """Settles a conflict by saying it again, as someone who has seen that version."""
+        """Resolves a conflict by the same action on `base_version`, which the user has seen; returns its
+        id."""
         row = self.outbox.find(id)
-        wanted = row.said["payload"] if payload is None else payload
-        return self.do(row.said["type"], row.lane, wanted, base_version=base_version, resolves=id)
+        new_payload = row.fields["payload"] if payload is None else payload
+        return self.do(row.fields["type"], row.lane, new_payload, base_version=base_version, resolves=id)
 
     def shown(self, id: str) -> tuple[Shown, str]:
         """The state as its user sees it, and the reason of what has failed."""
         row = self.outbox.find(id)
-        is_given_up = row.said["type"] == DISCARD
+        is_given_up = row.fields["type"] == DISCARD
         match row.state:
             case "pending" if id not in self._in_flight:
                 return "Retrying" if self._pace.tries or self._pace.was_held(row.lane) else "Pending", ""
@@ -110,7 +111,7 @@ class Client:
     # -- the exchange -------------------------------------------------------------------------------------
 
     def resume(self) -> None:
-        """Signed in again, updated, or the network is said to be back: nothing is waited for."""
+        """Sends at once: the user signed in again, the app was updated, or the network is back."""
         self.paused = None
         self._pace.reset()
         self._poll_at_s = self._clock.monotonic()
@@ -135,7 +136,7 @@ class Client:
 
     def _push(self, rows: Sequence[Row]) -> None:
         actions = [
-            envelope.action(row.id, row.lane, row.lane_seq or 0, row.said, self._offset_ms) for row in rows
+            envelope.action(row.id, row.lane, row.lane_seq or 0, row.fields, self._offset_ms) for row in rows
         ]
         count = envelope.fitting(actions)
         batch = rows[:count]
@@ -148,24 +149,24 @@ class Client:
         elif answer is not None:
             self._most = min(2 * self._most, envelope.MOST_ACTIONS)
             self._offset_ms = self._ahead_ms(answer["server_time"])
-            heard = [
-                (row.lane, self._verdicts.heard(row, result))
+            results = [
+                (row.lane, self._verdicts.record_result(row, result))
                 for row, result in zip(batch, answer["results"], strict=True)
             ]
             # What follows one that was not taken is out of turn: its lane waits all the same.
-            refused = {lane for lane, is_taken in heard if not is_taken}
-            for lane in dict(heard):
+            refused = {lane for lane, is_taken in results if not is_taken}
+            for lane in dict(results):
                 (self._pace.hold if lane in refused else self._pace.free)(lane)
             self._poll_at_s = min(self._poll_at_s, self._clock.monotonic() + self._poll_every_s)
 
     def _exchange(self, request: Request) -> Json | Answer | None:
-        """The JSON of a success, or the answer that is none; None: what concerns no batch was dealt with."""
+        """The JSON of a success, or the failed answer; None if the failure does not concern the batch."""
         try:
             answer = self._send(request)
             if answer.status in (200, 202):
-                told = answer.json()
+                content = answer.json()
                 self._pace.tries = self._failures = 0
-                return told
+                return content
         except NoAnswer:
             self._pace.failed()
             return None
@@ -188,7 +189,7 @@ class Client:
         self._most = max(1, len(batch) // 2)
         if len(batch) == 1:
             error = {"code": f"http_{answer.status}"}
-            self.outbox.heard(batch[0].id, UNSENDABLE, None, {"error": error})
+            self.outbox.record(batch[0].id, UNSENDABLE, None, {"error": error})
 
     def _poll(self) -> None:
         """Asks what became of what has no end yet, a page each time."""
@@ -200,13 +201,13 @@ class Client:
         if isinstance(answer, Answer):
             self._pace.failed()
         elif answer is not None:
-            found = {item["command_id"]: item for item in answer["items"]}
+            receipts = {item["command_id"]: item for item in answer["items"]}
             for row in rows:
-                self._verdicts.seen(row, found.get(row.command_id or ""))
+                self._verdicts.record_receipt(row, receipts.get(row.command_id or ""))
 
     def _ahead_ms(self, server_time: str) -> int:
         ahead = datetime.fromisoformat(server_time) - self._clock.now()
         return round(ahead / timedelta(milliseconds=1))
 
-    def _said(self, type: str, payload: Json) -> Json:
+    def _action_fields(self, type: str, payload: Json) -> Json:
         return {"v": 1, "type": type, "payload": payload, "occurred_at": self._clock.now()}

@@ -1,4 +1,4 @@
-"""A batch as it is sent: at most so many actions and bytes, each action in the server's terms."""
+"""The wire form of a batch: at most so many actions and bytes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Json = dict[str, Any]
 MOST_ACTIONS = 50
 MOST_BYTES = 256 * 1024
 AROUND = 1024
-"""More than the envelope itself needs."""
+"""An upper bound on the bytes of the envelope itself."""
 
 APP_VERSION = "reference-1"
 
 
-def action(id: str, lane: str, lane_seq: int, said: Json, offset_ms: int | None = None) -> bytes:
-    """`said`: v, type, payload, occurred_at, and what it may have besides."""
+def action(id: str, lane: str, lane_seq: int, fields: Json, offset_ms: int | None = None) -> bytes:
+    """One encoded action. `fields`: v, type, payload, occurred_at, and optional members."""
     place: Json = {"id": id, "lane": lane, "lane_seq": lane_seq}
     offset = {} if offset_ms is None else {"clock_offset_ms": offset_ms}
-    return msgspec.json.encode(place | said | offset)
+    return msgspec.json.encode(place | fields | offset)
 
 
 def fitting(actions: Sequence[bytes]) -> int:

@@ -29,7 +29,7 @@ DISCARD = "discard"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS actions (
     place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, lane TEXT NOT NULL, lane_seq INTEGER,
-    said TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'pending', command_id TEXT,
+    fields TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'pending', command_id TEXT,
     outcome TEXT NOT NULL DEFAULT '{}');
 CREATE INDEX IF NOT EXISTS by_lane ON actions (lane, lane_seq);
 CREATE INDEX IF NOT EXISTS by_state ON actions (state);
@@ -38,13 +38,13 @@ CREATE TABLE IF NOT EXISTS lanes (lane TEXT PRIMARY KEY, next INTEGER NOT NULL);
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One action. `lane_seq` None: it gave its number up. `said`: all that the server reads besides."""
+    """One action. `lane_seq` None: it gave up its number. `fields`: the other members for the server."""
 
     place: int
     id: str
     lane: str
     lane_seq: int | None
-    said: Json
+    fields: Json
     state: str
     command_id: str | None
     outcome: Json
@@ -71,20 +71,21 @@ class Outbox:
 
     # -- what the user does -------------------------------------------------------------------------------
 
-    def put(self, id: str, lane: str, said: Json) -> int:
+    def put(self, id: str, lane: str, fields: Json) -> int:
         """Keeps it under the next number of its lane, which is returned; durable then."""
         with self._step():
-            return self._put(id, lane, said, self._take_number(lane))
+            return self._put(id, lane, fields, self._take_number(lane))
 
-    def give_up(self, id: str, said: Json) -> None:
+    def give_up(self, id: str, fields: Json) -> None:
         """A tombstone in its place, under its id and number: the server may know it, or wait for it."""
         self._db.execute(
-            "UPDATE actions SET said = ?, state = ?, outcome = '{}' WHERE id = ?", (_text(said), PENDING, id)
+            "UPDATE actions SET fields = ?, state = ?, outcome = '{}' WHERE id = ?",
+            (_text(fields), PENDING, id),
         )
 
     # -- what the server says -----------------------------------------------------------------------------
 
-    def heard(self, id: str, state: str, command_id: str | None, outcome: Json) -> None:
+    def record(self, id: str, state: str, command_id: str | None, outcome: Json) -> None:
         self._db.execute(
             "UPDATE actions SET state = ?, command_id = coalesce(?, command_id), outcome = ? WHERE id = ?",
             (state, command_id, _text(outcome), id),
@@ -103,10 +104,10 @@ class Outbox:
     def send_again(self, lane: str, first: int, tombstones: Iterator[tuple[str, Json]]) -> None:
         """The server waits for `first`: all from there on is to be sent, and for lost numbers tombstones."""
         with self._step():
-            found = self._db.execute(
+            rows = self._db.execute(
                 "SELECT lane_seq FROM actions WHERE lane = ? AND lane_seq >= ?", (lane, first)
             )
-            known = {seq for (seq,) in found}
+            known = {seq for (seq,) in rows}
             for seq in range(first, max(known, default=first)):
                 if seq not in known:
                     self._put(*_named(next(tombstones), lane), seq)
@@ -134,24 +135,24 @@ class Outbox:
 
     def waiting(self, most: int, *, held: Collection[str] = ()) -> list[Row]:
         """What to send next: lanes in the order in which they were begun, each up to where it must wait."""
-        wanted: list[Row] = []
-        found = self._db.execute(
+        sendable: list[Row] = []
+        lanes = self._db.execute(
             "SELECT lane, min(place) FROM actions WHERE state = ? GROUP BY lane ORDER BY 2", (PENDING,)
         )
-        for lane, _ in found.fetchall():
+        for lane, _ in lanes.fetchall():
             if lane in held:
                 continue
             for row in self._rows(
                 "lane = ? AND state IN (?, ?) ORDER BY lane_seq", lane, PENDING, UNSENDABLE
             ):
-                if len(wanted) == most:
-                    return wanted
+                if len(sendable) == most:
+                    return sendable
                 if row.lane_seq is None:
                     continue
                 if row.state == UNSENDABLE:
                     break
-                wanted.append(row)
-        return wanted
+                sendable.append(row)
+        return sendable
 
     def unsettled(self, most: int, *, behind: int = 0) -> list[Row]:
         marks = ", ".join("?" * len(UNSETTLED))
@@ -159,8 +160,8 @@ class Outbox:
 
     def find(self, id: str) -> Row:
         """Raises: KeyError."""
-        if found := self._rows("id = ?", id):
-            return found[0]
+        if rows := self._rows("id = ?", id):
+            return rows[0]
         raise KeyError(id)
 
     def all(self) -> list[Row]:
@@ -173,9 +174,9 @@ class Outbox:
     # -- inside -------------------------------------------------------------------------------------------
 
     def _rows(self, where: str, *values: Any) -> list[Row]:
-        columns = "place, id, lane, lane_seq, said, state, command_id, outcome"
-        found = self._db.execute(f"SELECT {columns} FROM actions WHERE {where}", values)
-        return [_row(*values) for values in found.fetchall()]
+        columns = "place, id, lane, lane_seq, fields, state, command_id, outcome"
+        rows = self._db.execute(f"SELECT {columns} FROM actions WHERE {where}", values)
+        return [_row(*values) for values in rows.fetchall()]
 
     def _step(self) -> sqlite3.Connection:
         """A transaction, committed when its block ends and undone when it raises."""
@@ -190,21 +191,22 @@ class Outbox:
         seq: int = taken.fetchone()[0]
         return seq
 
-    def _put(self, id: str, lane: str, said: Json, seq: int) -> int:
+    def _put(self, id: str, lane: str, fields: Json, seq: int) -> int:
         self._db.execute(
-            "INSERT INTO actions (id, lane, lane_seq, said) VALUES (?, ?, ?, ?)", (id, lane, seq, _text(said))
+            "INSERT INTO actions (id, lane, lane_seq, fields) VALUES (?, ?, ?, ?)",
+            (id, lane, seq, _text(fields)),
         )
         return seq
 
 
-def _row(place: int, id: str, lane: str, seq: int | None, said: str, *rest: Any) -> Row:
+def _row(place: int, id: str, lane: str, seq: int | None, fields: str, *rest: Any) -> Row:
     state, command_id, outcome = rest
     return Row(
         place=place,
         id=id,
         lane=lane,
         lane_seq=seq,
-        said=msgspec.json.decode(said),
+        fields=msgspec.json.decode(fields),
         state=state,
         command_id=command_id,
         outcome=msgspec.json.decode(outcome),
@@ -212,8 +214,8 @@ def _row(place: int, id: str, lane: str, seq: int | None, said: str, *rest: Any)
 
 
 def _named(tombstone: tuple[str, Json], lane: str) -> tuple[str, str, Json]:
-    id, said = tombstone
-    return id, lane, said
+    id, fields = tombstone
+    return id, lane, fields
 
 
 def _text(value: Json) -> str:

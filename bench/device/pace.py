@@ -1,4 +1,4 @@
-"""When a device may send again: by full jitter, so that a crowd does not come back at the same moment."""
+"""When a device may send again: with full jitter, so that many devices do not return at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ FIRST_CEILING_S, LAST_CEILING_S = 2.0, 300.0
 
 
 class Pace:
-    """Of one device, and of the lanes that the server cannot take yet. Seconds are of the monotonic clock."""
+    """The backoff of one device, and of lanes that the server cannot accept yet. Seconds of the monotonic
+    clock."""
 
     def __init__(self, monotonic: Callable[[], float], chance: random.Random) -> None:
         self.tries = 0
@@ -21,7 +22,7 @@ class Pace:
         """Lanes: until when they wait, and how often they had to."""
 
     def reset(self) -> None:
-        """The network is said to be back."""
+        """Ends the backoff: the network is back."""
         self.tries = 0
         self._not_before_s = self._monotonic()
         self._held = {lane: (0.0, times) for lane, (_, times) in self._held.items()}

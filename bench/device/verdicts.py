@@ -1,4 +1,4 @@
-"""What each answer of the server means for the outbox. Heard twice, it means the same."""
+"""Applies the server's results to the outbox; applying one twice changes nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.device.outbox import DISCARD, PENDING, UNSENDABLE, Outbox, Row
 
 Json = dict[str, Any]
 Tombstone = Callable[[], tuple[str, Json]]
-"""A fresh id and what a tombstone says, to fill a number that has nothing else."""
+"""A new id and the fields of a tombstone, which fills an empty number in a lane."""
 
 _KEPT = ("state", "error", "allowed", "server_doc", "warnings", "resolution")
 
@@ -19,15 +19,16 @@ class Verdicts:
         self._outbox = outbox
         self._tombstone = tombstone
 
-    def heard(self, row: Row, result: Json) -> bool:
-        """One action's result. False: the server cannot take its lane yet, and has kept nothing."""
+    def record_result(self, row: Row, result: Json) -> bool:
+        """Records one action's result. False: the server cannot accept its lane yet, and has stored
+        nothing."""
         command_id = result.get("command_id")
         match result["status"]:
             case "accepted":
-                self._outbox.heard(row.id, "accepted", command_id, {})
+                self._outbox.record(row.id, "accepted", command_id, {})
             case "duplicate":
                 outcome = result["outcome"]
-                self._outbox.heard(row.id, outcome["state"], command_id, outcome)
+                self._outbox.record(row.id, outcome["state"], command_id, outcome)
             case "rejected":
                 self._rejected(row, command_id, result)
             case "out_of_order":
@@ -36,21 +37,21 @@ class Verdicts:
                 return False
         return True
 
-    def seen(self, row: Row, receipt: Json | None) -> None:
-        """Its receipt, asked for by its command's id."""
+    def record_receipt(self, row: Row, receipt: Json | None) -> None:
+        """Records a receipt, or None if the server does not know the command."""
         if receipt is None:
             # A server restored from a copy may not know it any more: it is sent again.
-            self._outbox.heard(row.id, PENDING, None, {})
+            self._outbox.record(row.id, PENDING, None, {})
         elif receipt["state"] != row.state:
             outcome = {name: receipt[name] for name in _KEPT if name in receipt}
-            self._outbox.heard(row.id, receipt["state"], row.command_id, outcome)
+            self._outbox.record(row.id, receipt["state"], row.command_id, outcome)
 
     def _rejected(self, row: Row, command_id: str | None, result: Json) -> None:
         error = {name: result[name] for name in ("code", "message", "errors") if name in result}
         if command_id is not None:
-            self._outbox.heard(row.id, "rejected", command_id, {"error": error})
-        elif row.said["type"] == DISCARD:
-            self._outbox.heard(row.id, UNSENDABLE, None, {"error": error})
+            self._outbox.record(row.id, "rejected", command_id, {"error": error})
+        elif row.fields["type"] == DISCARD:
+            self._outbox.record(row.id, UNSENDABLE, None, {"error": error})
         else:
             self._outbox.replace(row, {"error": error}, *self._tombstone())
 

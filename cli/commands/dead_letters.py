@@ -46,10 +46,10 @@ Tenant = Annotated[str | None, typer.Option(help="only of this tenant")]
 def listed(tenant: Tenant = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 50) -> None:
     """Dead commands, newest first."""
     with opened(from_environment()) as db:
-        found = up_to(limit, dead_letters.listed(db, tenant, limit=limit + 1))
-    # The id is what one copies: it is never cut.
+        commands = up_to(limit, dead_letters.listed(db, tenant, limit=limit + 1))
+    # Ids are copied, so they are never cut.
     shown = Table(Column("command", no_wrap=True), "tenant", "type", "code", "died at (UTC)", box=None)
-    for command in found:
+    for command in commands:
         error = command.get("error", {})
         shown.add_row(
             command["_id"],
@@ -59,7 +59,7 @@ def listed(tenant: Tenant = None, limit: Annotated[int, typer.Option(min=1, max=
             f"{command['finished_at']:%Y-%m-%d %H:%M:%S}",
         )
     out = Console(highlight=False)
-    out.print(shown if found else "There are no dead letters.")
+    out.print(shown if commands else "There are no dead letters.")
 
 
 @app.command()
@@ -84,10 +84,10 @@ def replay(
     reason: Reason,
     payload: Annotated[Path | None, typer.Option(help="a JSON file to take in place of the payload")] = None,
     as_: Annotated[
-        str | None, typer.Option("--as", help="login of who speaks; needed for another payload")
+        str | None, typer.Option("--as", help="login of the operator; needed for another payload")
     ] = None,
 ) -> None:
-    """Put it back at the end of its line; with another payload, a new command takes its place."""
+    """Requeue it at the end of its target queue; with another payload, a new command replaces it."""
     settings = from_environment()
     with opened(settings) as db:
         command = _refusals(lambda: dead_letters.show(db, None, command_id))
@@ -106,7 +106,7 @@ def replay(
 def discard(
     command_id: CommandId,
     reason: Reason,
-    as_: Annotated[str | None, typer.Option("--as", help="login of who speaks")] = None,
+    as_: Annotated[str | None, typer.Option("--as", help="login of the operator")] = None,
 ) -> None:
     """Give it up for good."""
     settings = from_environment()
@@ -120,12 +120,12 @@ def discard(
 
 
 def _plain(value: Any) -> Any:
-    """The store's own number type is a number, whatever else it holds is shown as text."""
+    """The JSON form of a stored value: the driver's integer type as a number, all others as text."""
     return int(value) if isinstance(value, int) else str(value)
 
 
 def _refusals(act: Callable[[], T]) -> T:
-    """Raises: Stop: what dead letters refuse, as one line."""
+    """The result of `act`. Raises: Stop: a refusal, as one line."""
     try:
         return done(act)
     except NoSuchCommand as error:
@@ -141,21 +141,21 @@ def _act(db: Database[dict[str, Any]], tenant_id: str, reason: str, login: str |
 
 
 def _user(db: Database[dict[str, Any]], tenant_id: str, login: str) -> dict[str, Any]:
-    known = db.logins.find_one({"_id": login.lower(), "tenant_id": tenant_id})
-    found = (
-        db.users.find_one({"_id": document_id(tenant_id, known["user_id"]), "active": True})
-        if known
+    account = db.logins.find_one({"_id": login.lower(), "tenant_id": tenant_id})
+    user = (
+        db.users.find_one({"_id": document_id(tenant_id, account["user_id"]), "active": True})
+        if account
         else None
     )
-    if found is None:
+    if user is None:
         raise Stop(f"{login} is no active user of tenant {tenant_id}.")
-    return found
+    return user
 
 
 def _edit(db: Database[dict[str, Any]], command: dict[str, Any], act: Act, file: Path) -> Edit:
-    """The new payload, judged as at the door: whoever speaks needs both permissions."""
+    """The new payload, checked as on acceptance: the user needs the command's permission too."""
     if act.user_id is None:
-        raise Stop("Another payload is another command: say with --as whose it is.")
+        raise Stop("Another payload is another command: name its user with --as.")
     user = db.users.find_one({"_id": document_id(act.tenant_id, act.user_id)}) or {"roles": []}
     can = granted(user["roles"])
     try:
@@ -164,7 +164,7 @@ def _edit(db: Database[dict[str, Any]], command: dict[str, Any], act: Act, file:
             command,
             payload,
             catalogue=catalogue(),
-            may=lambda wanted: allows(can, wanted),
+            may=lambda permission: allows(can, permission),
             new_id=new_id(act.at),
         )
     except (NotEditable, NotAllowed) as error:
@@ -176,7 +176,7 @@ def _edit(db: Database[dict[str, Any]], command: dict[str, Any], act: Act, file:
 
 
 def _hint(settings: Settings, outcome: Outcome) -> None:
-    """Best effort: what is not heard the relay finds."""
+    """Hints the target queues, best effort: the relay sends lost hints."""
     broker = hints.broker(settings.broker)
     try:
         hints.send(broker, outcome.command["queue"], outcome.lines)

@@ -1,4 +1,4 @@
-"""What was sent to whom: list deliveries; resend or settle those that failed or are uncertain."""
+"""Deliveries of notices: list them; resend or settle those that failed or are uncertain."""
 
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -33,22 +33,22 @@ def listed(
     if state is not None and state not in STATES:
         raise Stop(f"There is no state {state}: it is one of {', '.join(STATES)}.")
     with opened(from_environment()) as db:
-        found = up_to(limit, acts.listed(db, tenant, state=state, limit=limit + 1))
-        to = acts.addresses(db, found)
-    # The id is what one copies: it is never cut; what was told goes on in the next line.
+        rows = up_to(limit, acts.listed(db, tenant, state=state, limit=limit + 1))
+        to = acts.addresses(db, rows)
+    # Ids are copied, so they are never cut; the summary wraps.
     columns = (
         Column("delivery", no_wrap=True),
         Column("state", no_wrap=True),
         Column("what", overflow="fold"),
     )
     shown = Table(*columns, box=None, pad_edge=False, collapse_padding=True)
-    for row in found:
-        shown.add_row(row["_id"], row["state"], _told(row, to[row["_id"]]))
-    Console(highlight=False).print(shown if found else "There are no such deliveries.")
+    for row in rows:
+        shown.add_row(row["_id"], row["state"], _summary(row, to[row["_id"]]))
+    Console(highlight=False).print(shown if rows else "There are no such deliveries.")
 
 
-def _told(row: Document, to: str) -> str:
-    """What was told of what, how and to whom, and what went wrong."""
+def _summary(row: Document, to: str) -> str:
+    """The kind and subject of the notice, its channel and recipient, and the error if any."""
     about = row.get("params", {}).get("number") or row["about"]
     wrong = f": {row['error']['code']}" if "error" in row else ""
     return f"{row['kind']} {about}, {row['channel']} to {to}{wrong}"

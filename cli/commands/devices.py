@@ -1,4 +1,4 @@
-"""What every device is to be told at its next sync, wherever it is."""
+"""Instructions to devices, which they get at their next sync."""
 
 import typer
 from rich.console import Console
@@ -19,7 +19,8 @@ def devices() -> None:
 
 @app.command()
 def resync(reason: Reason) -> None:
-    """Have all devices fetch their copy anew: needed after a restore. What waits on them is not touched."""
+    """Make all devices fetch their copy again, as is needed after a restore. Their unsent actions are
+    kept."""
     act = by_hand(PLATFORM, reason)
     with opened(from_environment()) as db:
         done(lambda: lineage.renew(db, act))

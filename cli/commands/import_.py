@@ -35,7 +35,7 @@ def work_orders(
         str | None,
         typer.Option(help="what each order ends in: requested, in_progress, completed, closed, cancelled"),
     ] = None,
-    key_column: Annotated[str | None, typer.Option(help="the column that names a row for ever")] = None,
+    key_column: Annotated[str | None, typer.Option(help="the column that identifies a row for ever")] = None,
     date_format: Annotated[str | None, typer.Option(help="e.g. %d.%m.%Y; ISO 8601 if absent")] = None,
     name: Annotated[
         str | None, typer.Option(help="the same name means the same rows; the file's name")
@@ -66,7 +66,7 @@ def work_orders(
         if detach:
             out.print(f"Stored. Follow it with: ./millwright import show {made['_id']} --as {as_user}")
             return
-        _see(db, made, out, strict=strict)
+        _follow_and_report(db, made, out, strict=strict)
 
 
 @app.command()
@@ -75,13 +75,13 @@ def show(
     as_user: AsUser = ADMIN,
     strict: Annotated[bool, typer.Option("--strict", help="exit with 1 if any row was refused")] = False,
 ) -> None:
-    """Follow an import to its end and say what became of its rows."""
+    """Follow an import to its end and report on its rows."""
     with opened(from_environment()) as db:
         user = permitted(db, as_user)
-        found = imports.find(db, user["tenant_id"], import_id)
-        if found is None:
+        document = imports.find(db, user["tenant_id"], import_id)
+        if document is None:
             raise Stop(f"There is no import {import_id}.")
-        _see(db, found, Console(highlight=False), strict=strict)
+        _follow_and_report(db, document, Console(highlight=False), strict=strict)
 
 
 @app.command()
@@ -94,10 +94,10 @@ def cancel(import_id: Annotated[str, typer.Argument()], as_user: AsUser = ADMIN)
     Console().print("Cancelled.")
 
 
-def _see(db: Database[Any], found: dict[str, Any], out: Console, *, strict: bool) -> None:
+def _follow_and_report(db: Database[Any], document: dict[str, Any], out: Console, *, strict: bool) -> None:
     """Raises: typer.Exit(1): the import failed or was cancelled; with `strict`, a row was refused."""
-    shown = follow(db, found, SystemClock(), out)
-    rows = import_report.rows(db, found["tenant_id"], found["_id"], after_line=0, limit=50)
+    shown = follow(db, document, SystemClock(), out)
+    rows = import_report.rows(db, document["tenant_id"], document["_id"], after_line=0, limit=50)
     summary(shown, rows, out)
     if shown.state != "done" or (strict and shown.counts.refused + shown.counts.missed_rows):
         raise typer.Exit(1)

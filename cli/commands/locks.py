@@ -1,4 +1,4 @@
-"""Who holds which lock, with which token; release one that nobody needs any more."""
+"""Locks: list their holders and fencing tokens; release one that nobody needs any more."""
 
 from typing import Annotated
 
@@ -19,19 +19,19 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("list")
 def listed() -> None:
-    """Every lock there ever was; its token rises with each holder."""
+    """Every lock ever taken; its token grows with each holder."""
     with opened(from_environment()) as db:
-        found = schedules.locks(db)
+        locks = schedules.locks(db)
     shown = Table(Column("lock", no_wrap=True), "held", "owner", "token", "until (UTC)", box=None)
-    for lock in found:
+    for lock in locks:
         until = f"{lock.expires_at:%Y-%m-%d %H:%M:%S}"
         shown.add_row(lock.name, "yes" if lock.held else "no", lock.owner, str(lock.token), until)
-    Console(highlight=False).print(shown if found else "Nothing was ever locked.")
+    Console(highlight=False).print(shown if locks else "Nothing was ever locked.")
 
 
 @app.command()
 def release(name: Annotated[str, typer.Argument(help="name of the lock")], reason: Reason) -> None:
-    """Let the next one in; whoever held it changes nothing more."""
+    """Release a lock; writes of its former holder are fenced off."""
     act = by_hand(PLATFORM, reason)
     with opened(from_environment()) as db:
         try:

@@ -48,22 +48,22 @@ def main(
 def migrate(
     db: Database[Document], clock: Clock, out: Console, *, to: int | None = None, dry_run: bool = False
 ) -> None:
-    """Makes the moves, or with `dry_run` only says them.
+    """Migrates the database, or with `dry_run` only prints the steps.
 
-    Raises: Stop: record and files disagree, or another one migrates.
+    Raises: Stop: record and files disagree, or another process migrates.
     """
     if dry_run:
         for move in _moves(db, out, to=to):
             out.print(f"would go {move}")
         return
-    with _alone(db, clock) as keeper:
+    with _migration_lease(db, clock) as keeper:
 
-        def told(move: runner.Move, ms: int) -> None:
+        def report(move: runner.Move, ms: int) -> None:
             out.print(f"migrated {move} ({ms} ms)")
             if not keeper.held:
                 raise Stop("The database answered too late: another one may migrate by now. Run it again.")
 
-        runner.run(db, _moves(db, out, to=to), clock, told=told)
+        runner.run(db, _moves(db, out, to=to), clock, report=report)
 
 
 def _moves(db: Database[Document], out: Console, *, to: int | None) -> list[runner.Move]:
@@ -77,8 +77,8 @@ def _moves(db: Database[Document], out: Console, *, to: int | None) -> list[runn
 
 
 @contextmanager
-def _alone(db: Database[Document], clock: Clock) -> Iterator[Keeper]:
-    """Under the lease: what is planned inside is not done by somebody else meanwhile."""
+def _migration_lease(db: Database[Document], clock: Clock) -> Iterator[Keeper]:
+    """Holds the migration lease for the block, so that no other process migrates meanwhile."""
     leases = Leases(db["leases"], monotonic=clock.monotonic, new_owner=lambda: str(uuid4()))
     try:
         lease = leases.acquire(LEASE, ttl=TTL)

@@ -1,4 +1,4 @@
-"""Fire what is due and end: for a cron job, where no scheduler process runs."""
+"""Fire due schedules once and exit: for a cron job, where no scheduler process runs."""
 
 import subprocess
 import sys

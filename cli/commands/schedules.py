@@ -1,4 +1,4 @@
-"""What happens by itself: list schedules and their fires; pause, resume or run one."""
+"""Schedules: list them and their fires; pause, resume or run one."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -52,43 +52,43 @@ def listed() -> None:
 
 @app.command()
 def fires(name: Name, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
-    """Fires that asked for something, newest first."""
-    _known(name)
+    """Fires that requested commands, newest first."""
+    _check_name(name)
     with opened(from_environment()) as db:
-        found = up_to(limit, schedules.fires(db, name, limit=limit + 1))
+        rows = up_to(limit, schedules.fires(db, name, limit=limit + 1))
     columns = [
         Column(name, no_wrap=True) for name in ("slot (UTC)", "by", "state", "began", "ended", "commands")
     ]
     shown = Table(*columns, box=None)
-    for fire in found:
+    for fire in rows:
         times = (_time(fire.get("began_at")), _time(fire.get("ended_at")))
         shown.add_row(_time(fire["slot"]), fire["by"], fire["state"], *times, str(fire["commands"]))
-    Console(highlight=False).print(shown if found else f"{name} has asked for nothing lately.")
+    Console(highlight=False).print(shown if rows else f"{name} has asked for nothing lately.")
 
 
 @app.command()
 def pause(name: Name, reason: Reason) -> None:
-    """No fires until it is resumed."""
+    """Stop firing until it is resumed."""
     _act(name, reason, schedules.pause)
     Console().print(f"{name} is paused.")
 
 
 @app.command()
 def resume(name: Name, reason: Reason) -> None:
-    """Fires again; its `catch_up` says what becomes of those missed."""
+    """Fire again; its `catch_up` decides about missed fires."""
     _act(name, reason, schedules.resume)
     Console().print(f"{name} goes on.")
 
 
 @app.command()
 def run(name: Name, reason: Reason) -> None:
-    """One fire beside the rule's, as soon as a scheduler looks."""
+    """Fire once more, beside the rule, at the scheduler's next check."""
     _act(name, reason, schedules.run)
     Console().print(f"{name} will run once more.")
 
 
 def _act(name: str, reason: str, what: Callable[[Database[dict[str, Any]], str, Act], object]) -> None:
-    _known(name)
+    _check_name(name)
     act = by_hand(PLATFORM, reason)
     with opened(from_environment()) as db:
         try:
@@ -97,7 +97,7 @@ def _act(name: str, reason: str, what: Callable[[Database[dict[str, Any]], str, 
             raise Stop(f"Nothing was done: {error}.") from None
 
 
-def _known(name: str) -> None:
+def _check_name(name: str) -> None:
     if name not in table():
         raise Stop(f"There is no schedule {name}: it is one of {', '.join(table())}.")
 

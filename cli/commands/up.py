@@ -45,12 +45,12 @@ def main(
         Console(stderr=True, highlight=False, soft_wrap=True).print(sentence, markup=False)
     if settings.is_production:
         raise Stop("`up` runs a demo. In production start each process of the Procfile by itself.")
-    # Before anything starts: a process that cannot listen would be started again for ever.
+    # Before anything starts: a process that cannot listen would be restarted for ever.
     ports.demand(settings.port, host=settings.host, setting="PORT")
     demo.keep_secret(settings.data_dir)
     out = Console(highlight=False, soft_wrap=True)
     with embedded.running(
-        settings.data_dir, mongo_uri=_given(settings.mongo_uri), redis_url=_given(settings.redis_url)
+        settings.data_dir, mongo_uri=_external(settings.mongo_uri), redis_url=_external(settings.redis_url)
     ) as stores:
         settings = from_environment()
         with opened(settings) as db:
@@ -69,13 +69,13 @@ def _leave(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def _given(address: str) -> str | None:
+def _external(address: str) -> str | None:
     return None if address == EMBEDDED else address
 
 
 def _metrics_ports(settings: Settings) -> dict[str, int]:
-    """On one machine each process that serves metrics beside the web needs a port of its own: those that are
-    free (another `up` may run here), from METRICS_PORT on."""
+    """A metrics port for each process but the web: the free ones from METRICS_PORT on, as several `up` may
+    run on one machine."""
     names = [*_workers(settings), "scheduler"]
     if not settings.metrics_port:
         return dict.fromkeys(names, 0)
@@ -116,7 +116,7 @@ async def _supervise(
 
 
 def _environment(metrics_port: int | None) -> dict[str, str]:
-    """Ours, with `python` meaning the one that runs this."""
+    """This process's environment, with `python` meaning this interpreter."""
     env = inherited()
     env["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), env.get("PATH", os.defpath)))
     env["PYTHONPATH"] = str(ROOT)
@@ -128,7 +128,7 @@ def _environment(metrics_port: int | None) -> dict[str, str]:
 
 
 async def _greet(settings: Settings, supervisor: Supervisor, out: Console) -> None:
-    """Says where to go once the web process can serve."""
+    """Prints the addresses and logins once the web process is ready."""
     address = settings.own_url
     deadline = supervisor.clock.monotonic() + PATIENCE_S
     while not await asyncio.to_thread(_is_ready, f"{address}/api/health/ready"):

@@ -1,4 +1,4 @@
-"""List the worker processes that have been heard lately, and how much each runs now."""
+"""List the live worker processes, and how many commands each runs now."""
 
 import socket
 from typing import Annotated, Any
@@ -16,24 +16,24 @@ def main(
     pids: Annotated[bool, typer.Option("--pids", help="only the process ids of this machine's")] = False,
 ) -> None:
     with opened(from_environment()) as db:
-        found = list(db.workers.find().sort("_id", 1))
+        workers = list(db.workers.find().sort("_id", 1))
         if pids:
             here = socket.gethostname()
-            typer.echo("\n".join(str(worker["pid"]) for worker in found if worker["host"] == here))
+            typer.echo("\n".join(str(worker["pid"]) for worker in workers if worker["host"] == here))
             return
-        shown = _table(db, found)
-    Console(highlight=False).print(shown if found else "No worker has been heard: is one running?")
+        shown = _table(db, workers)
+    Console(highlight=False).print(shown if workers else "No worker has been heard: is one running?")
 
 
-def _table(db: Database[dict[str, Any]], found: list[dict[str, Any]]) -> Table:
-    """A silent one is listed until the reaper has judged it."""
+def _table(db: Database[dict[str, Any]], workers: list[dict[str, Any]]) -> Table:
+    """The table of workers; a dead one is listed until the reaper removes it."""
     now = db.command("hello", codec_options=db.codec_options)["localTime"]
     running: dict[str, int] = {}
     for batch in db.batches.find({}, {"worker": 1, "ids": 1}):
         running[batch["worker"]] = running.get(batch["worker"], 0) + len(batch["ids"])
-    # The id is what one copies: it is never cut.
+    # Ids are copied, so they are never cut.
     shown = Table(Column("worker", no_wrap=True), "host", "pid", "slots", "heard", "runs", box=None)
-    for worker in found:
+    for worker in workers:
         silent_s = max((now - worker["heartbeat_at"]).total_seconds(), 0)
         shown.add_row(
             worker["_id"],

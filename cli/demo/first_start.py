@@ -1,4 +1,4 @@
-"""What a demo asks for on its first start: ordinary commands, each once, under ids that stay."""
+"""The commands of a demo's first start: ordinary ones, each accepted once, with stable ids."""
 
 import hashlib
 import os
@@ -20,23 +20,23 @@ Document = dict[str, Any]
 _BORN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def ask(
+def accept_once(
     db: Database[Document],
     user: Document,
     name: str,
-    asked: Iterable[tuple[str, Document]],
+    commands: Iterable[tuple[str, Document]],
     clock: Clock,
 ) -> bool:
     """Accepts the commands as this user's, unless commands of that name were accepted before: then False."""
-    rows = list(asked)
+    rows = list(commands)
     first = {"tenant_id": user["tenant_id"], "idempotency.key": _key(name, 0, rows[0][0])}
     if db.commands.count_documents(first, limit=1):
         return False
-    commands = [
+    documents = [
         _command(user, _key(name, place, type), type, payload, clock)
         for place, (type, payload) in enumerate(rows)
     ]
-    accept_many(db.commands, commands)
+    accept_many(db.commands, documents)
     return True
 
 

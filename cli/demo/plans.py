@@ -24,10 +24,12 @@ WORKDAYS = [{"weekday": day, "from": "06:00", "to": "18:00"} for day in range(1,
 
 def seed(db: Database[Document], clock: Clock) -> bool:
     """Asks for calendar, assets, policies and plans once; a worker and the scheduler do the rest."""
-    return first_start.ask(db, permitted(db, PLANNER), "demo-first-start", _asked(clock.now()), clock)
+    return first_start.accept_once(
+        db, permitted(db, PLANNER), "demo-first-start", _commands(clock.now()), clock
+    )
 
 
-def _asked(now: datetime) -> Iterator[tuple[str, Document]]:
+def _commands(now: datetime) -> Iterator[tuple[str, Document]]:
     yield (
         "calendar.set",
         {

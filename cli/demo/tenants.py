@@ -74,10 +74,10 @@ def seed(db: Database[Document], settings: Settings, clock: Clock) -> bool:
 
 
 def _add(db: Database[Document], login: Login, clock: Clock, password_hash: str) -> None:
-    """The login last: a user without a login is found missing, and is made again, at the next start."""
-    found = db.users.find_one({"tenant_id": login.tenant_id, "email": login.email})
-    user_id = found["id"] if found else uuid7(clock.now(), os.urandom(10))
-    if not found:
+    """Creates a user if missing, its login last: without a login, the next start tries again."""
+    user = db.users.find_one({"tenant_id": login.tenant_id, "email": login.email})
+    user_id = user["id"] if user else uuid7(clock.now(), os.urandom(10))
+    if not user:
         db.users.insert_one(_user(login, user_id, clock))
     key = {"_id": f"{login.tenant_id}/{user_id}"}
     credentials = {"tenant_id": login.tenant_id, "user_id": user_id, "password_hash": password_hash}

@@ -81,13 +81,15 @@ ORDERS: tuple[Order, ...] = (
 def seed(db: Database[Document], clock: Clock) -> bool:
     """Asks for assets, parts and orders once; a worker does the rest. False: they were asked for before."""
     planner, technician = user_of(db, PLANNER), user_of(db, TECHNICIAN)
-    if not first_start.ask(db, planner, "demo-workday", _asked(clock.now(), technician["id"]), clock):
+    if not first_start.accept_once(
+        db, planner, "demo-workday", _commands(clock.now(), technician["id"]), clock
+    ):
         return False
     reading = {"meter_id": HOURS, "value": "41208", "kind": "reading"}
-    return first_start.ask(db, technician, "demo-hours", [("meter.reading.record", reading)], clock)
+    return first_start.accept_once(db, technician, "demo-hours", [("meter.reading.record", reading)], clock)
 
 
-def _asked(now: datetime, technician: str) -> Iterator[tuple[str, Document]]:
+def _commands(now: datetime, technician: str) -> Iterator[tuple[str, Document]]:
     for name, parent, tag, location, criticality in ASSETS:
         asset = {"id": id_of(name), "name": name, "tag": tag, "criticality": criticality}
         asset |= {"parent_id": id_of(parent)} if parent else {}

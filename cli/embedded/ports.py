@@ -39,7 +39,7 @@ def free(preferred: int | None = None) -> int:
 
 
 def demand(port: int, *, host: str, setting: str) -> None:
-    """Raises: Stop: someone else listens there."""
+    """Raises: Stop: another program listens on the port."""
     if not is_free(port, host):
         raise Stop(
             f"Port {port} on {host} is taken. Stop what uses it, or choose another: {setting}={port + 1}."

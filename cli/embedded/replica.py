@@ -15,7 +15,7 @@ def uri(port: int) -> str:
 
 
 def lead(port: int) -> bool:
-    """Moves the server one step towards being primary; true once it is. Ask again until then."""
+    """Moves the server one step towards primary; True once it is. Call it until then."""
     client: MongoClient[dict[str, Any]] = MongoClient(
         "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=ASK_WITHIN_MS
     )

@@ -56,7 +56,7 @@ VALKEY_OPTIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Embedded:
-    """The servers that run here, and where each store answers, here or elsewhere."""
+    """The servers that run here, and the address of each store, here or elsewhere."""
 
     mongo_uri: str
     redis_url: str
@@ -71,7 +71,7 @@ class Embedded:
         return self.servers[VALKEY]
 
     def start(self) -> None:
-        """Returns when all serve. Raises: Stop: one does not; none is left running."""
+        """Starts all servers; returns when all are ready. Raises: Stop: one is not; none is left running."""
         try:
             for server in self.servers.values():
                 server.start()

@@ -33,7 +33,7 @@ def leashed(argv: list[str], *, prctl: bool = HAS_PRCTL) -> tuple[list[str], Cal
 
     def die_with_parent() -> None:
         _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        # The parent may have died before the kernel knew whom to tell.
+        # The parent may have died before the signal was registered.
         if os.getppid() != parent:
             os._exit(1)
 

@@ -1,4 +1,4 @@
-"""Stands between a parent and its child where the kernel cannot tell a child that its parent died.
+"""Stands between a parent and its child where the kernel cannot signal a child whose parent died.
 
 `python -m cli.processes.guardian PARENT_PID COMMAND…` runs the command, passes signals on,
 exits as it does, and stops it when the parent is gone, even by `kill -9`.

@@ -1,4 +1,4 @@
-"""Lines of several processes on one terminal, each under the name of who wrote it."""
+"""Prints the lines of several processes on one terminal, each prefixed with its process."""
 
 import sys
 from typing import TextIO

@@ -17,7 +17,7 @@ LOOK_EVERY_S = 0.03
 
 @dataclass(kw_only=True)
 class Server:
-    """Starts, stops and kills one server; `ready` says whether it can serve, `explain` why it ended."""
+    """Starts, stops and kills one server; `ready` tells whether it can serve, `explain` why it ended."""
 
     name: str
     argv: list[str]
@@ -72,7 +72,7 @@ class Server:
             return log.read().decode(errors="replace")
 
     def stop(self) -> None:
-        """Asks politely, then insists; nothing happens if it does not run."""
+        """Sends SIGTERM, later SIGKILL; does nothing if it is not running."""
         if self.process is None or not self.is_running:
             return
         self.process.send_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Keeps the application's processes running until it is told to stop, then stops them in order."""
+"""Keeps the application's processes running until a signal, then stops them in order."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from cli.stop import Stop
 GRACE_S = 15.0
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 10.0
-# A child that ran this long was healthy: its next death starts the pauses anew.
+# A child that ran this long was healthy: its next exit restarts the backoff.
 HEALTHY_AFTER_S = 10.0
 LOOK_EVERY_S = 0.5
 LONGEST_LINE = 1024 * 1024
@@ -80,7 +80,7 @@ class Supervisor:
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     async def _once(self, child: Child) -> int:
-        """One life of a child: its exit code, below zero for a signal."""
+        """Runs a child once; its exit code, negative for a signal."""
         argv, preexec = leashed(child.argv)
         process = await asyncio.create_subprocess_exec(
             *argv,

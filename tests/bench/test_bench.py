@@ -13,7 +13,7 @@ from pymongo.database import Database
 from adapters.mongo.client import CODEC
 from bench import apply, bare_loop, orders, ratios, run, sizes, table
 from bench.ground import Ground, prepared
-from bench.load import length
+from bench.load import response_length
 from bench.ratios import RATIOS, Name, Ratio, Result, Sample
 
 Document = dict[str, Any]
@@ -53,7 +53,7 @@ def test_a_tiny_run_measures_what_is_asked_and_keeps_it_in_the_documented_shape(
 ) -> None:
     said: list[str] = []
 
-    results = run.measure(ground, sizes.TINY, rounds=1, only=only, tell=said.append)
+    results = run.measure(ground, sizes.TINY, rounds=1, only=only, report=said.append)
     ratios.keep(tmp_path / "bench.json", results)
 
     kept = msgspec.json.decode((tmp_path / "bench.json").read_bytes())
@@ -124,9 +124,9 @@ def test_a_run_of_some_ratios_keeps_what_was_measured_before_of_the_others(tmp_p
 def test_the_load_generator_knows_when_an_answer_is_whole() -> None:
     head = b"HTTP/1.1 202 Accepted\r\nContent-Length: 5\r\nx-request-id: 1\r\n\r\n"
 
-    assert length(head[:-2]) is None
-    assert length(head) == len(head) + 5
-    assert length(head + b"hello") == len(head) + 5
+    assert response_length(head[:-2]) is None
+    assert response_length(head) == len(head) + 5
+    assert response_length(head + b"hello") == len(head) + 5
 
 
 def _of(db: Database[Document], collection: str) -> list[Document]:

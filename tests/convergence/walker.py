@@ -82,7 +82,7 @@ def live(device: Device, port: int, bad: float) -> None:
         new_id=new_id,
         poll_every=timedelta(seconds=10),
     )
-    done = sum("resolves" not in row.said for row in client.outbox.all())
+    done = sum("resolves" not in row.fields for row in client.outbox.all())
     while True:
         for deed in device.script[done : done + chance.randrange(8)]:
             act(client, deed, chance)
@@ -105,7 +105,7 @@ SETTLED = ("nothing_to_resolve", "already_resolved")
 def decide(client: Client, chance: random.Random) -> None:
     """Each conflict that is open and this device has not decided yet, one way or the other."""
     rows = client.outbox.all()
-    decided = {row.said["resolves"] for row in rows if "resolves" in row.said and not failed(row)}
+    decided = {row.fields["resolves"] for row in rows if "resolves" in row.fields and not failed(row)}
     for row in rows:
         if row.state == "conflict" and "allowed" in row.outcome and row.id not in decided:
             settle(client, row, chance)

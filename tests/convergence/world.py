@@ -161,7 +161,7 @@ class World:
             return False
         length = {user: len(script) for user, script in self.plan.scripts.items()}
         return all(
-            sum("resolves" not in row.said for row in rows) == length[name.partition("/")[0]]
+            sum("resolves" not in row.fields for row in rows) == length[name.partition("/")[0]]
             and all(row.state in FINAL for row in rows)
             for name, rows in self.devices().items()
         )

@@ -40,7 +40,7 @@ STEPS = [step(1), step(2), step(3)]
 
 def go(db: Database[Document], steps: list[Step], *, to: int | None = None) -> list[str]:
     moves = runner.plan(steps, runner.recorded(db), to=to)
-    runner.run(db, moves, SystemClock(), told=lambda _move, _ms: None)
+    runner.run(db, moves, SystemClock(), report=lambda _move, _ms: None)
     return [str(move) for move in moves]
 
 
