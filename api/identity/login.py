@@ -64,7 +64,7 @@ class Logins:
         self._decoy = Decoy()
 
     async def login(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        login = await body.said(request, Login)
+        login = await body.read_json(request, Login)
         device, request_id = device_of(request), request_id_of(request.scope)
         session = await self._checks.run(lambda: self._signed_in(login, device, request_id))
         return self._answers.signed_in(session)

@@ -118,7 +118,7 @@ class SessionRoutes:
 
     async def change_password(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         person, claims = await self._bearer(request)
-        new = await body.said(request, NewPassword)
+        new = await body.read_json(request, NewPassword)
         device, request_id = device_of(request), request_id_of(request.scope)
         session = await self._checks.run(lambda: self._changed(person.document, new, device, request_id))
         self._identity.forget(person.document)
