@@ -91,6 +91,7 @@ def wired(told: Settings, metrics: Metrics, *, server_clock: ServerClock | None 
         chance=chance,
         end_process=os._exit,
         threads=told.worker_threads,
+        queues=told.worker_queues,
         keys_kept=told.idempotency_ttl,
         metrics=metrics,
         senders=senders(told, client[told.database], clock, chance),

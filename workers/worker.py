@@ -18,7 +18,7 @@ from pymongo import MongoClient
 
 from adapters.broker import hints
 from adapters.broker.hints import HintBroker, Unheard
-from adapters.commands.document import QUEUES, Queue, TargetQueue
+from adapters.commands.document import TargetQueue
 from adapters.commands.unit_of_work import UnitOfWork
 from adapters.delivery.outcomes import Sender
 from adapters.mongo.client import TRANSACTION_LIFETIME, Unavailable, transaction_lifetime
@@ -29,6 +29,7 @@ from domain.ids import uuid7
 from locks.idempotency import KEYS_KEPT
 from schedules.table import table
 from tasks.catalogue import catalogue
+from tasks.queues import QUEUES, Queue
 from workers.delivery.courier import Courier
 from workers.drain.executor import Executor
 from workers.drain.poller import Poller

@@ -24,8 +24,9 @@ from dramatiq.middleware import Middleware
 from redis.exceptions import RedisError
 
 from adapters.broker.waiting import Crowded, WaitingHints
-from adapters.commands.document import QUEUES, TargetQueue
+from adapters.commands.document import TargetQueue
 from adapters.process.clock import SystemClock
+from tasks.queues import QUEUES
 
 ACTOR = "drain"
 LINES_PER_HINT = 200

@@ -16,6 +16,7 @@ from bson.timestamp import Timestamp
 from adapters.mongo.client import Document
 from domain.read_ahead import read_ahead
 from tasks.command import Spec
+from tasks.queues import Queue
 
 State = Literal[
     "accepted",
@@ -32,10 +33,6 @@ State = Literal[
 RUNNABLE: tuple[State, ...] = ("accepted", "retrying")
 ACTIVE: tuple[State, ...] = (*RUNNABLE, "parked")
 FINAL: tuple[State, ...] = ("applied", "rejected", "conflict", "dead", "cancelled", "discarded", "superseded")
-
-Queue = Literal["interactive", "offline", "bulk", "time"]
-QUEUES: tuple[Queue, ...] = ("interactive", "offline", "bulk", "time")
-"""Classes of work, in the order in which a worker that has both prefers them."""
 
 TargetQueue = tuple[str, str]
 """(tenant id, target): the commands of one target, in the order in which they were accepted."""

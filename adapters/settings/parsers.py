@@ -93,6 +93,18 @@ def one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def some_of(*words: str) -> Callable[[str], tuple[str, ...]]:
+    """At least one of the words, separated by commas, in the words' own order."""
+
+    def parse(value: str) -> tuple[str, ...]:
+        named = {part.strip() for part in value.split(",") if part.strip()}
+        if not named or named - set(words):
+            raise ValueError(f"must list some of {', '.join(words)}, separated by commas")
+        return tuple(word for word in words if word in named)
+
+    return parse
+
+
 def url(*schemes: str) -> Callable[[str], str]:
     """A parser for a URL of one of the schemes with a host (`unix`: a path); an empty value passes."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from adapters.commands.document import QUEUES, Origin
+from adapters.commands.document import Origin
 from adapters.commands.secrets import masked
 from adapters.mongo.client import Document
 from api.http.openapi import OBJECT, TEXT, Json, schema_of
 from api.views.receipts import RECEIPT
+from tasks.queues import QUEUES
 
 _HIDDEN = ("_id", "tenant_id", "seq", "idempotency", "hint_at", "next_at", "active", "awaited")
 

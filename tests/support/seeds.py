@@ -10,11 +10,12 @@ import msgspec
 from pymongo.database import Database
 
 from adapters.commands import acceptance as intake
-from adapters.commands.document import Key, Origin, Queue, TargetQueue, fingerprint, fresh, target_of
+from adapters.commands.document import Key, Origin, TargetQueue, fingerprint, fresh, target_of
 from adapters.mongo.client import Document
 from adapters.process.clock import SystemClock
 from domain.ids import uuid7
 from tasks.catalogue import Catalogue
+from tasks.queues import Queue
 
 USER = "u1"
 

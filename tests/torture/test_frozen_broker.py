@@ -18,11 +18,11 @@ from pymongo.database import Database
 from adapters.broker import hints
 from adapters.broker.epoch import Epoch
 from adapters.broker.hints import Unheard
-from adapters.commands.document import QUEUES
 from adapters.process.clock import SystemClock
 from adapters.settings.table import Settings
 from api.app import create_app
 from cli.embedded.servers import Embedded
+from tasks.queues import QUEUES
 from tests.api.asking import running
 from tests.api.people import People
 from tests.support.patience import InThread, eventually

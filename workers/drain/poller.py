@@ -1,8 +1,8 @@
 """Without a broker work goes on: a worker that hears no hints polls its share of the due target queues.
 
-Shares are by live worker: of those that poll, each takes the target queues whose name falls to it, so that
-they do not contend. Two that divide differently for a moment contend, and no more. Once hints are heard
-again, nothing is polled.
+Shares are by live worker: of those that poll a class of work, each takes the target queues whose name falls
+to it, so that they do not contend. Two that divide differently for a moment contend, and no more. Once hints
+are heard again, nothing is polled.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from adapters.commands.document import Queue, TargetQueue
+from adapters.commands.document import TargetQueue
 from adapters.commands.line_heads import PER_BATCH
 from adapters.mongo.client import CODEC, Unavailable
 from tasks.catalogue import Catalogue
+from tasks.queues import Queue
 from workers.duties.due_commands import DueCommands
 from workers.process.heartbeat import HEARD_WITHIN, HEARTBEAT
 
@@ -109,16 +110,16 @@ class Poller:
             if self._unheard_for(queue) <= UNHEARD:
                 continue
             try:
-                lines = share.due(self._now(), self._mine(n), self._monotonic())
+                lines = share.due(self._now(), self._mine(queue, n), self._monotonic())
             except (Unavailable, PyMongoError):  # the heartbeat tells of it
                 continue
             if lines:
                 self._drain(queue, lines)
                 pause = timedelta()
 
-    def _mine(self, n: int) -> Callable[[TargetQueue], bool]:
+    def _mine(self, queue: Queue, n: int) -> Callable[[TargetQueue], bool]:
         """Whether a target queue falls to this thread of this worker."""
-        lives = {"heartbeat_at": {"$gt": self._now() - HEARD_WITHIN}, "polls": True}
+        lives = {"heartbeat_at": {"$gt": self._now() - HEARD_WITHIN}, "polls": True, "queues": queue}
         ids = sorted({self._worker, *(row["_id"] for row in self._workers.find(lives, ["_id"]))})
         share, shares = ids.index(self._worker) * self._shares + n, len(ids) * self._shares
         return lambda line: crc32("/".join(line).encode()) % shares == share

@@ -12,9 +12,10 @@ import msgspec
 from loguru import logger
 
 from adapters.broker.hints import LOOKS
-from adapters.commands.document import QUEUES, TargetQueue
+from adapters.commands.document import TargetQueue
 from adapters.commands.line_heads import PER_BATCH
 from adapters.mongo.client import Unavailable
+from tasks.queues import QUEUES
 from workers.drain.executor import Drained, Executor
 
 LINES_PER_BATCH = PER_BATCH

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from pymongo.database import Database
 
-from adapters.commands.document import QUEUES
 from adapters.mongo.client import CODEC
 from adapters.mongo.server_time import server_time
 from adapters.process.metrics import Metrics
+from tasks.queues import QUEUES
 from workers.duties.duty import Duty
 
 EVERY = timedelta(seconds=5)

@@ -20,7 +20,7 @@ from pymongo.client_session import ClientSession
 from adapters.broker import hints
 from adapters.broker.hints import HintBroker, Unheard
 from adapters.commands import waiters
-from adapters.commands.document import QUEUES, event
+from adapters.commands.document import event
 from adapters.commands.unit_of_work import TRY_FOR
 from adapters.commands.verdicts import Verdict, blocking, verdict_update
 from adapters.mongo.client import CODEC, TRANSACTION, Contention, Document, translated
@@ -29,6 +29,7 @@ from adapters.process.metrics import Metrics
 from domain.kinds import ENTITIES
 from locks.idempotency import KEYS_KEPT
 from tasks.catalogue import catalogue
+from tasks.queues import QUEUES
 from workers.duties.duty import Duty
 from workers.process.heartbeat import HEARTBEAT
 

@@ -21,11 +21,12 @@ from pymongo.database import Database
 
 from adapters.broker import hints
 from adapters.broker.hints import HintBroker, Unheard
-from adapters.commands.document import AT_ONCE, LONGEST_PAUSE, QUEUES, Queue
+from adapters.commands.document import AT_ONCE, LONGEST_PAUSE
 from adapters.mongo.client import Document
 from adapters.mongo.server_time import Primary, read_primary
 from tasks.catalogue import Catalogue
 from tasks.catalogue import catalogue as every_command
+from tasks.queues import QUEUES, Queue
 from workers.duties.due_commands import DueCommands, Times, times
 from workers.duties.duty import Duty
 from workers.duties.hint_marks import HintMarks

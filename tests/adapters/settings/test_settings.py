@@ -18,6 +18,7 @@ from adapters.settings.parsers import _ESCAPED
 from adapters.settings.table import KEYS_KEPT_WHY, ROOT, Settings, SettingsError, inherited, table
 from cli.commands.settings import env_sample, markdown
 from locks.idempotency import KEYS_KEPT
+from tasks.queues import QUEUES
 
 STRONG = "k" * 20 + "0123456789abcdef"
 
@@ -319,3 +320,11 @@ def test_the_table_names_each_setting_once_and_its_default_is_a_value() -> None:
     for row in rows:
         row.parse(row.default)
         assert f"| `{row.name}` |" in markdown()
+
+
+def test_a_worker_may_be_given_some_classes_of_work(tmp_path: Path) -> None:
+    assert load({}, tmp_path).worker_queues == QUEUES
+    assert load({"WORKER_QUEUES": "time, interactive"}, tmp_path).worker_queues == ("interactive", "time")
+    assert faults({"WORKER_QUEUES": "urgent"}, tmp_path)[0] == (
+        "WORKER_QUEUES: must list some of interactive, offline, bulk, time, separated by commas"
+    )

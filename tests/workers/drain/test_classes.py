@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import redis
 from pymongo.database import Database
 
 from adapters.broker import hints
@@ -50,3 +51,37 @@ def test_a_backlog_of_one_class_leaves_a_thread_to_another(
     finally:
         answered.set()
         process.stop()
+
+
+def test_a_worker_of_one_class_leaves_the_others_hints_to_other_workers(
+    db: Database[Any], broker: HintBroker, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = WorkerProcess(
+        db.client,
+        db.name,
+        redis_url,
+        clock=SystemClock(),
+        chance=random.Random(1),
+        end_process=os._exit,
+        queues=("bulk",),
+    )
+    drained: list[str] = []
+    answered = threading.Event()
+
+    def drain(queue: str, _: Sequence[TargetQueue]) -> None:
+        drained.append(queue)
+        answered.set()
+
+    monkeypatch.setattr(process.pool, "drain", drain)
+    hints.send(broker, "interactive", [("t", "work_order:online")])
+    hints.send(broker, "bulk", [("t", "work_order:row")])
+
+    process.start()
+    try:
+        assert answered.wait(20)
+    finally:
+        process.stop()
+
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.llen("millwright:interactive") == 1
+    assert drained == ["bulk"]

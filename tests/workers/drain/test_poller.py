@@ -117,5 +117,19 @@ def test_workers_that_poll_divide_what_is_due(store: Database[Any]) -> None:
     assert all(shares)
 
 
+def test_workers_of_other_classes_take_no_share(store: Database[Any]) -> None:
+    process = made(store, NOWHERE)
+    process._started = True
+    eventually(process._polls, within_s=20)
+    process.heartbeat.beat()
+    beating = store.workers.find_one({"_id": process.id}) or {}
+    store.workers.insert_one(beating | {"_id": "another", "queues": ["bulk"]})
+    lines = [("north", f"part:{n}") for n in range(100)]
+
+    shares = [[line for line in lines if mine(line)] for mine in of_all_threads(process)]
+
+    assert sorted(line for share in shares for line in share) == sorted(lines)
+
+
 def of_all_threads(*processes: WorkerProcess) -> list[Any]:
-    return [process.poller._mine(n) for process in processes for n in range(2)]
+    return [process.poller._mine("interactive", n) for process in processes for n in range(2)]

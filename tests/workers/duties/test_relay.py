@@ -21,12 +21,13 @@ from adapters.broker import hints
 from adapters.broker.epoch import Epoch
 from adapters.broker.hints import HintBroker, Unheard
 from adapters.broker.waiting import MOST_WAITING
-from adapters.commands.document import AT_ONCE, QUEUES
+from adapters.commands.document import AT_ONCE
 from adapters.mongo import client as mongo
 from adapters.mongo import indexes
 from adapters.mongo.client import Document
 from adapters.mongo.server_time import Primary, read_primary
 from cli.embedded import servers as embedded
+from tasks.queues import QUEUES
 from tests.servers import Servers
 from tests.support.patience import eventually
 from tests.support.wire import Wire
