@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from adapters.settings.table import ROOT
 
 K8S = ROOT / "k8s"
 NAMESPACED = ("overlays/dev", "overlays/prod", "variants/prod-keda", "overlays/dev/migrate", "overlays/prod/migrate")
-RENDERED = (*NAMESPACED, "cluster")
+EXAMPLES = ("jobs/mongo-backup-cronjob.example.yaml",)
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob")
 
 Document = dict[str, Any]
@@ -71,6 +72,10 @@ class Manifests:
         return "prod" in self.name
 
     @property
+    def is_overlay(self) -> bool:
+        return self.name not in EXAMPLES
+
+    @property
     def is_whole(self) -> bool:
         """Whether this is an overlay with all processes, not the migration alone."""
         return any(document["kind"] == "Namespace" for document in self.documents)
@@ -113,8 +118,10 @@ def render(directory: Path) -> str:
 
 def load(name: str) -> Manifests:
     """A fresh copy each time: a test may change it."""
-    return Manifests(name, parsed(K8S / name), parsed(K8S / "cluster"))
+    return Manifests(name, deepcopy(parsed(K8S / name)), parsed(K8S / "cluster"))
 
 
-def parsed(directory: Path) -> list[Document]:
-    return list(yaml.safe_load_all(render(directory)))
+@cache
+def parsed(place: Path) -> list[Document]:
+    """The objects of a kustomization, or of a file that none names."""
+    return list(yaml.safe_load_all(place.read_text() if place.is_file() else render(place)))

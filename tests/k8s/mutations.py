@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from msgspec import Struct
@@ -28,7 +29,7 @@ class Mutation(Struct, frozen=True):
 
 def mutate(documents: list[Document], mutation: Mutation) -> None:
     """Makes the mistake. Raises: LookupError: there is no such place any more."""
-    node: Any = next(document for document in documents if called(document) == mutation.target)
+    node: Any = next(document for document in documents if _is(document, mutation.target))
     *way, last = _steps(mutation.path)
     for step in way:
         node = node[step]
@@ -36,6 +37,12 @@ def mutate(documents: list[Document], mutation: Mutation) -> None:
         del node[last]
     else:
         node[last] = mutation.value
+
+
+def _is(document: Document, target: str) -> bool:
+    """Whether it is the object, with or without the hash that kustomize puts behind some names."""
+    name = called(document)
+    return target in (name, re.sub(r"-[a-z0-9]{10}$", "", name))
 
 
 def _steps(path: str) -> list[str | int]:
@@ -48,6 +55,7 @@ def of(check: str, *rows: tuple[Any, ...]) -> list[Mutation]:
 
 
 DEV, KEDA, MIGRATE = "overlays/dev", "variants/prod-keda", "overlays/prod/migrate"
+EXAMPLE = "jobs/mongo-backup-cronjob.example.yaml"
 WEB, WORKER, SCHEDULER = "Deployment/web", "Deployment/worker-bulk", "Deployment/scheduler"
 HPA, SCALED = "HorizontalPodAutoscaler/worker-bulk", "ScaledObject/worker-bulk"
 
@@ -353,6 +361,15 @@ MUTATIONS: list[Mutation] = [
         "jobs_end",
         ("Job/migrate", "spec.activeDeadlineSeconds", GONE, MIGRATE),
         ("Job/migrate", f"{POD}.restartPolicy", "Always", MIGRATE),
+    ),
+    *of(
+        "cron_jobs_run_when_they_say",
+        ("CronJob/mongo-backup", "spec.schedule", "30 2 * *", EXAMPLE),
+        ("CronJob/mongo-backup", "spec.schedule", "70 2 * * *", EXAMPLE),
+        ("CronJob/mongo-backup", "spec.schedule", "*/0 2 * * *", EXAMPLE),
+        ("CronJob/mongo-backup", "spec.timeZone", "Europe/Bern", EXAMPLE),
+        ("CronJob/mongo-backup", "spec.concurrencyPolicy", "Allow", EXAMPLE),
+        ("CronJob/mongo-backup", "spec.startingDeadlineSeconds", GONE, EXAMPLE),
     ),
     *of(
         "rules_read_what_is_written",

@@ -10,13 +10,13 @@ import pytest
 
 from tests.k8s import checks
 from tests.k8s.check import CHECKS, faults
-from tests.k8s.manifests import K8S, NAMESPACED, RENDERED, kubectl, load, parsed, render
+from tests.k8s.manifests import EXAMPLES, K8S, NAMESPACED, kubectl, load
 from tests.k8s.mutations import MUTATIONS, Mutation, mutate
 
 assert checks
 
 
-@pytest.mark.parametrize("overlay", NAMESPACED)
+@pytest.mark.parametrize("overlay", [*NAMESPACED, *EXAMPLES])
 def test_an_overlay_keeps_every_rule(overlay: str) -> None:
     assert faults(load(overlay)) == {}
 
@@ -24,9 +24,6 @@ def test_an_overlay_keeps_every_rule(overlay: str) -> None:
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: f"{one.target} {one.path} {one.value}"[:120])
 def test_a_mistake_is_noticed_by_its_rule(mutation: Mutation) -> None:
     manifests = load(mutation.overlay)
-    for document in manifests.documents:
-        _drop_hash(document)
-
     mutate(manifests.documents, mutation)
 
     assert list(CHECKS[mutation.check](manifests)), f"{mutation.check} finds nothing wrong"

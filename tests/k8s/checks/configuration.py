@@ -87,7 +87,7 @@ def _with_files(manifests: Manifests, pod: Pod, place: Path) -> dict[str, str]:
     for name, path in list(given.items()):
         if name.endswith("_FILE") and path in files:
             key = files[path]
-            (place / key).write_text(SECRETS.get(key, f"{key} 5dUe8hXwq2-5dUe8hXwq2-5dUe8hXwq2"))
+            (place / key).write_text(SECRETS.get(key, f"5dUe8hXwq2-{len(files)}-5dUe8hXwq2-5dUe8hXwq2"))
             given[name] = key
     return given
 

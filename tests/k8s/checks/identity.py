@@ -91,7 +91,7 @@ def pods_carry_the_recommended_labels(manifests: Manifests) -> Iterator[str]:
 def everything_is_in_the_overlays_namespace(manifests: Manifests) -> Iterator[str]:
     namespaces = {d["metadata"].get("namespace") for d in manifests.documents if d["kind"] != "Namespace"}
     expected = f"millwright-{'prod' if manifests.is_production else 'dev'}"
-    for document in manifests.documents:
+    for document in manifests.documents if manifests.is_overlay else ():
         if document["kind"] == "Namespace":
             if document["metadata"]["name"] != expected:
                 yield f"{called(document)}: the overlay's namespace is {expected}"

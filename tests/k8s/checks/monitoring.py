@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import cache
 from pathlib import PurePosixPath
 
 import yaml
@@ -28,6 +29,7 @@ def rules(manifests: Manifests) -> Iterator[tuple[str, Document]]:
                 yield f"{where}, {rule.get('alert') or rule.get('record')}", rule
 
 
+@cache
 def recorded() -> frozenset[str]:
     """The series that our own rules write."""
     text = (K8S / "components" / "monitoring" / "recording.yaml").read_text()

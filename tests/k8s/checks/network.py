@@ -37,7 +37,12 @@ def nothing_is_open_by_default(manifests: Manifests) -> Iterator[str]:
         return
     for pod in manifests.pods():
         for direction in ("Ingress", "Egress"):
-            if not any(spec["podSelector"] == {} for spec in policies(manifests, pod, direction)):
+            shut = [
+                spec
+                for spec in policies(manifests, pod, direction)
+                if spec["podSelector"] == {} and not spec.get(direction.lower())
+            ]
+            if not shut:
                 yield f"{pod.where}: no policy denies {direction} by default"
     for where, policy in manifests.of("NetworkPolicy"):
         for rule in [*policy["spec"].get("ingress", []), *policy["spec"].get("egress", [])]:

@@ -13,12 +13,12 @@ PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9](-?[a-z0-9])*")
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 
-def port_names(container: Document) -> set[str]:
-    return {port["name"] for port in container.get("ports", []) if "name" in port}
+def port_names(container: Document) -> list[str]:
+    return [port["name"] for port in container.get("ports", []) if "name" in port]
 
 
-def numbers(container: Document) -> set[int]:
-    return {port["containerPort"] for port in container.get("ports", [])}
+def numbers(container: Document) -> list[int]:
+    return [port["containerPort"] for port in container.get("ports", [])]
 
 
 def leads_to(port: str | int, container: Document) -> bool:
