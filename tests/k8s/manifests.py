@@ -16,7 +16,13 @@ import yaml
 from adapters.settings.table import ROOT
 
 K8S = ROOT / "k8s"
-NAMESPACED = ("overlays/dev", "overlays/prod", "variants/prod-keda", "overlays/dev/migrate", "overlays/prod/migrate")
+NAMESPACED = (
+    "overlays/dev",
+    "overlays/prod",
+    "variants/prod-keda",
+    "overlays/dev/migrate",
+    "overlays/prod/migrate",
+)
 EXAMPLES = ("jobs/mongo-backup-cronjob.example.yaml",)
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob")
 

@@ -83,7 +83,7 @@ MUTATIONS: list[Mutation] = [
     ),
     *of(
         "names_and_labels_are_well_formed",
-        (WEB, f"spec.template.metadata.labels.app~kubernetes~io/version", "v1 of today"),
+        (WEB, "spec.template.metadata.labels.app~kubernetes~io/version", "v1 of today"),
         (WEB, "metadata.labels.-tier", "front"),
         ("Service/web", "metadata.name", "web_front"),
         ("PodDisruptionBudget/web", "spec.selector.matchLabels.app~kubernetes~io/component", "w" * 64),
@@ -159,7 +159,11 @@ MUTATIONS: list[Mutation] = [
         "ports_have_proper_names",
         (WEB, f"{BOX}.ports.0.name", "http-for-commands"),
         (WEB, f"{BOX}.ports.0.name", "8000"),
-        (WEB, f"{BOX}.ports", [{"name": "http", "containerPort": 8000}, {"name": "http", "containerPort": 8001}]),
+        (
+            WEB,
+            f"{BOX}.ports",
+            [{"name": "http", "containerPort": 8000}, {"name": "http", "containerPort": 8001}],
+        ),
     ),
     *of(
         "probes_ask_what_is_served",
@@ -180,7 +184,11 @@ MUTATIONS: list[Mutation] = [
     *of(
         "nothing_is_open_by_default",
         ("NetworkPolicy/default-deny", "spec.policyTypes", ["Ingress"]),
-        ("NetworkPolicy/default-deny", "spec.podSelector", {"matchLabels": {"app.kubernetes.io/component": "web"}}),
+        (
+            "NetworkPolicy/default-deny",
+            "spec.podSelector",
+            {"matchLabels": {"app.kubernetes.io/component": "web"}},
+        ),
         ("NetworkPolicy/stores", "spec.egress.0.to", GONE),
         ("NetworkPolicy/webhooks", "spec.egress.0.ports", []),
     ),
@@ -192,7 +200,12 @@ MUTATIONS: list[Mutation] = [
     ),
     *of(
         "stores_let_processes_in",
-        ("NetworkPolicy/mongo", "spec.ingress.0.from.0.podSelector.matchLabels.app~kubernetes~io/name", "mill", DEV),
+        (
+            "NetworkPolicy/mongo",
+            "spec.ingress.0.from.0.podSelector.matchLabels.app~kubernetes~io/name",
+            "mill",
+            DEV,
+        ),
     ),
     *of(
         "the_metadata_service_is_out_of_reach",
@@ -288,7 +301,10 @@ MUTATIONS: list[Mutation] = [
         (WEB, f"{BOX}.env", [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "none", "key": "x"}}}]),
     ),
     *of("config_maps_exist", (WEB, f"{BOX}.envFrom.0.configMapRef.name", "settings-0123456789")),
-    *of("claims_exist", (WEB, f"{POD}.volumes.0", {"name": "tmp", "persistentVolumeClaim": {"claimName": "none"}})),
+    *of(
+        "claims_exist",
+        (WEB, f"{POD}.volumes.0", {"name": "tmp", "persistentVolumeClaim": {"claimName": "none"}}),
+    ),
     *of(
         "mounts_are_of_volumes",
         (WEB, f"{BOX}.volumeMounts.0.name", "scratch"),
@@ -373,7 +389,11 @@ MUTATIONS: list[Mutation] = [
     ),
     *of(
         "rules_read_what_is_written",
-        ("PrometheusRule/millwright-alerts", "spec.groups.0.rules.0.expr", "sum(rate(http_requests_total[5m]) > 1"),
+        (
+            "PrometheusRule/millwright-alerts",
+            "spec.groups.0.rules.0.expr",
+            "sum(rate(http_requests_total[5m]) > 1",
+        ),
         ("PrometheusRule/millwright-alerts", "spec.groups.0.rules.0.expr", "commands_refused_total > 1"),
         ("PrometheusRule/millwright-alerts", "spec.groups.0.rules.0.expr", 'dead_letters{tenant="a"} > 1'),
     ),
@@ -384,7 +404,11 @@ MUTATIONS: list[Mutation] = [
     ),
     *of(
         "alerts_tell_what_to_do",
-        ("PrometheusRule/millwright-alerts", "spec.groups.0.rules.0.annotations.runbook_url", "https://x/other.md"),
+        (
+            "PrometheusRule/millwright-alerts",
+            "spec.groups.0.rules.0.annotations.runbook_url",
+            "https://x/other.md",
+        ),
         ("PrometheusRule/millwright-alerts", "spec.groups.0.rules.0.labels.severity", "critical"),
         ("PrometheusRule/millwright-alerts", "spec.groups.0.rules.0.alert", "MillwrightWorkWaits"),
     ),
@@ -393,5 +417,8 @@ MUTATIONS: list[Mutation] = [
         ("PodMonitor/millwright", "spec.podMetricsEndpoints.0.port", "web"),
         ("PodMonitor/millwright", "spec.podMetricsEndpoints.1.path", "/prometheus"),
     ),
-    *of("scrapes_end_before_the_next", ("PodMonitor/millwright", "spec.podMetricsEndpoints.0.scrapeTimeout", "20s")),
+    *of(
+        "scrapes_end_before_the_next",
+        ("PodMonitor/millwright", "spec.podMetricsEndpoints.0.scrapeTimeout", "20s"),
+    ),
 ]

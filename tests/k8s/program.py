@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from collections.abc import Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
@@ -43,7 +42,9 @@ def is_served(process: str, path: str) -> bool:
 def metric_labels() -> Mapping[str, frozenset[str]]:
     """Every series that the application writes, with the labels it has."""
     registry = Metrics().registry
-    labels = {sample.name: frozenset(sample.labels) for family in registry.collect() for sample in family.samples}
+    labels = {
+        sample.name: frozenset(sample.labels) for family in registry.collect() for sample in family.samples
+    }
     for collector, names in registry._collector_to_names.items():
         declared = frozenset(getattr(collector, "_labelnames", ()))
         for name in names:
@@ -70,11 +71,11 @@ def unknown(arguments: Sequence[str]) -> str | None:
         if name not in command.commands:
             return name
         command = command.commands[name]
-    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    known = {
+        option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     for word in words:
         option = word.partition("=")[0]
         if option.startswith("--") and option not in known | {"--help"}:
             return option
     return None
-
-

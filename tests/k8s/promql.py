@@ -14,7 +14,9 @@ OF_THE_SCRAPE = frozenset({"namespace", "pod", "job", "instance", "container"})
 
 FOREIGN: Mapping[str, frozenset[str]] = {
     "kube_pod_container_status_restarts_total": frozenset({"namespace", "pod", "container"}),
-    "kube_horizontalpodautoscaler_status_current_replicas": frozenset({"namespace", "horizontalpodautoscaler"}),
+    "kube_horizontalpodautoscaler_status_current_replicas": frozenset(
+        {"namespace", "horizontalpodautoscaler"}
+    ),
     "kube_horizontalpodautoscaler_spec_max_replicas": frozenset({"namespace", "horizontalpodautoscaler"}),
     "kube_horizontalpodautoscaler_status_condition": frozenset(
         {"namespace", "horizontalpodautoscaler", "condition", "status"}
@@ -32,8 +34,7 @@ def series(expression: str) -> Iterator[tuple[str, frozenset[str]]]:
 
     def visit(node: Any) -> bool:
         if isinstance(node, promql_parser.VectorSelector):
-            matchers = node.matchers.matchers if node.matchers else []
-            found.append((node.name or "", frozenset(matcher.name for matcher in matchers)))
+            found.append((node.name or "", frozenset(one.name for one in node.matchers.matchers)))
         return True
 
     promql_parser.walk(promql_parser.parse(expression), visit)

@@ -8,12 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.k8s import checks
-from tests.k8s.check import CHECKS, faults
+from tests.k8s.checks import CHECKS, faults
 from tests.k8s.manifests import EXAMPLES, K8S, NAMESPACED, kubectl, load
 from tests.k8s.mutations import MUTATIONS, Mutation, mutate
-
-assert checks
 
 
 @pytest.mark.parametrize("overlay", [*NAMESPACED, *EXAMPLES])
@@ -39,7 +36,10 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("  replicas: 2\n", "  replicas: 2\n  replicas: 3\n"))
 
     built = subprocess.run(
-        [kubectl(), "kustomize", tmp_path / "k8s" / "overlays" / "prod"], capture_output=True, text=True, check=False
+        [kubectl(), "kustomize", tmp_path / "k8s" / "overlays" / "prod"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert built.returncode != 0

@@ -1,5 +1,6 @@
-"""Importing this package puts every check into `tests.k8s.check.CHECKS`."""
+"""Every check, by its name: importing this package gathers them."""
 
+from tests.k8s.check import CHECKS, faults
 from tests.k8s.checks import (
     configuration,
     exposure,
@@ -16,8 +17,10 @@ from tests.k8s.checks import (
 )
 
 __all__ = [
+    "CHECKS",
     "configuration",
     "exposure",
+    "faults",
     "identity",
     "jobs",
     "monitoring",

@@ -21,7 +21,9 @@ SECRETS = {
 
 def variables(manifests: Manifests, pod: Pod) -> Mapping[str, str]:
     """The environment of a pod's first container, as far as ConfigMaps and literals give it."""
-    maps = {document["metadata"]["name"]: document.get("data", {}) for _, document in manifests.of("ConfigMap")}
+    maps = {
+        document["metadata"]["name"]: document.get("data", {}) for _, document in manifests.of("ConfigMap")
+    }
     given: dict[str, str] = {}
     for source in pod.spec["containers"][0].get("envFrom", []):
         given |= maps.get(source.get("configMapRef", {}).get("name"), {})

@@ -35,7 +35,9 @@ def the_ingress_leads_to_a_service(manifests: Manifests) -> Iterator[str]:
                 backend = path["backend"]["service"]
                 ports = services.get(backend["name"], {"spec": {"ports": []}})["spec"]["ports"]
                 port = backend["port"]
-                if not any(port.get("name") == one["name"] or port.get("number") == one["port"] for one in ports):
+                if not any(
+                    port.get("name") == one["name"] or port.get("number") == one["port"] for one in ports
+                ):
                     yield f"{where}: leads to {backend['name']}:{port}, which no Service has"
 
 
@@ -47,7 +49,10 @@ def every_host_has_a_certificate(manifests: Manifests) -> Iterator[str]:
             if rule.get("host") not in covered:
                 yield f"{where}: {rule.get('host')} has no certificate"
         annotations = ingress["metadata"].get("annotations", {})
-        if annotations.get("nginx.org/redirect-to-https") != "True" or annotations.get("nginx.org/hsts") != "True":
+        if (
+            annotations.get("nginx.org/redirect-to-https") != "True"
+            or annotations.get("nginx.org/hsts") != "True"
+        ):
             yield f"{where}: lets browsers come without TLS"
 
 
@@ -72,5 +77,8 @@ def browsers_are_told_the_ingress_host(manifests: Manifests) -> Iterator[str]:
         for name in ("FRONTEND_URL", "CORS_ORIGIN"):
             if name in given and urlsplit(given[name].split(",")[0]).hostname not in hosts:
                 yield f"{pod.where}: {name} is {given[name]}, the ingress is {', '.join(sorted(hosts))}"
-        if given.get("FORWARDED_ALLOW_IPS", "127.0.0.1") == "127.0.0.1" and pod.spec["containers"][0]["name"] == "web":
+        if (
+            given.get("FORWARDED_ALLOW_IPS", "127.0.0.1") == "127.0.0.1"
+            and pod.spec["containers"][0]["name"] == "web"
+        ):
             yield f"{pod.where}: takes the ingress for the caller of every request"

@@ -69,7 +69,11 @@ def processes_reach_the_stores(manifests: Manifests) -> Iterator[str]:
 
 @check
 def stores_let_processes_in(manifests: Manifests) -> Iterator[str]:
-    stores = [pod for pod in manifests.pods() if pod.labels.get("app.kubernetes.io/component") in ("mongo", "valkey")]
+    stores = [
+        pod
+        for pod in manifests.pods()
+        if pod.labels.get("app.kubernetes.io/component") in ("mongo", "valkey")
+    ]
     for store in stores:
         peers = [
             peer["podSelector"]

@@ -91,7 +91,7 @@ def pods_are_given_time_to_end(manifests: Manifests) -> Iterator[str]:
             sleeps = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
             stopping = timedelta(seconds=sleeps)
             if stopping >= grace:
-                yield f"{pod.where}: preStop sleeps as long as the whole grace period, the API server refuses it"
+                yield f"{pod.where}: preStop sleeps through the grace period, the API server refuses it"
             drain = DRAINS.get(container["name"], timedelta())
             if pod.is_ours and stopping + drain + timedelta(seconds=5) > grace:
                 yield f"{pod.where}: needs {stopping + drain} and 5 s to end, and is killed after {grace}"

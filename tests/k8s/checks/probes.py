@@ -65,7 +65,11 @@ def _asks_well(pod: Pod, container: Document, kind: str, probe: Document) -> Ite
 def processes_are_probed(manifests: Manifests) -> Iterator[str]:
     for where, document in manifests.of("Deployment", "StatefulSet"):
         for container in document["spec"]["template"]["spec"]["containers"]:
-            needed = PROBES if where.partition("/")[2].split("-")[0] in ("web", "worker", "scheduler") else PROBES[1:]
+            needed = (
+                PROBES
+                if where.partition("/")[2].split("-")[0] in ("web", "worker", "scheduler")
+                else PROBES[1:]
+            )
             for kind in needed:
                 if kind not in container:
                     yield f"{where}: {container['name']} has no {kind}"

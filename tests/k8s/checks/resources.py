@@ -14,7 +14,8 @@ from tests.k8s.manifests import Document, Manifests
 QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|Ki|M|Mi|G|Gi|T|Ti|)")
 FACTOR = {
     "": Decimal(1), "m": Decimal("0.001"), "k": Decimal(10**3), "Ki": Decimal(2**10), "M": Decimal(10**6),
-    "Mi": Decimal(2**20), "G": Decimal(10**9), "Gi": Decimal(2**30), "T": Decimal(10**12), "Ti": Decimal(2**40),
+    "Mi": Decimal(2**20), "G": Decimal(10**9), "Gi": Decimal(2**30), "T": Decimal(10**12),
+    "Ti": Decimal(2**40),
 }  # fmt: skip
 AMOUNTS = ("requests", "limits", "hard", "default", "defaultRequest", "max", "min")
 
@@ -27,7 +28,9 @@ def quantity(text: object) -> Decimal | None:
 
 @check
 def quantities_can_be_read(manifests: Manifests) -> Iterator[str]:
-    for where, document in manifests.of("Deployment", "StatefulSet", "Job", "CronJob", "ResourceQuota", "LimitRange"):
+    for where, document in manifests.of(
+        "Deployment", "StatefulSet", "Job", "CronJob", "ResourceQuota", "LimitRange"
+    ):
         for name, value in _amounts(document):
             if quantity(value) is None:
                 yield f"{where}: {name} {value!r} is no quantity"
@@ -52,7 +55,10 @@ def containers_say_what_they_take(manifests: Manifests) -> Iterator[str]:
     for pod in manifests.pods():
         for container in pod.containers:
             where = f"{pod.where}, {container['name']}"
-            wanted, most = container["resources"].get("requests", {}), container["resources"].get("limits", {})
+            wanted, most = (
+                container["resources"].get("requests", {}),
+                container["resources"].get("limits", {}),
+            )
             for name in ("cpu", "memory", "ephemeral-storage"):
                 if name not in wanted:
                     yield f"{where}: requests no {name}"
@@ -68,7 +74,10 @@ def containers_say_what_they_take(manifests: Manifests) -> Iterator[str]:
 def requests_fit_their_limits(manifests: Manifests) -> Iterator[str]:
     for pod in manifests.pods():
         for container in pod.containers:
-            wanted, most = container["resources"].get("requests", {}), container["resources"].get("limits", {})
+            wanted, most = (
+                container["resources"].get("requests", {}),
+                container["resources"].get("limits", {}),
+            )
             for name in wanted.keys() & most.keys():
                 request, limit = quantity(wanted[name]), quantity(most[name])
                 if request is not None and limit is not None and request > limit:

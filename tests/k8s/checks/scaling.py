@@ -23,13 +23,19 @@ def scalers(manifests: Manifests) -> Iterator[tuple[str, str, int, int, Document
     for where, document in manifests.of("ScaledObject"):
         spec = document["spec"]
         behaviour = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
-        yield where, spec["scaleTargetRef"]["name"], spec["minReplicaCount"], spec["maxReplicaCount"], behaviour
+        yield (
+            where,
+            spec["scaleTargetRef"]["name"],
+            spec["minReplicaCount"],
+            spec["maxReplicaCount"],
+            behaviour,
+        )
 
 
 def most_replicas(manifests: Manifests, pod: Pod) -> int:
     name = pod.workload["metadata"]["name"]
     most = [most for _, target, _, most, _ in scalers(manifests) if target == name]
-    return max([*most, pod.workload["spec"].get("replicas", 1)])
+    return max([*most, int(pod.workload["spec"].get("replicas", 1))])
 
 
 @check
@@ -122,7 +128,9 @@ def disruption_budgets_are_sound(manifests: Manifests) -> Iterator[str]:
 
 @check
 def each_deployment_has_its_own_budget(manifests: Manifests) -> Iterator[str]:
-    budgets: list[tuple[str, Any]] = [(w, d["spec"]["selector"]) for w, d in manifests.of("PodDisruptionBudget")]
+    budgets: list[tuple[str, Any]] = [
+        (w, d["spec"]["selector"]) for w, d in manifests.of("PodDisruptionBudget")
+    ]
     for pod in manifests.pods():
         if pod.workload["kind"] != "Deployment" or not pod.is_ours:
             continue
