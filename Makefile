@@ -7,7 +7,7 @@ UV := $(shell sed -n 's/^ *"\(uv==[^"]*\)".*/\1/p' pyproject.toml)
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install up migrate check format env-sample docs test torture bench clean frontend check-frontend
+.PHONY: help install up migrate check format env-sample docs test torture bench clean frontend check-frontend check-deploy
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -48,6 +48,22 @@ docs: install ## Writes the tables of the documentation anew from the code
 
 test: install ## Runs the tests on real servers (TEST_MONGO_URI and TEST_REDIS_URL point elsewhere)
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+DEPLOY := .venv/.deploy-installed
+
+$(DEPLOY): $(STAMP)
+	@$(BIN)/uv sync --frozen --quiet --group deploy
+	@touch $@
+
+check-deploy: $(DEPLOY) ## Checks image, manifests, alerts, dashboards and workflows, without Docker or a cluster
+	@command -v promtool >/dev/null || { echo "promtool is missing: apt-get install --no-install-recommends prometheus"; exit 1; }
+	@$(BIN)/yamllint --strict k8s .github .yamllint
+	@$(BIN)/hadolint Dockerfile
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/actionlint
+	@$(BIN)/zizmor --offline --quiet --no-progress .github/workflows
+	@$(BIN)/gitleaks git --no-banner --redact --log-level error .
+	@.ci/checkov
+	@$(BIN)/python -m pytest tests/k8s $(ARGS)
 
 torture: install ## Runs the long fault tests: killed drains, elections, wrong clocks, a frozen or lossy Valkey, SIGTERM under load, storm and year
 	@$(BIN)/python -m pytest -m torture $(ARGS)
