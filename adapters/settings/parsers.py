@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 T = TypeVar("T")
+Word = TypeVar("Word", bound=str)
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -93,10 +94,10 @@ def one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
-def some_of(*words: str) -> Callable[[str], tuple[str, ...]]:
+def some_of(*words: Word) -> Callable[[str], tuple[Word, ...]]:
     """At least one of the words, separated by commas, in the words' own order."""
 
-    def parse(value: str) -> tuple[str, ...]:
+    def parse(value: str) -> tuple[Word, ...]:
         named = {part.strip() for part in value.split(",") if part.strip()}
         if not named or named - set(words):
             raise ValueError(f"must list some of {', '.join(words)}, separated by commas")

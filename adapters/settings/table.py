@@ -19,7 +19,7 @@ from adapters.settings.parsers import duration, milliseconds, one_of, origins, t
 from adapters.settings.production import production_faults
 from domain.identity.password_policy import PasswordPolicy
 from locks.idempotency import KEYS_KEPT
-from tasks.queues import QUEUES
+from tasks.queues import QUEUES, Queue
 
 ROOT = Path(__file__).resolve().parents[2]
 MILLISECOND = timedelta(milliseconds=1)
@@ -55,7 +55,7 @@ class Settings:
     log_level: str = setting("LOG_LEVEL", "INFO", one_of("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), "least level that is logged")
     worker_processes: int = setting("WORKER_PROCESSES", "auto", parsers.processes, "processes that apply commands; `auto` is 2 where there are 2 cores, else 1")
     worker_threads: int = setting("WORKER_THREADS", "8", whole(1, 256), "threads of each worker process for each class of work; they wait for hints and pool their targets into common transactions")
-    worker_queues: tuple[str, ...] = setting("WORKER_QUEUES", ",".join(QUEUES), parsers.some_of(*QUEUES), "classes of work that a worker process applies, separated by commas; each class needs a worker somewhere")
+    worker_queues: tuple[Queue, ...] = setting("WORKER_QUEUES", ",".join(QUEUES), parsers.some_of(*QUEUES), "classes of work that a worker process applies, separated by commas; each class needs a worker somewhere")
 
     mongo_uri: str = setting("MONGO_URI", EMBEDDED, parsers.embedded_or(parsers.mongodb), "replica set; its path names the database (`millwright` if none); `embedded` is the server of `make up`", group="Stores", secret=True)
     mongo_max_pool_size: int = setting("MONGO_MAX_POOL_SIZE", "20", whole(1, 10_000), "most connections of one process to one server" )

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import httpx
 import typer
 
 from adapters.process.metrics import Metrics
@@ -27,15 +28,13 @@ def web_paths() -> frozenset[str]:
     return frozenset(route.path for route in app.routes)
 
 
+@cache
 def is_served(process: str, path: str) -> bool:
     """Whether `web`, `worker` or `scheduler` answers a GET of this path."""
     if process == "web":
         return path in web_paths()
-    probes = Probes(0, live=lambda: True, ready=lambda: True)
-    try:
-        return probes.answer(path)[0] != HTTPStatus.NOT_FOUND
-    finally:
-        probes._server.server_close()
+    with Probes(0, live=lambda: True, ready=lambda: True) as probes:
+        return httpx.get(f"http://127.0.0.1:{probes.port}{path}").status_code != HTTPStatus.NOT_FOUND
 
 
 @cache

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from adapters.commands.document import QUEUES
 from adapters.settings.table import Settings, SettingsError, table
+from tasks.queues import QUEUES
 from tests.k8s.check import check
 from tests.k8s.manifests import Manifests, Pod
 from tests.k8s.program import is_command
