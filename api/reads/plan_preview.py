@@ -23,7 +23,7 @@ from api.http.query import bad, conditions, parse
 from api.reads.lists import Reader
 from api.views.resources import PLANS
 from domain.errors import Rejected
-from domain.plan.meter_due import Expected, expected
+from domain.plan.meter_due import Expected, expected_due
 from domain.plan.model import Plan
 from domain.plan.occurrences import Skip
 from domain.plan.preview import Foreseen, preview
@@ -111,7 +111,7 @@ async def _calendar(db: AsyncDatabase[Any], tenant_id: str, plan: Plan) -> Calen
 def _preview(
     plan: Plan, calendar: Calendar | None, since: datetime, until: datetime, now: datetime
 ) -> Preview:
-    meter = expected(plan, now) or UNSET
+    meter = expected_due(plan, now) or UNSET
     try:
         upcoming = list(islice(preview(plan, calendar, since, until, now=now), MOST + 1))
     except Rejected as refused:

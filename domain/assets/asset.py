@@ -1,4 +1,4 @@
-"""What is maintained: sites, lines, machines, as a tree. An asset is retired, never deleted."""
+"""Assets: sites, lines and machines, as a tree. An asset is decommissioned, never deleted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_LEVELS = 16
 
 
 class Asset(Entity, frozen=True, kw_only=True):
-    """One asset. `parent_id` is the asset it stands in; `tag`, where set, is unique in the tenant."""
+    """One asset. `parent_id` is the asset that contains it; `tag`, if set, is unique in the tenant."""
 
     kind: ClassVar[str] = "asset"
     collection: ClassVar[str] = "assets"
@@ -33,7 +33,7 @@ class Asset(Entity, frozen=True, kw_only=True):
     decommissioned_at: datetime | None = None
     decommission_reason: str | None = None
     down_since: datetime | None = None
-    """Out of order since then; None: it runs."""
+    """Out of order since then; None: it is running."""
     downtimes: Spans = Spans()
 
     @property
@@ -42,7 +42,7 @@ class Asset(Entity, frozen=True, kw_only=True):
 
 
 def check_in_service(asset: Asset, *, path: str | None = None) -> None:
-    """Raises: Rejected: asset_decommissioned."""
+    """Check that the asset is in service. Raises: Rejected: asset_decommissioned."""
     if not asset.in_service:
         raise Rejected(
             "asset_decommissioned", f"asset {asset.id} is out of service", path=path, asset_id=asset.id
@@ -50,7 +50,8 @@ def check_in_service(asset: Asset, *, path: str | None = None) -> None:
 
 
 def check_place(asset_id: str, parent_id: str, look: Callable[[str], Asset]) -> None:
-    """Whether the asset may stand in that parent: in service, not itself or below itself, not too deep.
+    """Check that the asset may be placed in that parent: in service, not itself or below itself, not too
+    deep.
 
     Walks up to the root by `look`; the caller decides how firmly what was looked at is held. A move counts
     the levels above alone: what hangs below may come to lie deeper, and then takes no more children.
@@ -72,7 +73,7 @@ def check_place(asset_id: str, parent_id: str, look: Callable[[str], Asset]) -> 
 
 
 def decommissioned(asset: Asset, *, at: datetime, reason: str) -> Asset:
-    """The asset out of service for good. What stands in it stays, and takes no new neighbours.
+    """The decommissioned asset. Assets in it stay, but no new ones can be placed there.
 
     Raises: Rejected: invalid_transition.
     """

@@ -10,11 +10,11 @@ from domain.entity import Entry
 from domain.errors import Rejected
 
 REMEMBERED = 100
-"""Spans among which a new one is fitted in; the ledger keeps them all."""
+"""Most spans kept on the asset to check new ones against; the ledger keeps all."""
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """From `since` on, before `until`; None: it lasts."""
+    """From `since` until before `until`; None: still out of order."""
 
     since: datetime
     until: datetime | None = None
@@ -22,19 +22,19 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spans(msgspec.Struct, frozen=True, kw_only=True):
-    """The latest spans, oldest first. What began before `complete_from` may be forgotten here."""
+    """The latest spans, oldest first. Spans that started before `complete_from` may be missing."""
 
     latest: tuple[Span, ...] = ()
     complete_from: datetime | None = None
 
     @property
     def down_since(self) -> datetime | None:
-        """When the open span began; None: the asset is up."""
+        """When the open span started; None: the asset is up."""
         return next((span.since for span in self.latest if span.until is None), None)
 
 
 class Downtime(Entry, frozen=True, kw_only=True, tag="downtime"):
-    """One span in an asset's ledger, replaced by itself with its end, or with what was corrected."""
+    """One span in an asset's ledger; the row is replaced when the span ends or is corrected."""
 
     since: datetime
     until: datetime | None
@@ -42,7 +42,7 @@ class Downtime(Entry, frozen=True, kw_only=True, tag="downtime"):
 
 
 def downtime_set(spans: Spans, span: Span) -> Spans:
-    """With this span, in place of the one that began at the same time, if any.
+    """The spans with this one added, or replacing the one with the same start.
 
     Raises: Rejected: downtime_ends_before_it_begins, downtime_too_old, downtime_overlaps.
     """
@@ -63,5 +63,5 @@ def downtime_set(spans: Spans, span: Span) -> Spans:
 
 
 def _overlap(one: Span, other: Span) -> bool:
-    """Ends are excluded: what is up at noon may go down at noon."""
+    """Whether two spans overlap; ends are exclusive: an asset that is up at noon may go down at noon."""
     return (other.until is None or one.since < other.until) and (one.until is None or other.since < one.until)

@@ -1,7 +1,8 @@
-"""Meters: what a machine has run, counted, travelled. The display may be reset or roll over, `total` rises.
+"""Meters: hours run, units counted, distance travelled. The display may be reset or roll over; `total` only
+rises.
 
-Every reading is a row of the meter's ledger. Its id follows from when, what and how it was read, so that the
-same reading, sent twice by whatever way, is one row.
+Every reading is a row of the meter's ledger. Its id is derived from time, value and kind, so that the same
+reading sent twice is one row.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ Change = Literal["reading", "reset", "rollover"]
 
 MOST_PLANS = 50
 REMEMBERED = 50
-"""Readings between which a late one can be judged; the ledger keeps them all."""
+"""Most readings kept on the meter to check late ones against; the ledger keeps all."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """What the display showed at a time."""
+    """The value on the display at one time."""
 
     read_at: datetime
     value: Decimal
@@ -35,11 +36,11 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Meter(Entity, frozen=True, kw_only=True):
-    """One meter of an asset, in a unit that is fixed for ever: another unit is another meter.
+    """One meter of an asset. Its unit is fixed: another unit is another meter.
 
-    `total` is all that was ever counted, over resets and rollovers, and never falls. The first reading counts
-    as far as the display shows; a meter that is to begin at what it shows begins with a reset. `plans` are
-    those that hear of each reading. `recent` is in order of `read_at`, oldest first.
+    `total` is all that was ever counted, across resets and rollovers. The first reading counts in full; a
+    meter that should count from its present display starts with a reset. `plans` are sent each reading.
+    `recent` is ordered by `read_at`, oldest first.
     """
 
     kind: ClassVar[str] = "meter"
@@ -58,8 +59,8 @@ class Meter(Entity, frozen=True, kw_only=True):
 
 
 class Reading(Entry, frozen=True, kw_only=True, tag="reading"):
-    """One reading, and the meter's total after it. `late`: an earlier one than was known already, which
-    changes no total. `at` is when it was told."""
+    """One reading, and the meter's total after it. `late`: older than the latest
+    known one, so that it does not change the total. `at`: when it was reported."""
 
     change: Change
     value: Decimal
@@ -69,7 +70,7 @@ class Reading(Entry, frozen=True, kw_only=True, tag="reading"):
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """The meter after a reading. `fits` is False of a late one that its neighbours contradict."""
+    """The meter after a reading. `fits` is False for a late reading that contradicts its neighbours."""
 
     meter: Meter
     late: bool
@@ -77,18 +78,18 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 def reading_id(meter_id: str, mark: Mark) -> str:
-    """The same for the same reading; rows sort by when they were read."""
+    """The id of a reading, derived from it; ids sort by the time of the reading."""
     name = f"{meter_id}|{mark.read_at.isoformat()}|{decimal_text(mark.value)}|{mark.change}"
     return uuid7(mark.read_at, hashlib.sha256(name.encode()).digest()[:10])
 
 
 def decimal_text(value: Decimal) -> str:
-    """Plain decimal text, one for each value: 1500, never 1500.00 or 1.5E+3."""
+    """The canonical decimal text of a value: 1500, never 1500.00 or 1.5E+3."""
     return f"{value.normalize() + Decimal(0):f}"
 
 
 def recorded(meter: Meter, mark: Mark) -> Recorded:
-    """Count one reading.
+    """The meter after one reading.
 
     Raises: Rejected: negative_reading, beyond_rollover, no_rollover, no_reading_yet, reading_below_last.
     """
@@ -118,7 +119,7 @@ def _check(meter: Meter, mark: Mark) -> None:
 
 
 def _counted(meter: Meter, mark: Mark) -> Decimal:
-    """By how much a reading in its time raises the total."""
+    """By how much a reading that is not late raises the total."""
     last = meter.last_value
     if mark.change == "reset":
         return Decimal(0)
@@ -139,7 +140,7 @@ def _counted(meter: Meter, mark: Mark) -> Decimal:
 
 
 def _fits(recent: tuple[Mark, ...], mark: Mark) -> bool:
-    """Whether a late reading changes nothing of what was counted: between its neighbours, none below."""
+    """Whether a late reading agrees with what was counted: it lies between its neighbours."""
     if mark.change != "reading":
         return False
     place = bisect_right(recent, mark.read_at, key=lambda known: known.read_at)
@@ -154,7 +155,7 @@ def _remembered(recent: tuple[Mark, ...], mark: Mark) -> tuple[Mark, ...]:
 
 
 def attached(meter: Meter, plan_id: str) -> Meter:
-    """Raises: Rejected: too_many_plans."""
+    """The meter with the plan attached. Raises: Rejected: too_many_plans."""
     if plan_id in meter.plans:
         return meter
     if len(meter.plans) >= MOST_PLANS:

@@ -17,9 +17,9 @@ Movement = Literal["received", "adjusted", "issued", "restocked"]
 class Part(Entity, frozen=True, kw_only=True):
     """One kind of part, counted in `unit`.
 
-    `unit_cost` is the last price paid. A moving average would be wrong as soon as stock is below zero or a
-    receipt comes late, and an order keeps the price of the day it consumed anyway. `stock` may be below zero:
-    the part is in the machine, whatever the books say.
+    `unit_cost` is the last price paid. A moving average would be wrong once stock is negative or a receipt is
+    late; an order keeps the price of the day it consumed. `stock` may be negative: parts may be used before
+    they are booked.
     """
 
     kind: ClassVar[str] = "part"
@@ -35,9 +35,10 @@ class Part(Entity, frozen=True, kw_only=True):
 
 
 class StockMovement(Entry, frozen=True, kw_only=True, tag="stock_movement"):
-    """Parts that came (above zero) or went. `order_entry_id` is the work order's own row of the same event.
+    """Parts added (positive) or removed. `order_entry_id` is the row of the same event in the work order's
+    ledger.
 
-    The quantities of a part's movements add up to its stock, always.
+    A part's stock is always the sum of its movements.
     """
 
     movement: Movement
@@ -59,7 +60,7 @@ def moved(part: Part, movement: StockMovement) -> Part:
 
 
 def priced(part: Part, *, unit_cost: Decimal, currency: str | None) -> Part:
-    """The part at a new price; the currency is the part's own unless it has none yet.
+    """The part with a new price; `currency` is only used if the part has none yet.
 
     Raises: Rejected: currency_missing, currency_mismatch.
     """

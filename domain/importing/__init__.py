@@ -1,1 +1,1 @@
-"""Files of work orders: what their columns mean, which rows are good, and which commands a row stands for."""
+"""Imports of work orders from files: the mapping of columns, the rows, and the commands of each row."""

@@ -1,4 +1,4 @@
-"""What the columns of a file mean."""
+"""The mapping of a file's columns to fields."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ImportName = Annotated[
 class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which column holds which field, and how its values translate.
 
-    `values` translates a field's cells (`PM01` -> `corrective`); `key_column` names a row for ever;
+    `values` translates a field's cells (`PM01` -> `corrective`); `key_column` identifies a row;
     `date_format` is strptime's, ISO 8601 if absent. `status` counts where no column is mapped to it.
     """
 

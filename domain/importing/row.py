@@ -1,4 +1,4 @@
-"""One record as the history of one work order, or all that is wrong with it."""
+"""Reads one record as one work order's history, or reports all its faults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One reason why a row was refused. `column` is that of the file; None when it is the whole row."""
+    """One reason why a row was refused. `column` is that of the file; None for the whole row."""
 
     code: str
     message: str
@@ -27,7 +27,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class BadRow(Exception):
-    """The row stands for nothing; the others land."""
+    """The row is refused; other rows are imported."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("; ".join(fault.message for fault in faults))
@@ -35,7 +35,7 @@ class BadRow(Exception):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A good row. `key` names it within the import's name; `marks` tell, field by field, what it said."""
+    """A good row. `key` names it within the import's name; `marks` are hashes of its values by field."""
 
     number: int
     line: int
@@ -57,7 +57,7 @@ class Reader:
     """Reads the records of one file in order: it remembers the keys it has seen."""
 
     def __init__(self, header: Sequence[str], mapping: Mapping, *, latest: datetime) -> None:
-        """`latest` is the last moment that a row may be dated."""
+        """`latest` is the latest time that a row may contain."""
         self._header = list(header)
         self._mapping = mapping
         self._latest = latest
@@ -65,7 +65,7 @@ class Reader:
         self._places = {field: self._header.index(column) for field, column in mapping.columns.items()}
 
     def read(self, record: Record) -> Row:
-        """Raises: BadRow, with every fault and not only the first."""
+        """The row of a record. Raises: BadRow, with every fault, not only the first."""
         if record.broken:
             raise BadRow([Fault("malformed_row", record.broken)])
         if len(record.cells) != len(self._header):
@@ -98,7 +98,7 @@ class Reader:
         return _CHECKS[field](cell)
 
     def _key(self, record: Record, faults: list[Fault]) -> str:
-        """By the key column; else by what the whole row says and how many equal ones came before."""
+        """The row's key: of the key column, else of the whole row and the number of equal rows before it."""
         column = self._mapping.key_column
         if column is None:
             said = sorted(zip(self._header, (cell.strip() for cell in record.cells), strict=True))

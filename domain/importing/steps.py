@@ -1,4 +1,4 @@
-"""Which commands a row stands for, under which keys, and what a changed row changes."""
+"""The commands of a row with their idempotency keys, and the changes of a changed row."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One command to be: `at` is when it happened in the world, `key` its idempotency key."""
+    """One command to accept: `at` is its effective time, `key` its idempotency key."""
 
     key: str
     type: str
@@ -37,12 +37,12 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def row_key(name: str, key: str) -> str:
-    """What all keys of a row begin with, in one tenant."""
+    """The prefix of all idempotency keys of a row, in one tenant."""
     return f"import:{name}:{key}"
 
 
 def order_id(tenant_id: str, name: str, row: Row) -> str:
-    """The same for the same row for ever, whoever imports it and however often."""
+    """The order's id, derived from the row, so that importing it again gives the same order."""
     return uuid7(row.created_at, _noise(tenant_id, row_key(name, row.key)))
 
 
@@ -55,7 +55,7 @@ def asset_step(tenant_id: str, name: str, at: datetime) -> Step:
 
 
 def history(row: Row, *, prefix: str, id: str, asset_id: str | None, currency: str | None) -> list[Step]:
-    """From its create to the status that the row ends in, in order."""
+    """The commands from the order's create to the row's final status, in order."""
     ended = row.completed_at or row.created_at
     steps = [("create", "work_order.create", _created(row, id, asset_id), row.created_at)]
     moves = _moves(row, ended)
@@ -96,14 +96,14 @@ def _moves(row: Row, ended: datetime) -> list[tuple[str, str, dict[str, Any], da
 
 
 def changed(row: Row, before: Mapping[str, str]) -> list[Field]:
-    """The fields of which the row says something else than it did."""
+    """The fields whose values differ from the row's earlier import."""
     return [field for field, mark in row.marks.items() if before.get(field) != mark]
 
 
 def update(
     row: Row, fields: list[Field], *, prefix: str, id: str, asset_id: str | None, revision: int, at: datetime
 ) -> Step | None:
-    """What carries these changes over; None when none of them can be."""
+    """The command that applies these changes; None if none can be applied."""
     values = {
         "title": row.title,
         "description": row.description,
@@ -122,7 +122,7 @@ def update(
 
 
 def notes_on(fields: list[Field], columns: Mapping[Field, str]) -> Iterator[Fault]:
-    """What the report says of a changed row."""
+    """The report's entries for a changed row."""
     for field in fields:
         if field in UPDATABLE:
             yield Fault(

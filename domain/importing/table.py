@@ -1,4 +1,4 @@
-"""A CSV file as a header and records, and what makes a whole file unusable."""
+"""Reads a CSV file as a header and records, and refuses unusable files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPLIT = "split it, keep equal rows together, and keep the name"
 
 
 class BadFile(Exception):
-    """Nothing of the file can be imported. `code` is a word, the message says what to do."""
+    """The whole file is refused. `code` is for programs, the message says what to do."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -44,10 +44,10 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Table:
-    """The header, found at once, and the records, read as they are asked for; empty lines are none."""
+    """The header, read at once, and the records, read on iteration; empty lines are skipped."""
 
     def __init__(self, lines: Iterable[str], wanted: Iterable[str]) -> None:
-        """Raises: BadFile: a wanted column is absent or there twice."""
+        """Raises: BadFile: a required column is missing or occurs twice."""
         self._lines = iter(lines)
         first = next(self._lines, "")
         self._delimiter = choose_delimiter(first, wanted)
@@ -72,7 +72,8 @@ class Table:
 
 
 def choose_delimiter(header: str, wanted: Iterable[str]) -> str:
-    """The one by which the header has all wanted columns. Raises: BadFile naming those that are missing."""
+    """The delimiter with which the header has all required columns. Raises: BadFile naming the missing
+    ones."""
     needed = list(wanted)
     splits = {sign: _cells(header, sign) for sign in DELIMITERS}
     best = max(DELIMITERS, key=lambda sign: sum(name in splits[sign] for name in needed))
@@ -93,7 +94,7 @@ def _cells(header: str, delimiter: str) -> list[str]:
 
 
 class Inspection:
-    """Looks at a file while it is being stored: size, hash, encoding, header. Feed it all, then `finish`."""
+    """Inspects a file while it is stored: size, hash, encoding, header. Feed it all, then `finish`."""
 
     def __init__(
         self, wanted: Iterable[str], *, most_bytes: int = MAX_BYTES, most_lines: int = MAX_LINES

@@ -1,4 +1,4 @@
-"""What people do to a plan. Each gives a new plan whose next occurrence is worked out."""
+"""The changes that people make to plans. Each returns a new plan with its next occurrence computed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from domain.time.working_calendar import Calendar
 
 MOST_OVERRIDES = 400
 MOST_PAST = 20_000
-"""Occurrences between a trigger's start and today: a plan that begins further back says so by its start."""
+"""Most occurrences between a trigger's start and today; a plan that starts earlier is refused."""
 
 FEWEST_AHEAD = 100
 """Occurrences of each of many lanes among which one is looked for that a person names."""
@@ -28,9 +28,9 @@ _MOMENT = timedelta(seconds=1)
 
 
 def new_plan(id: str, rules: Rules, calendar: Calendar | None, *, at: datetime, now: datetime) -> Plan:
-    """A new plan, from `at` on: what its trigger names before is none of its business. Raises: Rejected."""
+    """A new plan that starts at `at`; earlier occurrences of its trigger are ignored. Raises: Rejected."""
     check_rules(rules)
-    meter = meters.begun(rules.metering)
+    meter = meters.new_progress(rules.metering)
     plan = Plan(id=id, rules=rules, shard=shard_of(id), begins_at=at, created_at=at, meter=meter)
     return _to_come(replace(plan, lanes=starting(rules, at)), calendar, now)
 
@@ -64,10 +64,10 @@ def starting(rules: Rules, at: datetime, *, behind: datetime | None = None) -> t
 def revised(
     plan: Plan, rules: Rules, calendar: Calendar | None, *, effective_from: str | None, now: datetime
 ) -> Plan:
-    """By other rules, at once or from a local time on. Orders that were issued stay as they are, and so does
-    what was revised for a day to come.
+    """The plan with other rules, at once or from a local time on. Orders already opened stay, as does a
+    revision scheduled for later.
 
-    Numbering goes on, unless the trigger is another one. Raises: Rejected.
+    Occurrence numbers continue unless the trigger changes. Raises: Rejected.
     """
     _must_live(plan)
     check_rules(rules)
@@ -92,7 +92,7 @@ def revised(
         lanes=lanes,
     )
     if rules.metering != plan.rules.metering:
-        after = replace(after, meter=meters.begun(rules.metering, plan.meter))
+        after = replace(after, meter=meters.new_progress(rules.metering, plan.meter))
     return _to_come(replace(after, upcoming=_still_to_come(plan, after)), calendar, now)
 
 
@@ -135,7 +135,7 @@ def _behind_issued(plan: Plan, at: datetime) -> datetime:
 
 
 def _last_name(plan: Plan) -> datetime | None:
-    """The nominal local time of what was issued last; None: nothing was, or the meter made it due."""
+    """The nominal local time of the last occurrence issued; None if there is none, or a meter made it due."""
     last = plan.last_generated
     return parse_local(last.occurrence) if last and not meters.is_named(last.occurrence) else None
 
@@ -155,13 +155,13 @@ def _upcoming(plan: Plan, rules: Rules, effective_from: str) -> Upcoming:
 
 
 def paused(plan: Plan) -> Plan:
-    """Nothing comes of it until it is resumed."""
+    """The paused plan: it opens no orders until it is resumed."""
     _must_live(plan)
     return replace(plan, state="paused", generate_at=None)
 
 
 def resumed(plan: Plan, calendar: Calendar | None, *, now: datetime) -> Plan:
-    """Active again, also from quarantine. What was missed meanwhile is as `catch_up` says."""
+    """The active plan, after a pause or quarantine. `catch_up` decides about missed occurrences."""
     if plan.state == "ended":
         _must_live(plan)
     return scheduled(replace(plan, state="active", quarantine=None), calendar, now=now)
@@ -180,7 +180,7 @@ def ended(plan: Plan, reason: str) -> Plan:
 
 
 def quarantined(plan: Plan, *, code: str, message: str, at: datetime) -> Plan:
-    """Out of the way of the others until a person resumes or revises it."""
+    """The quarantined plan: it opens no orders until a person resumes or revises it."""
     if plan.state != "active":
         return plan
     why = Quarantine(code=code, message=message, at=at)
@@ -188,7 +188,7 @@ def quarantined(plan: Plan, *, code: str, message: str, at: datetime) -> Plan:
 
 
 def overridden(plan: Plan, override: Override, calendar: Calendar | None, *, now: datetime) -> Plan:
-    """One occurrence to come is left out or moved, between the one before it and the one behind it.
+    """The plan with one future occurrence skipped or moved, between its neighbours.
 
     Raises: Rejected: no_such_occurrence, move_out_of_order, too_many_overrides.
     """
@@ -226,9 +226,9 @@ def _neighbours(
 
 
 def refreshed(plan: Plan, calendar: Calendar | None, *, now: datetime) -> Plan:
-    """Its next occurrences worked out anew: by the calendar of now, or after what became of an order.
+    """The plan with its next occurrences recomputed, after a change of its calendar or of an order.
 
-    What became of an order is kept also where no next one can be worked out: then the plan is quarantined.
+    If they cannot be computed, the plan is quarantined, and the change is kept.
     """
     if plan.state != "active":
         return plan

@@ -1,6 +1,6 @@
-"""What a plan brings when it is looked at: orders to open, occurrences left out, and how far it then is.
+"""Generation: the orders of a plan to open, the occurrences to skip, and the plan's progress after that.
 
-Pure: the same plan at the same time gives the same answer; looked at twice it gives nothing the second time.
+Pure: the same plan at the same time gives the same result; generating again gives nothing.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from domain.time.local_time import parse_local, to_local
 from domain.time.working_calendar import Calendar
 
 LIMIT = 50
-"""Occurrences dealt with at one look; what is left is due at once again."""
+"""Most occurrences of one generation; the rest is due again at once."""
 
 MOST_OPEN = 500
 LATE = timedelta(hours=1)
-"""Later than this an occurrence without a due window is missed, for a plan that does not catch up."""
+"""An occurrence without a due window counts as missed after this, if the plan does not catch up."""
 
 InService = Callable[[str], bool]
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """An order to open, or lines to add to the open order `merged_into`."""
+    """An order to open, or an occurrence to merge into the open order `merged_into`."""
 
     work_order_id: str
     lane: str
@@ -51,7 +51,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Look:
-    """One look in the making."""
+    """One generation in progress."""
 
     def __init__(self, plan: Plan, now: datetime, in_service: InService) -> None:
         self.plan = plan
@@ -67,13 +67,13 @@ class _Look:
         self.skipped.append(left_out)
 
     def leave_out(self, found: Occurrence, progress: Progress, why: Skip) -> Progress:
-        """A floating lane that leaves one out goes on as if it had been done when due."""
+        """Skip an occurrence; a floating lane then continues as if it had been done when due."""
         self.skip(found.occurrence, progress.lane, why)
         base_at = found.due_at if self.plan.rules.is_floating else None
         return replace(progress, cursor=found.occurrence, index=found.index, base_at=base_at)
 
     def issue(self, found: Occurrence, progress: Progress) -> Progress:
-        """The orders of one occurrence, on every order lane that goes with this one."""
+        """Issue the orders of one occurrence, on every order lane of this lane."""
         rules, is_floating = self.plan.rules, self.plan.rules.is_floating
         lanes = (progress.lane,) if is_floating else rules.order_lanes
         first: str | None = None
@@ -154,7 +154,7 @@ def _advance(look: _Look, calendar: Calendar | None, lane: str, limit: int) -> N
     for found, follower in islice(_due(coming, look.now), limit):
         next(ahead)
         if found.revision != look.plan.revision:
-            look.plan = turned(look.plan)
+            look.plan = with_upcoming_rules(look.plan)
         if found.skipped is None:  # missed or not, it lies where it lies: what coincides with it, does
             progress = passed(progress, found, look.plan.rules)
         if why := found.skipped or _missed(look.plan.rules, found, follower, look.now):
@@ -173,7 +173,7 @@ def _advance(look: _Look, calendar: Calendar | None, lane: str, limit: int) -> N
 
 
 def _measure(look: _Look, calendar: Calendar | None) -> None:
-    """What the meter makes due, unless time has just come first: then its count has begun anew."""
+    """Issue what the meter makes due, unless time came first and restarted its count."""
     found = by_meter.due(look.plan)
     if found is None or by_meter.is_over(look.plan):
         return
@@ -234,8 +234,8 @@ def _missed(rules: Rules, found: Occurrence, follower: Occurrence | None, now: d
     return None
 
 
-def turned(plan: Plan) -> Plan:
-    """By the rules that were to come."""
+def with_upcoming_rules(plan: Plan) -> Plan:
+    """The plan with its upcoming rules in force."""
     if plan.upcoming is None:
         return plan
     return replace(plan, rules=plan.upcoming.rules, revision=plan.revision + 1, upcoming=None)
@@ -247,7 +247,7 @@ def with_lane(plan: Plan, progress: Progress) -> Plan:
 
 
 def _tidy(look: _Look) -> Plan:
-    """Without overrides of what is past, and with the latest of what was left out."""
+    """The plan without overrides of past occurrences, and with only its latest skips."""
     plan = look.plan
     behind = min((one.cursor for one in plan.lanes if one.cursor), default="")
     return replace(

@@ -1,4 +1,5 @@
-"""The id of an occurrence's order follows from what it is for: made twice, it is the same order."""
+"""The id of an occurrence's order, derived from plan, lane and occurrence, so that there is only one
+order."""
 
 from __future__ import annotations
 

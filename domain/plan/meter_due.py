@@ -1,4 +1,4 @@
-"""A plan and its meter: what it hears, what that makes due, and how time and meter begin anew together."""
+"""Plans that are due by a meter: its totals, what they make due, and restarting time and meter together."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def _both(plan: Plan) -> tuple[MeterProgress, ByMeter] | None:
     return (plan.meter, trigger) if trigger is not None else None
 
 
-def heard(plan: Plan, meter_id: str, *, total: Decimal, at: datetime | None) -> Plan:
-    """The plan that knows of a total; of a meter that it no longer goes by it wants to know nothing."""
+def plan_with_meter_total(plan: Plan, meter_id: str, *, total: Decimal, at: datetime | None) -> Plan:
+    """The plan with the new meter total; unchanged if the plan no longer uses that meter."""
     both = _both(plan)
     if both is None or both[0].meter_id != meter_id or plan.state == "ended":
         return plan
@@ -32,7 +32,8 @@ def heard(plan: Plan, meter_id: str, *, total: Decimal, at: datetime | None) -> 
 
 
 def due(plan: Plan) -> Occurrence | None:
-    """What the meter makes due, unless an order of a floating plan is still to be done."""
+    """The occurrence that the meter makes due; None if there is none, or a floating plan's order is still
+    open."""
     both = _both(plan)
     if both is None or any(one.waiting_for for one in plan.lanes):
         return None
@@ -41,7 +42,7 @@ def due(plan: Plan) -> Occurrence | None:
     if reached is None or progress.last_at is None or not _counts(progress, trigger, progress.last_at):
         return None
     return Occurrence(
-        occurrence=meters.named(progress, reached),
+        occurrence=meters.occurrence_name(progress, reached),
         time_zone="UTC",
         index=progress.fired + 1,
         due_at=progress.last_at,
@@ -51,10 +52,10 @@ def due(plan: Plan) -> Occurrence | None:
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the next time a meter makes a plan due: the total; when that will be no reading tells.
+    """The total at which a meter makes a plan due next; the time is unknown.
 
-    `next_at` and `occurrence` are None until the meter has been heard of. `waiting_for`: the order of a
-    floating plan from whose end on it counts anew.
+    `next_at` and `occurrence` are None before the first reading. `waiting_for`: the open order of a floating
+    plan, whose end restarts the count.
     """
 
     meter_id: str
@@ -66,8 +67,8 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     waiting_for: str | None
 
 
-def expected(plan: Plan, now: datetime) -> Expected | None:
-    """None: it goes by no meter, or no longer."""
+def expected_due(plan: Plan, now: datetime) -> Expected | None:
+    """What the meter makes due next; None if the plan uses no meter, or no longer."""
     both = _both(plan)
     if both is None or plan.state == "ended" or is_over(plan) or not _counts(*both, now):
         return None
@@ -77,7 +78,7 @@ def expected(plan: Plan, now: datetime) -> Expected | None:
         meter_id=progress.meter_id,
         every=decimal(trigger.every),
         next_at=next_at,
-        occurrence=None if next_at is None else meters.named(progress, next_at),
+        occurrence=None if next_at is None else meters.occurrence_name(progress, next_at),
         last_total=progress.last_total,
         last_read_at=progress.last_at,
         waiting_for=next((one.waiting_for for one in plan.lanes if one.waiting_for), None),
@@ -91,7 +92,7 @@ def lives(plan: Plan, now: datetime) -> bool:
 
 
 def is_over(plan: Plan) -> bool:
-    """Whether time and meter together have made it due as often as they were to."""
+    """Whether time and meter together have reached the plan's count."""
     trigger, progress = plan.rules.trigger, plan.meter
     return (
         isinstance(trigger, FirstOf)
@@ -107,7 +108,7 @@ def _counts(progress: MeterProgress, trigger: ByMeter, at: datetime) -> bool:
 
 
 def fired(plan: Plan) -> tuple[Plan, tuple[str, Skip] | None]:
-    """After the meter made it due; and what was passed in the same jump."""
+    """The plan after the meter made it due, and the thresholds skipped in the same jump."""
     both = _both(plan)
     if both is None:
         return plan, None
@@ -118,14 +119,14 @@ def fired(plan: Plan) -> tuple[Plan, tuple[str, Skip] | None]:
     if passed and after.next_at is not None:
         last = after.next_at - decimal(trigger.every)
         why = f"{passed} more reached by the same reading: one order serves them all"
-        skipped = meters.named(before, last), Skip("missed", why)
+        skipped = meters.occurrence_name(before, last), Skip("missed", why)
     if plan.rules.timing is not None:
         after = meters.restarted(after, trigger)
     return replace(plan, meter=after), skipped
 
 
 def restarted(plan: Plan, *, issued: int = 0) -> Plan:
-    """Its meter counts from now on: an order came by time, or a floating one was done."""
+    """The plan with its meter counting from now: an order was opened by time, or a floating one completed."""
     both = _both(plan)
     if both is None:
         return plan

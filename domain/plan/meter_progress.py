@@ -1,7 +1,7 @@
-"""When a plan is due by its meter: how far it has come, and at which total it is due next.
+"""A plan's progress by its meter, and the total at which it is due next.
 
-A threshold fires once. What passes several thresholds in one jump, as after a month without a reading, is due
-once, whatever the plan's `catch_up` says: the oil is changed once, not three times.
+A threshold fires once. A reading that passes several thresholds, as after a month without readings, makes the
+plan due once, whatever its `catch_up`: the oil is changed once, not three times.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BY_METER = "meter@"
 
 
 class MeterProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """`next_at` is the total it is due at; None until the meter has been heard of. `fired_at`: the threshold
+    """`next_at` is the total it is due at; None before the first reading. `fired_at`: the threshold
     that it was due at last, which stays latched. `round` counts beginnings, so that no threshold is ever
     named twice; `fired` how often the meter made it due, `issued` how often anything did.
     """
@@ -34,8 +34,8 @@ class MeterProgress(msgspec.Struct, frozen=True, kw_only=True):
     last_at: datetime | None = None
 
 
-def begun(trigger: ByMeter | None, before: MeterProgress | None = None) -> MeterProgress | None:
-    """The beginning; after a revision that changes what the meter is asked for, another one."""
+def new_progress(trigger: ByMeter | None, before: MeterProgress | None = None) -> MeterProgress | None:
+    """The initial progress; the present one if a revision did not change the meter's part of the trigger."""
     if trigger is None:
         return None
     if before is None:
@@ -49,9 +49,9 @@ def begun(trigger: ByMeter | None, before: MeterProgress | None = None) -> Meter
 def with_meter_total(
     progress: MeterProgress, trigger: ByMeter, *, total: Decimal, at: datetime | None
 ) -> MeterProgress:
-    """The meter's total as it was at a time (None: before its first reading).
+    """The progress with the meter's total at a time (None: before its first reading).
 
-    What is older than what is known changes nothing.
+    An older total than the known one changes nothing.
     """
     if progress.last_at is not None and (at is None or at < progress.last_at):
         return progress
@@ -68,14 +68,14 @@ def with_meter_total(
 
 
 def threshold(progress: MeterProgress) -> Decimal | None:
-    """The total that it is due for; None: it is not due."""
+    """The total for which the plan is due; None if it is not."""
     if progress.next_at is None or progress.last_total is None or progress.last_total < progress.next_at:
         return None
     return progress.next_at
 
 
 def fired(progress: MeterProgress, trigger: ByMeter) -> tuple[MeterProgress, int]:
-    """It was due at `next_at`, which comes no more; and how many thresholds behind that were passed too."""
+    """The progress after the threshold `next_at` fired, and how many later thresholds were passed too."""
     if progress.next_at is None or progress.last_total is None:
         return progress, 0
     reached, every = progress.next_at, decimal(trigger.every)
@@ -90,18 +90,18 @@ def fired(progress: MeterProgress, trigger: ByMeter) -> tuple[MeterProgress, int
 
 
 def restarted(progress: MeterProgress, trigger: ByMeter) -> MeterProgress:
-    """Counted from the total of now on."""
+    """The progress with its count restarted at the present total."""
     if progress.last_total is None:
         return progress
     return replace(progress, next_at=progress.last_total + decimal(trigger.every))
 
 
-def named(progress: MeterProgress, total: Decimal) -> str:
-    """The identity of the occurrence at that total: `meter@1500`, of a later round `meter@1500#2`."""
+def occurrence_name(progress: MeterProgress, total: Decimal) -> str:
+    """The name of the occurrence at that total: `meter@1500`, in a later round `meter@1500#2`."""
     name = f"{_BY_METER}{total.normalize() + Decimal(0):f}"
     return name if progress.round == 1 else f"{name}#{progress.round}"
 
 
 def is_named(occurrence: str) -> bool:
-    """Whether a meter, and no local time, is what this occurrence is called by."""
+    """Whether the occurrence is named by a meter, not by a local time."""
     return occurrence.startswith(_BY_METER)

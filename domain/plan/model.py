@@ -1,4 +1,4 @@
-"""A plan: what recurs, how far it has come, what of it is open. `generate.py` and `changes.py` move it."""
+"""Maintenance plans: rules, progress and open orders. `generate.py` and `changes.py` update them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ State = Literal["active", "paused", "ended", "quarantined"]
 
 SHARDS = 16
 KEPT = 50
-"""Skipped occurrences a plan itself remembers; its events keep them all."""
+"""Most skipped occurrences kept on a plan; its events keep all."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one lane has come. `cursor` is the nominal local time of the last occurrence dealt with,
-    `index` its number. Floating lanes wait for an order, then go on from when it was done (`base_at`)."""
+    """The progress of one lane. `cursor` is the nominal local time of the last occurrence issued or skipped,
+    `index` its number. Floating lanes wait for an order, then continue from its completion (`base_at`)."""
 
     lane: str
     cursor: str | None = None
     index: int = 0
     last_due_at: datetime | None = None
     landed: tuple[datetime, ...] = ()
-    """Where the latest ones came to lie, if holidays or a change of clocks moved them: no two of a lane are
-    due at once."""
+    """The due times of the latest ones, if holidays or clock changes moved them: no two of a lane
+    coincide."""
     base_at: datetime | None = None
     base_order: str | None = None
     waiting_for: str | None = None
@@ -45,7 +45,7 @@ class OpenOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person decided about one occurrence, and why."""
+    """A person's decision about one occurrence, with its reason."""
 
     occurrence: str
     action: Literal["skip", "move"]
@@ -54,7 +54,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):
-    """An occurrence that brought no order, and why."""
+    """An occurrence without an order, with its reason."""
 
     occurrence: str
     lane: str
@@ -64,8 +64,8 @@ class Skipped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upcoming(msgspec.Struct, frozen=True, kw_only=True):
-    """A revision that is to hold for occurrences from this local time on. A trigger that it changes begins
-    after `cursor`, with `index` times behind it."""
+    """A revision for occurrences from this local time on. If it changes the trigger, that starts after
+    `cursor`, at number `index`."""
 
     effective_from: str
     rules: Rules
@@ -79,7 +79,7 @@ class Generated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quarantine(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a plan was taken out of the way of the others."""
+    """Why a plan was quarantined."""
 
     code: str
     message: str
@@ -87,8 +87,8 @@ class Quarantine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(Entity, frozen=True, kw_only=True):
-    """`generate_at` is when somebody is to look at it next; None: nothing is to come. `revision` counts the
-    rules it has had. `begins_at`: what was due before is none of its business."""
+    """`generate_at` is the next due check; None: nothing more is due. `revision` counts its rules.
+    `begins_at`: occurrences due before it are ignored."""
 
     kind: ClassVar[str] = "plan"
     collection: ClassVar[str] = "plans"
@@ -114,7 +114,7 @@ class Plan(Entity, frozen=True, kw_only=True):
     created_at: datetime
 
     def lane(self, name: str) -> Progress:
-        """A lane that has not begun yet is at the beginning."""
+        """The progress of a lane; the initial one if it has not started."""
         for one in self.lanes:
             if one.lane == name:
                 return one
@@ -122,5 +122,5 @@ class Plan(Entity, frozen=True, kw_only=True):
 
 
 def shard_of(plan_id: str) -> int:
-    """Spreads plans evenly, the same way for ever."""
+    """The shard of a plan: evenly spread, and never changing."""
     return crc32(plan_id.encode()) % SHARDS

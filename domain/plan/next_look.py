@@ -1,4 +1,4 @@
-"""When a plan is to be looked at next. Every change of a plan ends here."""
+"""Computes when a plan's next due check is. Every change of a plan ends here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def scheduled(
     now: datetime,
     ahead: Mapping[str, Ahead] = NOTHING_AHEAD,
 ) -> Plan:
-    """With the next occurrence of each lane, and of the plan, worked out.
+    """The plan with the next occurrence of each lane, and its next due check, computed.
 
     What is due already is due now: `generate_at` is never an instant that was asked for before. `ahead`: what
     was unfolded, by this calendar, of lanes by name; of all others it is unfolded here.
@@ -59,7 +59,7 @@ def scheduled(
 
 
 def has_more(plan: Plan, *, now: datetime) -> bool:
-    """Whether an order may still come of it, and not only occurrences that are left out."""
+    """Whether an order may still be opened, not only occurrences skipped."""
     if any(one.waiting_for or one.next_occurrence for one in plan.lanes):
         return True
     return by_meter.lives(plan, now)
@@ -95,7 +95,7 @@ def _with_next(plan: Plan, calendar: Calendar | None, progress: Progress, ahead:
 
 
 def near(coming: Iterator[Occurrence]) -> Iterator[Occurrence]:
-    """As far as one is looked for."""
+    """The coming occurrences, as far as they are searched."""
     first: Occurrence | None = None
     for one in islice(coming, LOOK_AHEAD):
         first = first or one

@@ -1,4 +1,4 @@
-"""What a plan names, occurrence by occurrence. Preview and generation are this one function."""
+"""The occurrences of a plan, one by one. Preview and generation both use `unfold`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Skip(msgspec.Struct, frozen=True):
 
 
 class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
-    """One occurrence. `occurrence` is its nominal local time: its identity, wherever `due_at` was moved."""
+    """One occurrence. `occurrence` is its nominal local time: its identity, even if `due_at` was moved."""
 
     occurrence: str
     time_zone: str
@@ -36,14 +36,14 @@ class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ahead(msgspec.Struct, frozen=True, kw_only=True):
-    """What was unfolded of a lane, as far as nobody has dealt with it yet. To be read once."""
+    """Occurrences of a lane already unfolded, but not issued or skipped. Can be read once."""
 
     plan: Plan
     progress: Progress
     coming: Iterator[Occurrence]
 
     def holds(self, plan: Plan, progress: Progress) -> bool:
-        """Whether unfolding anew, by the same calendar, would tell the same: what it reads is unchanged."""
+        """Whether unfolding again, with the same calendar, would give the same occurrences."""
         known = self.plan
         return (
             progress is self.progress
@@ -54,9 +54,9 @@ class Ahead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def unfold(plan: Plan, calendar: Calendar | None, progress: Progress) -> Iterator[Occurrence]:
-    """What comes after `progress`, oldest first, skipped ones too, across an upcoming revision.
+    """The occurrences after `progress`, oldest first, with skipped ones, across an upcoming revision.
 
-    A floating lane is told as if each order were done when it is due: nobody can know better.
+    For a floating lane, as if each order were completed when it is due.
     """
     for rules, revision, nominal in _across(plan, progress):
         found = _judged(plan, rules, revision, nominal, calendar, progress)
@@ -65,7 +65,7 @@ def unfold(plan: Plan, calendar: Calendar | None, progress: Progress) -> Iterato
 
 
 def passed(progress: Progress, found: Occurrence, rules: Rules) -> Progress:
-    """Behind this one; it remembers where that came to lie, for those to come."""
+    """The progress after this occurrence, with its due time remembered for later ones."""
     return msgspec.structs.replace(
         progress,
         cursor=found.occurrence,
@@ -87,7 +87,7 @@ def _landed(progress: Progress, found: Occurrence, rules: Rules) -> tuple[dateti
 
 
 def _across(plan: Plan, progress: Progress) -> Iterator[tuple[Rules, int, Nominal]]:
-    """Each nominal time with the rules that hold for it."""
+    """Each nominal time with the rules that apply to it."""
     turn = parse_local(plan.upcoming.effective_from) if plan.upcoming else None
     last: Nominal | None = None
     for nominal in _nominal(plan.rules, progress):
@@ -110,7 +110,7 @@ def _across(plan: Plan, progress: Progress) -> Iterator[tuple[Rules, int, Nomina
 
 
 def _nominal(rules: Rules, progress: Progress, since: datetime | None = None) -> Iterator[Nominal]:
-    """Later than where the lane is, and later than `since`."""
+    """The nominal times after the lane's progress and after `since`."""
     trigger = rules.timing
     if trigger is None:
         return
@@ -144,7 +144,7 @@ def _judged(
     calendar: Calendar | None,
     progress: Progress,
 ) -> Occurrence:
-    """Where it falls in the end, or why it falls out."""
+    """The final due time of an occurrence, or why it is skipped."""
     identity, time_zone = format_local(nominal.local), rules.time_zone
     override = next((one for one in plan.overrides if one.occurrence == identity), None)
     local, skip = _placed(rules, nominal, calendar, override)

@@ -1,4 +1,4 @@
-"""What becomes of a plan's orders, and what that makes of the plan."""
+"""How a plan changes when its orders are completed, cancelled or reopened."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from domain.time.working_calendar import Calendar
 def order_ended(
     plan: Plan, order: OpenOrder, calendar: Calendar | None, *, at: datetime, now: datetime
 ) -> Plan:
-    """An order of it was completed or cancelled at that time: a floating lane counts from there.
+    """The plan after an order was completed or cancelled at that time: a floating lane counts from there.
 
     A second completion after a reopening counts as long as nothing was issued on the first; so does another
     time of the same, from which the meter, which has begun anew, does not begin once more.
@@ -34,7 +34,8 @@ def order_ended(
 
 
 def order_reopened(plan: Plan, order: OpenOrder, calendar: Calendar | None, *, now: datetime) -> Plan:
-    """It is open again; a floating lane that has issued nothing since waits for it again."""
+    """The plan after an order was reopened; a floating lane that has issued nothing since waits for it
+    again."""
     known = any(one.work_order_id == order.work_order_id for one in plan.open_orders)
     after = plan if known else replace(plan, open_orders=(*plan.open_orders, order))
     progress = next((one for one in plan.lanes if one.base_order == order.work_order_id), None)

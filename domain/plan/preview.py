@@ -1,4 +1,4 @@
-"""What a plan will bring between two instants: the function that generates, asked ahead."""
+"""A preview of a plan's occurrences between two instants, by the function that generates them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from domain.plan.occurrences import Occurrence, unfold
 from domain.time.working_calendar import Calendar
 
 MOST_WALKED = 100_000
-"""Occurrences between where the plan is and where somebody asks."""
+"""Most occurrences between the plan's progress and the end of the preview."""
 
 _MOVED = timedelta(days=31)
-"""How far behind the end one is looked for that a holiday or a person has brought forward."""
+"""How far after the end occurrences are searched that a holiday or a person moved forward."""
 
 Foreseen = tuple[str, Occurrence]
 """The lane of an order, an asset's id or the whole round, and the occurrence."""
@@ -28,7 +28,7 @@ def preview(
     plan: Plan, calendar: Calendar | None, since: datetime, until: datetime, *, now: datetime
 ) -> Iterator[Foreseen]:
     """Due in [since, until), in order; the skipped ones too. Before `now`: what the rules of now would have
-    brought since the plan began. A floating plan is told as if each order were done when it is due.
+    brought since the plan began. A floating plan is shown as if each order were completed when it is due.
 
     Raises: Rejected: preview_too_far; and as generation would.
     """
@@ -45,7 +45,7 @@ def preview(
 
 
 def _lane(plan: Plan, calendar: Calendar | None, name: str, until: datetime) -> Iterator[Foreseen]:
-    """Each occurrence once for every order that it brings."""
+    """Each occurrence once for every order it opens."""
     lanes = (name,) if plan.rules.is_floating else plan.rules.order_lanes
     for found in unfold(plan, calendar, plan.lane(name)):
         if found.due_at >= until + _MOVED:
@@ -55,5 +55,5 @@ def _lane(plan: Plan, calendar: Calendar | None, name: str, until: datetime) -> 
 
 
 def _from_the_start(plan: Plan) -> Plan:
-    """As if nothing had come of it yet."""
+    """The plan without progress."""
     return replace(plan, lanes=starting(plan.rules, plan.begins_at))

@@ -1,4 +1,4 @@
-"""What a plan asks for: when, of which assets, and what each order is to look like."""
+"""The rules of a plan: when, for which assets, and the template of its orders."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CatchUp = Literal["all", "latest", "none"]
 
 MOST_LEAD = duration("P366D")
 MOST_BYTES = 1024 * 1024
-"""Of the orders that one occurrence asks for: they are opened in one commit."""
+"""Bound on the orders of one occurrence, which are opened in one commit."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,7 +36,7 @@ class PlannedPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What each order begins as. On a route the checklist is asked once for each asset."""
+    """The template of each order. On a route, the checklist is repeated for each asset."""
 
     title: Title
     description: Description | None = None
@@ -49,7 +49,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Season(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"first": "from"}):
-    """Days of any year, both ends included; it may run over New Year."""
+    """A span of days in any year, ends included; it may include New Year."""
 
     first: MonthDay
     to: MonthDay
@@ -62,7 +62,7 @@ class Season(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that may be revised. Orders that were issued keep the revision they were issued by."""
+    """Everything that can be revised. Orders already opened keep their revision."""
 
     name: Name
     trigger: Trigger
@@ -85,12 +85,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def timing(self) -> Timed | None:
-        """What the calendar decides; None: only a meter does."""
+        """The time part of the trigger; None if it is by meter only."""
         return timing(self.trigger)
 
     @property
     def metering(self) -> ByMeter | None:
-        """What a meter decides, if any does."""
+        """The meter part of the trigger, if any."""
         return metering(self.trigger)
 
     @property
@@ -107,7 +107,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def lanes(self) -> tuple[str, ...]:
-        """What goes on at its own pace: floating orders each wait for their own completion."""
+        """The lanes with their own progress: in a floating plan, each order waits for its own completion."""
         return self.order_lanes if self.is_floating else (TOGETHER,)
 
     def assets(self, lane: str) -> tuple[str, ...]:
@@ -119,12 +119,12 @@ TOGETHER = "*"
 
 
 def weight(rules: Rules) -> int:
-    """Bytes that one occurrence asks for, about: every asset has the checklist for itself."""
+    """The approximate bytes of one occurrence's orders: each asset has its own checklist."""
     return len(msgspec.json.encode(rules.template)) * len(rules.targets)
 
 
 def check_rules(rules: Rules) -> None:
-    """What types alone cannot say. Raises: Rejected, naming the field."""
+    """Check what types cannot. Raises: Rejected, naming the field."""
     if rules.timing is not None:
         check_trigger(rules.timing)
     check_meter(rules)

@@ -1,1 +1,1 @@
-"""When something recurs: triggers as they are asked for, and the local times they name."""
+"""Recurrence: triggers, and the local times at which they are due."""

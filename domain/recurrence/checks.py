@@ -1,4 +1,4 @@
-"""Whether a recurrence rule makes sense: told at the door, so that no plan stumbles over it years later."""
+"""Checks recurrence rules at acceptance, so that no plan fails on one years later."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LATE = 9_600
 
 
 def check_rule(rule: str, start: datetime, time_zone: str) -> None:
-    """Raises: Rejected: invalid_rule, rule_too_frequent, rule_exhausted (it never comes)."""
+    """Check a rule. Raises: Rejected: invalid_rule, rule_too_frequent, rule_exhausted (it never occurs)."""
     parts = parts_of(rule)
     if parts.get("FREQ") not in FREQUENCIES:
         raise Rejected("rule_too_frequent", f"FREQ is one of {', '.join(FREQUENCIES)}", path="rrule")
@@ -51,7 +51,7 @@ def check_rule(rule: str, start: datetime, time_zone: str) -> None:
 
 
 def _check_numbers(parts: Parts) -> None:
-    """python-dateutil takes some that RFC 5545 does not, and stumbles over them in a later December."""
+    """Refuse numbers that python-dateutil accepts and RFC 5545 does not: it fails on them in a later year."""
     for name in _WITHIN.keys() & parts.keys():
         for text in parts[name].split(","):
             number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,3}", text) else _WITHIN[name] + 1

@@ -1,4 +1,4 @@
-"""A trigger's nominal local times, in order, from anywhere in its life."""
+"""A trigger's nominal local times, in order, from any point on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Nominal(msgspec.Struct, frozen=True):
 
 
 def check_trigger(trigger: Timed) -> None:
-    """Raises: Rejected, naming the field."""
+    """Check a trigger. Raises: Rejected, naming the field."""
     zone(trigger.time_zone)
     start = parse_local(trigger.start_local)
     if isinstance(trigger, Rrule):
@@ -41,9 +41,9 @@ def check_trigger(trigger: Timed) -> None:
 
 
 def occurrences(trigger: Timed, *, after: datetime | None = None, index: int = 0) -> Iterator[Nominal]:
-    """Later than `after` (all of them without it), oldest first; `index` is how many came before.
+    """The occurrences later than `after` (all without it), oldest first; `index`: how many came before.
 
-    Ends where `count` or `ends_on` says, both inclusive.
+    Ends at `count` or `ends_on`, both inclusive.
     """
     last = date.fromisoformat(trigger.ends_on) if trigger.ends_on else LAST_DAY
     for number, local in enumerate(_times(trigger, after), start=index + 1):

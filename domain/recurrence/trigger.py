@@ -1,4 +1,4 @@
-"""What makes a plan due, as a client says it and as it is stored."""
+"""Triggers, which make a plan due, as clients send them and as they are stored."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class _Timed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     basis: Basis = "fixed"
     """Fixed: the calendar decides. Floating: the last completion does."""
     ends_on: Day | None = None
-    """The last local day on which it may be due, itself included."""
+    """The last local day on which it may be due, inclusive."""
     count: Count | None = None
-    """How many times it recurs in all, skipped ones included."""
+    """How many times it recurs in all, skipped occurrences included."""
 
 
 class Rrule(_Timed, frozen=True, kw_only=True, tag_field="kind", tag="rrule"):
@@ -91,7 +91,7 @@ Trigger = Rrule | Interval | ByMeter | FirstOf
 
 
 def timing(trigger: Trigger) -> Timed | None:
-    """What of it the calendar decides."""
+    """The time part of a trigger."""
     if isinstance(trigger, FirstOf):
         ends = [day for day in (trigger.time.ends_on, trigger.ends_on) if day]
         return msgspec.structs.replace(trigger.time, ends_on=min(ends)) if ends else trigger.time
@@ -99,7 +99,7 @@ def timing(trigger: Trigger) -> Timed | None:
 
 
 def metering(trigger: Trigger) -> ByMeter | None:
-    """What of it a meter decides."""
+    """The meter part of a trigger."""
     if isinstance(trigger, FirstOf):
         ends = [day for day in (trigger.meter.ends_on, trigger.ends_on) if day]
         return msgspec.structs.replace(trigger.meter, ends_on=min(ends)) if ends else trigger.meter

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from domain.fields import Instant, instant
 from domain.ids import Id
-from domain.plan.meter_due import heard
+from domain.plan.meter_due import plan_with_meter_total
 from domain.plan.model import Plan
 from tasks.command import Payload, handles
 from tasks.flows.plan import generate_due, save_change
@@ -31,6 +31,6 @@ def check(cmd: MeterCheck, work: Work) -> None:
     """Take over a meter's total, and open the orders that it makes due."""
     plan = work.load(Plan)
     read_at = instant(cmd.read_at) if cmd.read_at else None
-    after = heard(plan, cmd.meter_id, total=Decimal(cmd.total), at=read_at)
+    after = plan_with_meter_total(plan, cmd.meter_id, total=Decimal(cmd.total), at=read_at)
     save_change(work, plan, after, "plan.meter_heard", meter_id=cmd.meter_id, total=cmd.total)
     generate_due(work, after, at=work.now)

@@ -49,7 +49,7 @@ def test_time_that_begins_anew_by_the_meter_leaves_out_what_a_holiday_had_put_of
     both = {"kind": "first_of", "time": weekly, "meter": meter}
     life = Life(both, at="2026-04-01", calendar=EASTER, on_holiday="after")
     for total, day in ((0, "2026-04-01"), (150, "2026-04-06")):
-        life.plan = by_meter.heard(life.plan, METER, total=Decimal(total), at=utc(day))
+        life.plan = by_meter.plan_with_meter_total(life.plan, METER, total=Decimal(total), at=utc(day))
 
     life.look("2026-04-06T12:00")
 

@@ -137,7 +137,7 @@ def test_a_look_leaves_what_working_out_the_plan_anew_gives(
         if what == "end" and life.opened:
             life.end(life.opened[total % len(life.opened)], now.replace(tzinfo=None).isoformat())
         elif what == "read":
-            life.plan = by_meter.heard(life.plan, METER, total=Decimal(total), at=now)
+            life.plan = by_meter.plan_with_meter_total(life.plan, METER, total=Decimal(total), at=now)
         elif what == "retire":
             life.retired ^= {PUMP}
         life.look(now, limit=limit)
