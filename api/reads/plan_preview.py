@@ -39,8 +39,6 @@ SPAN = timedelta(days=92)
 FURTHEST = timedelta(days=3_660)
 YEARS = range(1970, 2200)
 
-Asked = Request[Any, Any, Any]
-
 
 class OccurrenceView(msgspec.Struct, frozen=True, kw_only=True):
     """An occurrence that generates one order. `asset_id` is null for a route of several assets."""
@@ -81,7 +79,7 @@ def route(reader: Reader, db: AsyncDatabase[Any], now: Callable[[], datetime]) -
         tags=["read"],
         security=BEARER,
     )
-    async def show_preview(request: Asked, id: FromPath[str]) -> ASGIResponse:
+    async def show_preview(request: Request[Any, Any, Any], id: FromPath[str]) -> ASGIResponse:
         """The occurrences that a plan will generate, and those it will skip, with the reason."""
         actor = await reader.actor(request, PLANS.permission)
         parameters = parse(request.scope["query_string"])

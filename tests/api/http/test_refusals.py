@@ -1,4 +1,4 @@
-"""What is refused at the door, in which order, and how each refusal names what was wrong."""
+"""Refusals before acceptance: their order, and how each names its fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importing a file over HTTP: what is stored, what is told of each row, what is refused at the door."""
+"""Importing a file over HTTP: what is stored, what is reported for each row, what is refused at once."""
 
 from __future__ import annotations
 
