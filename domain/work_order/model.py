@@ -71,7 +71,7 @@ class WorkOrder(Entity, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "work_order"
     collection: ClassVar[str] = "work_orders"
-    order_number: ClassVar[Mapping[str, tuple[str, str]]] = {"checklist": ("item_id", "value")}
+    named: ClassVar[Mapping[str, tuple[str, str]]] = {"checklist": ("item_id", "value")}
 
     number: str
     title: str
