@@ -87,7 +87,7 @@ def submit(
     at: datetime,
 ) -> Document:
     """Store the file, then the import, which a worker then claims. Raises: BadFile: nothing is stored."""
-    inspection = Inspection(mapping.wanted)
+    inspection = Inspection(mapping.required_columns)
     store_file(db, id, source, inspection)
     row = document(
         id=id,

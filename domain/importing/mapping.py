@@ -58,7 +58,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError(f"values are given for {stray[0]}, which no column is mapped to")
 
     @property
-    def wanted(self) -> list[str]:
+    def required_columns(self) -> list[str]:
         """The columns that the file must have, each once."""
         key = [self.key_column] if self.key_column else []
         return list(dict.fromkeys([*self.columns.values(), *key]))
@@ -78,9 +78,9 @@ def from_options(maps: Iterable[str], values: Iterable[str], **rest: Any) -> Map
         if not is_given or field not in FIELDS:
             raise ValueError(f"values are FIELD:FROM=TO,FROM=TO; not {option!r}")
         tables.setdefault(field, {}).update(map(_pair, pairs.split(",")))
-    given = {name: value for name, value in rest.items() if value is not None}
+    options = {name: value for name, value in rest.items() if value is not None}
     try:
-        return msgspec.convert({"columns": columns, "values": tables} | given, Mapping)
+        return msgspec.convert({"columns": columns, "values": tables} | options, Mapping)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from None
 

@@ -69,8 +69,8 @@ class Reader:
         if record.broken:
             raise BadRow([Fault("malformed_row", record.broken)])
         if len(record.cells) != len(self._header):
-            said = f"{len(record.cells)} cells where the header has {len(self._header)}"
-            raise BadRow([Fault("wrong_columns", said)])
+            message = f"{len(record.cells)} cells where the header has {len(self._header)}"
+            raise BadRow([Fault("wrong_columns", message)])
         faults: list[Fault] = []
         values: dict[str, Any] = {"status": self._mapping.status}
         for field, place in self._places.items():
@@ -101,8 +101,8 @@ class Reader:
         """The row's key: of the key column, else of the whole row and the number of equal rows before it."""
         column = self._mapping.key_column
         if column is None:
-            said = sorted(zip(self._header, (cell.strip() for cell in record.cells), strict=True))
-            digest = hashlib.sha256(msgspec.json.encode(said)).hexdigest()
+            cells = sorted(zip(self._header, (cell.strip() for cell in record.cells), strict=True))
+            digest = hashlib.sha256(msgspec.json.encode(cells)).hexdigest()
             return f"{digest}:{self._count(digest.encode())}"
         key = record.cells[self._header.index(column)].strip()
         if not key or len(key) > 200:
@@ -120,19 +120,19 @@ class Reader:
 def moment(text: str, pattern: str | None, *, latest: datetime | None) -> datetime:
     """In UTC, to the millisecond; a day is its midnight, a time without offset is UTC. Raises: ValueError."""
     try:
-        found = datetime.strptime(text, pattern) if pattern else datetime.fromisoformat(text)  # noqa: DTZ007
+        at = datetime.strptime(text, pattern) if pattern else datetime.fromisoformat(text)  # noqa: DTZ007
     except (ValueError, re.error):  # the latter of a pattern that names a part twice
         expected = f"like {pattern}" if pattern else "an ISO 8601 date, such as 2004-07-01"
         raise ValueError(f"{_short(text)} is not {expected}") from None
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
-    if not 1970 <= found.year <= 2199:
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    if not 1970 <= at.year <= 2199:
         raise ValueError(f"{_short(text)} is not within 1970 to 2199")
-    found = found.astimezone(UTC)
-    if found < _FIRST or found.year > 2199:
+    at = at.astimezone(UTC)
+    if at < _FIRST or at.year > 2199:
         raise ValueError(f"{_short(text)} is not within 1970 to 2199")
-    if latest and found > latest:
+    if latest and at > latest:
         raise ValueError(f"{_short(text)} is in the future")
-    return found.replace(microsecond=found.microsecond // 1000 * 1000)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def _out_of_order(values: dict[str, Any], mapping: Mapping) -> list[Fault]:

@@ -115,9 +115,9 @@ def update(
     payload = {UPDATABLE[field]: values[field] for field in fields if field in UPDATABLE}
     if not payload:
         return None
-    said = hashlib.sha256(msgspec.json.encode(payload, order="deterministic")).hexdigest()[:16]
+    digest = hashlib.sha256(msgspec.json.encode(payload, order="deterministic")).hexdigest()[:16]
     # The revision, because a row may change to and fro, and each time is a change of its own.
-    key = f"{prefix}:update:{revision}:{said}"
+    key = f"{prefix}:update:{revision}:{digest}"
     return Step(key=key, type="work_order.update", payload={"work_order_id": id} | payload, at=at)
 
 
@@ -129,8 +129,8 @@ def notes_on(fields: list[Field], columns: Mapping[Field, str]) -> Iterator[Faul
                 "updated", f"{field} differs from the earlier import: sent as an update", columns[field]
             )
         else:
-            said = f"{field} differs from the earlier import: history is not rewritten, change it by hand"
-            yield Fault("not_carried_over", said, columns[field])
+            message = f"{field} differs from the earlier import: history is not rewritten, change it by hand"
+            yield Fault("not_carried_over", message, columns[field])
 
 
 def _text(moment: datetime | None) -> str | None:

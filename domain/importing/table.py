@@ -46,11 +46,11 @@ class Record(msgspec.Struct, frozen=True):
 class Table:
     """The header, read at once, and the records, read on iteration; empty lines are skipped."""
 
-    def __init__(self, lines: Iterable[str], wanted: Iterable[str]) -> None:
+    def __init__(self, lines: Iterable[str], required: Iterable[str]) -> None:
         """Raises: BadFile: a required column is missing or occurs twice."""
         self._lines = iter(lines)
         first = next(self._lines, "")
-        self._delimiter = choose_delimiter(first, wanted)
+        self._delimiter = choose_delimiter(first, required)
         reader = csv.reader(chain([first], self._lines), delimiter=self._delimiter)
         self.header = [cell.strip() for cell in next(reader, [])]
         self._reader = reader
@@ -71,10 +71,10 @@ class Table:
             line = self._reader.line_num + 1
 
 
-def choose_delimiter(header: str, wanted: Iterable[str]) -> str:
+def choose_delimiter(header: str, required: Iterable[str]) -> str:
     """The delimiter with which the header has all required columns. Raises: BadFile naming the missing
     ones."""
-    needed = list(wanted)
+    needed = list(required)
     splits = {sign: _cells(header, sign) for sign in DELIMITERS}
     best = max(DELIMITERS, key=lambda sign: sum(name in splits[sign] for name in needed))
     cells = splits[best]
@@ -97,10 +97,10 @@ class Inspection:
     """Inspects a file while it is stored: size, hash, encoding, header. Feed it all, then `finish`."""
 
     def __init__(
-        self, wanted: Iterable[str], *, most_bytes: int = MAX_BYTES, most_lines: int = MAX_LINES
+        self, required: Iterable[str], *, most_bytes: int = MAX_BYTES, most_lines: int = MAX_LINES
     ) -> None:
         self.size = 0
-        self._wanted = list(wanted)
+        self._wanted = list(required)
         self._most = most_bytes
         self._most_lines = most_lines
         self._hash = hashlib.sha256()

@@ -102,8 +102,8 @@ def _still_to_come(before: Plan, after: Plan) -> Upcoming | None:
     if before.upcoming is None:
         return None
     names = (field.name for field in fields(Rules))
-    said = {name: getattr(after.rules, name) for name in names}
-    changed = {name: value for name, value in said.items() if value != getattr(before.rules, name)}
+    revised_rules = {name: getattr(after.rules, name) for name in names}
+    changed = {name: value for name, value in revised_rules.items() if value != getattr(before.rules, name)}
     rules = replace(before.upcoming.rules, **changed)
     if rules == after.rules:
         return None
@@ -146,12 +146,12 @@ def _upcoming(plan: Plan, rules: Rules, effective_from: str) -> Upcoming:
         raise Rejected(
             "revised_at_once", "what counts from completions, and of whom, is revised at once", path="patch"
         )
-    found = Upcoming(effective_from=effective_from, rules=rules)
+    upcoming = Upcoming(effective_from=effective_from, rules=rules)
     if rules.timing == plan.rules.timing:
-        return found
+        return upcoming
     turn = to_instant(parse_local(effective_from), rules.time_zone)
     start = starting(rules, _behind_issued(plan, turn))[0]
-    return replace(found, cursor=start.cursor, index=start.index)
+    return replace(upcoming, cursor=start.cursor, index=start.index)
 
 
 def paused(plan: Plan) -> Plan:
@@ -210,18 +210,18 @@ def overridden(plan: Plan, override: Override, calendar: Calendar | None, *, now
 def _neighbours(
     plan: Plan, calendar: Calendar | None, occurrence: str
 ) -> tuple[datetime | None, Occurrence | None]:
-    wanted = parse_local(occurrence)
+    name_time = parse_local(occurrence)
     most = max(LOOK_AHEAD // len(plan.rules.lanes), FEWEST_AHEAD)
     for name in plan.rules.lanes:
         progress = plan.lane(name)
         before = progress.last_due_at
         ahead = unfold(plan, calendar, progress)
-        for found in islice(ahead, most):
-            if found.occurrence == occurrence:
+        for neighbour in islice(ahead, most):
+            if neighbour.occurrence == occurrence:
                 return before, next(ahead, None)
-            if parse_local(found.occurrence) > wanted:
+            if parse_local(neighbour.occurrence) > name_time:
                 break
-            before = found.due_at
+            before = neighbour.due_at
     raise Rejected("no_such_occurrence", f"{occurrence} is not to come", path="occurrence")
 
 

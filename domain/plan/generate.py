@@ -66,54 +66,56 @@ class _Look:
         left_out = Skipped(occurrence=occurrence, lane=lane, code=why.code, reason=why.reason, at=self.now)
         self.skipped.append(left_out)
 
-    def leave_out(self, found: Occurrence, progress: Progress, why: Skip) -> Progress:
+    def leave_out(self, occurrence: Occurrence, progress: Progress, why: Skip) -> Progress:
         """Skip an occurrence; a floating lane then continues as if it had been done when due."""
-        self.skip(found.occurrence, progress.lane, why)
-        base_at = found.due_at if self.plan.rules.is_floating else None
-        return replace(progress, cursor=found.occurrence, index=found.index, base_at=base_at)
+        self.skip(occurrence.occurrence, progress.lane, why)
+        base_at = occurrence.due_at if self.plan.rules.is_floating else None
+        return replace(progress, cursor=occurrence.occurrence, index=occurrence.index, base_at=base_at)
 
-    def issue(self, found: Occurrence, progress: Progress) -> Progress:
+    def issue(self, occurrence: Occurrence, progress: Progress) -> Progress:
         """Issue the orders of one occurrence, on every order lane of this lane."""
         rules, is_floating = self.plan.rules, self.plan.rules.is_floating
         lanes = (progress.lane,) if is_floating else rules.order_lanes
         first: str | None = None
         for lane in lanes:
-            first = self._issue(rules, found, lane) or first
-        generated = Generated(occurrence=found.occurrence, at=self.now)
+            first = self._issue(rules, occurrence, lane) or first
+        generated = Generated(occurrence=occurrence.occurrence, at=self.now)
         self.plan = replace(self.plan, last_generated=generated) if first else self.plan
         if not is_floating:
             return progress
-        return replace(progress, waiting_for=first, base_at=None if first else found.due_at)
+        return replace(progress, waiting_for=first, base_at=None if first else occurrence.due_at)
 
-    def _issue(self, rules: Rules, found: Occurrence, lane: str) -> str | None:
+    def _issue(self, rules: Rules, occurrence: Occurrence, lane: str) -> str | None:
         """The id of the order that is now open for this occurrence, if any."""
         assets = tuple(asset for asset in rules.assets(lane) if self.in_service(asset))
         if not assets:
-            self.skip(found.occurrence, lane, Skip("asset_decommissioned", "no asset of it is in service"))
+            self.skip(
+                occurrence.occurrence, lane, Skip("asset_decommissioned", "none of its assets is in service")
+            )
             return None
         open_now = [one.work_order_id for one in self.plan.open_orders if one.lane == lane]
         if open_now and rules.open_policy == "skip":
-            self.skip(found.occurrence, lane, Skip("open_order", f"order {open_now[-1]} is still open"))
+            self.skip(occurrence.occurrence, lane, Skip("open_order", f"order {open_now[-1]} is still open"))
             return None
         merged = open_now[-1] if open_now and rules.open_policy == "merge" else None
         kept = self.plan.open_orders
         if open_now and rules.open_policy == "supersede":
             self.superseded += open_now
             kept = tuple(one for one in kept if one.work_order_id not in open_now)
-        id = merged or order_id(self.plan.id, lane, found.occurrence, found.due_at)
+        id = merged or order_id(self.plan.id, lane, occurrence.occurrence, occurrence.due_at)
         window = duration(rules.due_window) if rules.due_window else None
         self.opened.append(
             Opened(
                 work_order_id=id,
                 lane=lane,
                 asset_ids=assets,
-                occurrence=found,
-                window_until=found.due_at + window if window else None,
+                occurrence=occurrence,
+                window_until=occurrence.due_at + window if window else None,
                 merged_into=merged,
             )
         )
         if merged is None:
-            added = OpenOrder(work_order_id=id, lane=lane, occurrence=found.occurrence)
+            added = OpenOrder(work_order_id=id, lane=lane, occurrence=occurrence.occurrence)
             kept = (*kept, added)[-MOST_OPEN:]
         self.plan = replace(self.plan, open_orders=kept)
         return id
@@ -151,16 +153,16 @@ def _advance(look: _Look, calendar: Calendar | None, lane: str, limit: int) -> N
     # Unfolding foresees neither when an order is done, nor a meter.
     foreseen = not plan.rules.is_floating and plan.meter is None
     coming, ahead = tee(unfold(plan, calendar, begun))
-    for found, follower in islice(_due(coming, look.now), limit):
+    for occurrence, follower in islice(_due(coming, look.now), limit):
         next(ahead)
-        if found.revision != look.plan.revision:
+        if occurrence.revision != look.plan.revision:
             look.plan = with_upcoming_rules(look.plan)
-        if found.skipped is None:  # missed or not, it lies where it lies: what coincides with it, does
-            progress = passed(progress, found, look.plan.rules)
-        if why := found.skipped or _missed(look.plan.rules, found, follower, look.now):
-            progress = look.leave_out(found, progress, why)
+        if occurrence.skipped is None:  # missed or not, it lies where it lies: what coincides with it, does
+            progress = passed(progress, occurrence, look.plan.rules)
+        if why := occurrence.skipped or _missed(look.plan.rules, occurrence, follower, look.now):
+            progress = look.leave_out(occurrence, progress, why)
             continue
-        progress = look.issue(found, progress)
+        progress = look.issue(occurrence, progress)
         if look.plan.meter is not None:
             look.plan = by_meter.restarted(look.plan, issued=1)
             progress = _begun_anew(look, calendar, progress)
@@ -174,11 +176,11 @@ def _advance(look: _Look, calendar: Calendar | None, lane: str, limit: int) -> N
 
 def _measure(look: _Look, calendar: Calendar | None) -> None:
     """Issue what the meter makes due, unless time came first and restarted its count."""
-    found = by_meter.due(look.plan)
-    if found is None or by_meter.is_over(look.plan):
+    occurrence = by_meter.due(look.plan)
+    if occurrence is None or by_meter.is_over(look.plan):
         return
     (lane,) = look.plan.rules.lanes
-    progress = look.issue(found, look.plan.lane(lane))
+    progress = look.issue(occurrence, look.plan.lane(lane))
     look.plan, leapt = by_meter.fired(look.plan)
     if leapt is not None:
         look.skip(leapt[0], lane, leapt[1])
@@ -191,12 +193,12 @@ def _begun_anew(look: _Look, calendar: Calendar | None, progress: Progress) -> P
     if rules.is_floating:
         return progress
     here = to_local(look.now, rules.time_zone)
-    for found in islice(unfold(look.plan, calendar, progress), LOOK_AHEAD):
-        if parse_local(found.occurrence) > here:
+    for occurrence in islice(unfold(look.plan, calendar, progress), LOOK_AHEAD):
+        if parse_local(occurrence.occurrence) > here:
             break
-        why = found.skipped or Skip("restarted", "one order came of time and meter together")
-        look.skip(found.occurrence, progress.lane, why)
-        progress = replace(progress, cursor=found.occurrence, index=found.index)
+        why = occurrence.skipped or Skip("restarted", "one order came of time and meter together")
+        look.skip(occurrence.occurrence, progress.lane, why)
+        progress = replace(progress, cursor=occurrence.occurrence, index=occurrence.index)
     return progress
 
 
@@ -207,30 +209,30 @@ def _due(coming: Iterator[Occurrence], now: datetime) -> Iterator[tuple[Occurren
     """
     left_out: list[Occurrence] = []
     kept: Occurrence | None = None
-    for found in near(coming):
-        if found.skipped is not None:
-            left_out.append(found)
+    for occurrence in near(coming):
+        if occurrence.skipped is not None:
+            left_out.append(occurrence)
             continue
         if kept is not None:
-            yield kept, found
+            yield kept, occurrence
             kept = None
-        if found.generate_at > now:
+        if occurrence.generate_at > now:
             break
         yield from ((skipped, None) for skipped in left_out)
-        left_out, kept = [], found
+        left_out, kept = [], occurrence
     if kept is not None:
         yield kept, None
     for skipped in takewhile(lambda one: one.generate_at <= now, left_out):
         yield skipped, None
 
 
-def _missed(rules: Rules, found: Occurrence, follower: Occurrence | None, now: datetime) -> Skip | None:
+def _missed(rules: Rules, occurrence: Occurrence, follower: Occurrence | None, now: datetime) -> Skip | None:
     if rules.catch_up == "latest" and follower is not None and follower.due_at <= now:
         return Skip("missed", f"the one of {follower.occurrence} is due already")
     if rules.catch_up == "none":
         window = duration(rules.due_window) if rules.due_window else LATE
-        if now > found.due_at + window:
-            return Skip("missed", f"its time was over at {found.due_at + window:%Y-%m-%dT%H:%MZ}")
+        if now > occurrence.due_at + window:
+            return Skip("missed", f"its time was over at {occurrence.due_at + window:%Y-%m-%dT%H:%MZ}")
     return None
 
 

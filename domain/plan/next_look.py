@@ -79,17 +79,17 @@ def _with_nexts(plan: Plan, calendar: Calendar | None, ahead: Mapping[str, Ahead
 def _with_next(plan: Plan, calendar: Calendar | None, progress: Progress, ahead: Ahead | None) -> Progress:
     """Looked at for the sake of a left-out one too: why it was left out is on record from its time on."""
     looked_at: list[datetime] = []
-    found: Occurrence | None = None
+    first: Occurrence | None = None
     for one in near(_coming(plan, calendar, progress, ahead)):
         if not looked_at or one.skipped is None:
             looked_at.append(one.generate_at)
         if one.skipped is None:
-            found = one
+            first = one
             break
     return replace(
         progress,
-        next_occurrence=found.occurrence if found else None,
-        next_due_at=found.due_at if found else None,
+        next_occurrence=first.occurrence if first else None,
+        next_due_at=first.due_at if first else None,
         generate_at=min(looked_at, default=None),
     )
 

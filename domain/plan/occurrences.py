@@ -59,31 +59,31 @@ def unfold(plan: Plan, calendar: Calendar | None, progress: Progress) -> Iterato
     For a floating lane, as if each order were completed when it is due.
     """
     for rules, revision, nominal in _across(plan, progress):
-        found = _judged(plan, rules, revision, nominal, calendar, progress)
-        progress = passed(progress, found, rules) if found.skipped is None else progress
-        yield found
+        occurrence = _judged(plan, rules, revision, nominal, calendar, progress)
+        progress = passed(progress, occurrence, rules) if occurrence.skipped is None else progress
+        yield occurrence
 
 
-def passed(progress: Progress, found: Occurrence, rules: Rules) -> Progress:
+def passed(progress: Progress, occurrence: Occurrence, rules: Rules) -> Progress:
     """The progress after this occurrence, with its due time remembered for later ones."""
     return msgspec.structs.replace(
         progress,
-        cursor=found.occurrence,
-        index=found.index,
-        last_due_at=found.due_at,
-        landed=_landed(progress, found, rules),
+        cursor=occurrence.occurrence,
+        index=occurrence.index,
+        last_due_at=occurrence.due_at,
+        landed=_landed(progress, occurrence, rules),
     )
 
 
-def _landed(progress: Progress, found: Occurrence, rules: Rules) -> tuple[datetime, ...]:
+def _landed(progress: Progress, occurrence: Occurrence, rules: Rules) -> tuple[datetime, ...]:
     """Where one to come may yet fall, by a holiday or because clocks go forward over several times."""
-    all_of_them = (*progress.landed, found.due_at)
+    all_of_them = (*progress.landed, occurrence.due_at)
     if rules.on_holiday in ("before", "after"):
         # Only the last day of work can be landed on again.
         return tuple(at for at in all_of_them if at > max(all_of_them) - _DAY)
-    if in_gap(parse_local(found.occurrence), found.time_zone):
+    if in_gap(parse_local(occurrence.occurrence), occurrence.time_zone):
         return all_of_them
-    return tuple(at for at in progress.landed if at > found.due_at)
+    return tuple(at for at in progress.landed if at > occurrence.due_at)
 
 
 def _across(plan: Plan, progress: Progress) -> Iterator[tuple[Rules, int, Nominal]]:
@@ -121,12 +121,12 @@ def _nominal(rules: Rules, progress: Progress, since: datetime | None = None) ->
         return
     base = _base(rules, progress, after)
     if base is None:
-        found = next(occurrences(trigger, after=late, index=progress.index), None)
+        nominal = next(occurrences(trigger, after=late, index=progress.index), None)
     else:
-        found = following(trigger, base, index=progress.index, after=late)
-    while found is not None:
-        yield found
-        found = following(trigger, found.local, index=found.index)
+        nominal = following(trigger, base, index=progress.index, after=late)
+    while nominal is not None:
+        yield nominal
+        nominal = following(trigger, nominal.local, index=nominal.index)
 
 
 def _base(rules: Rules, progress: Progress, after: datetime | None) -> datetime | None:

@@ -37,21 +37,21 @@ def preview(
     looked_at = plan if since >= now or plan.rules.is_floating else _from_the_start(plan)
     lanes = [_lane(looked_at, calendar, name, until) for name in plan.rules.lanes]
     walked = heapq.merge(*lanes, key=lambda foreseen: foreseen[1].due_at)
-    for count, (lane, found) in enumerate(walked):
+    for count, (lane, occurrence) in enumerate(walked):
         if count >= MOST_WALKED:
             raise Rejected("preview_too_far", f"more than {MOST_WALKED} occurrences come before it")
-        if since <= found.due_at < until:
-            yield lane, found
+        if since <= occurrence.due_at < until:
+            yield lane, occurrence
 
 
 def _lane(plan: Plan, calendar: Calendar | None, name: str, until: datetime) -> Iterator[Foreseen]:
     """Each occurrence once for every order it opens."""
     lanes = (name,) if plan.rules.is_floating else plan.rules.order_lanes
-    for found in unfold(plan, calendar, plan.lane(name)):
-        if found.due_at >= until + _MOVED:
+    for occurrence in unfold(plan, calendar, plan.lane(name)):
+        if occurrence.due_at >= until + _MOVED:
             return
         for lane in lanes:
-            yield lane, found
+            yield lane, occurrence
 
 
 def _from_the_start(plan: Plan) -> Plan:

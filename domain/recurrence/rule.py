@@ -69,9 +69,9 @@ def rule_times(rule: str, start: datetime, time_zone: str, *, after: datetime | 
 class _Walked:
     """A rule's times from its start on, the first of them kept once they are found. Threads may share it."""
 
-    def __init__(self, found: rrule) -> None:
-        self._rule = found
-        self._ahead = iter(found)
+    def __init__(self, rule: rrule) -> None:
+        self._rule = rule
+        self._ahead = iter(rule)
         self._head: list[datetime] = []
         self._lock = Lock()
 
@@ -91,10 +91,10 @@ class _Walked:
             return True
         with self._lock:  # a generator is walked by one thread at a time
             while len(self._head) <= place:
-                found = next(self._ahead, None)
-                if found is None:
+                time = next(self._ahead, None)
+                if time is None:
                     return False
-                self._head.append(found)
+                self._head.append(time)
         return True
 
 
@@ -109,9 +109,9 @@ def _read(rule: str, time_zone: str) -> Parts:
 def _walked(rule: str, time_zone: str, taken: str, start: datetime) -> _Walked:
     """From `start` on, with the parts `taken` from an earlier start where the rule itself has none."""
     parts = _read(rule, time_zone)
-    found = rrulestr(text_of(parts_of(taken) | parts if taken else parts), dtstart=start)
-    assert isinstance(found, rrule), "a text of one rule is no set"
-    return _Walked(found)
+    parsed = rrulestr(text_of(parts_of(taken) | parts if taken else parts), dtstart=start)
+    assert isinstance(parsed, rrule), "a text of one rule is no set"
+    return _Walked(parsed)
 
 
 def text_of(parts: Parts, *, without: str = "") -> str:

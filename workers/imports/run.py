@@ -106,7 +106,7 @@ class Run:
     def _judge(self) -> Iterator[Judged]:
         raw = io.BufferedReader(_Readable(open_file(self._db, self._found["_id"])))
         lines = io.TextIOWrapper(raw, "utf-8-sig", newline="")
-        table = Table(lines, self._mapping.wanted)
+        table = Table(lines, self._mapping.required_columns)
         latest = self._found["created_at"] + timedelta(days=1)
         reader = Reader(table.header, self._mapping, latest=latest)
         for record in table:

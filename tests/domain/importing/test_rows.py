@@ -20,7 +20,7 @@ MAPPING = Mapping(columns={"title": "Text", "created_at": "Day", "cost": "Cost"}
 
 
 def read(text: str, mapping: Mapping = MAPPING) -> list[Row | BadRow]:
-    table = Table(io.StringIO(text, newline=""), mapping.wanted)
+    table = Table(io.StringIO(text, newline=""), mapping.required_columns)
     reader = Reader(table.header, mapping, latest=LATEST)
     return [judged(reader, record) for record in table]
 
@@ -92,7 +92,7 @@ def test_a_header_that_has_a_mapped_column_twice_is_refused() -> None:
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 def test_what_is_not_utf8_is_named_by_its_line_however_it_arrives_in_chunks(size: int) -> None:
     data = "Text,Day,Cost\ngrün,2004-07-01,1\n".encode() + "grün".encode("latin-1") + b",2004-07-01,1\n"
-    inspection = Inspection(MAPPING.wanted)
+    inspection = Inspection(MAPPING.required_columns)
 
     with pytest.raises(BadFile, match="line 3 is not UTF-8"):
         _feed(inspection, data, size)
@@ -104,7 +104,7 @@ def _feed(inspection: Inspection, data: bytes, size: int) -> None:
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
-    inspection = Inspection(MAPPING.wanted)
+    inspection = Inspection(MAPPING.required_columns)
     inspection.feed("\ufeffText,Day,Cost\n".encode())
     inspection.finish()
 
@@ -112,7 +112,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
 
 
 def test_a_file_over_the_bound_is_refused_while_it_arrives() -> None:
-    inspection = Inspection(MAPPING.wanted, most_bytes=20)
+    inspection = Inspection(MAPPING.required_columns, most_bytes=20)
     inspection.feed(b"Text,Day,Cost\n")
 
     with pytest.raises(BadFile) as refused:
@@ -127,10 +127,10 @@ def test_a_file_of_more_lines_than_a_worker_remembers_is_refused_however_they_en
     end: str, size: int
 ) -> None:
     whole = ("Text,Day,Cost" + end + ("a,2004-07-01,1" + end) * 9).encode()
-    _feed(Inspection(MAPPING.wanted, most_lines=10), whole, size)
+    _feed(Inspection(MAPPING.required_columns, most_lines=10), whole, size)
 
     with pytest.raises(BadFile) as refused:
-        _feed(Inspection(MAPPING.wanted, most_lines=9), whole, size)
+        _feed(Inspection(MAPPING.required_columns, most_lines=9), whole, size)
 
     assert refused.value.code == "too_many_lines"
     assert "at most 9 lines" in refused.value.message
@@ -143,7 +143,7 @@ def test_who_must_split_a_file_is_told_to_keep_equal_rows_together_which_are_one
     assert len(keys) == 2
 
     with pytest.raises(BadFile, match="keep equal rows together"):
-        _feed(Inspection(MAPPING.wanted, most_lines=1), f"Text,Day,Cost\n{line}".encode(), 7)
+        _feed(Inspection(MAPPING.required_columns, most_lines=1), f"Text,Day,Cost\n{line}".encode(), 7)
 
 
 def test_every_fault_of_a_row_is_told_and_the_next_row_is_read() -> None:
@@ -187,7 +187,7 @@ def test_lines_are_counted_as_an_editor_counts_them() -> None:
     rows = read('Text,Day,Cost\n\n"a\nb",2004-07-01,1\nx,nonsense,1\nc,2004-07-01,1\n', MAPPING)
 
     assert [row.line for row in rows if isinstance(row, Row)] == [6]
-    table = Table(io.StringIO('Text,Day,Cost\n\n"a\nb",d,1\nx,d,1\n', newline=""), MAPPING.wanted)
+    table = Table(io.StringIO('Text,Day,Cost\n\n"a\nb",d,1\nx,d,1\n', newline=""), MAPPING.required_columns)
     assert [record.line for record in table] == [3, 5]
 
 
