@@ -7,10 +7,10 @@ UV := $(shell sed -n 's/^ *"\(uv==[^"]*\)".*/\1/p' pyproject.toml)
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install up migrate check format env-sample docs test torture bench clean frontend check-frontend check-deploy
+.PHONY: help install up migrate check format env-sample docs test torture bench clean frontend check-frontend check-deploy test-browser
 
 help: ## Lists the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## Creates .venv with the locked dependencies (quick when nothing changed)
 
@@ -64,6 +64,14 @@ check-deploy: $(DEPLOY) ## Checks image, manifests, alerts, dashboards and workf
 	@$(BIN)/gitleaks git --no-banner --redact --log-level error .
 	@.ci/checkov
 	@$(BIN)/python -m pytest tests/k8s $(ARGS)
+
+test-browser: install ## Drives a real Chromium through both faces (installs Chromium where it may, and Playwright)
+	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+		|| { echo "The browser tests need Chromium at /usr/bin/chromium: apt-get install chromium (as root)."; exit 1; }
+	@command -v npm >/dev/null || { echo "The browser tests need npm, for axe-core (Node 20.19 or newer)."; exit 1; }
+	@test -f frontend/node_modules/axe-core/axe.min.js || (cd frontend && npm ci --no-audit --no-fund --silent)
+	@$(BIN)/uv sync --frozen --quiet --inexact --group browser
+	@$(BIN)/python -m pytest tests/browser $(ARGS)
 
 torture: install ## Runs the long fault tests: killed drains, elections, wrong clocks, a frozen or lossy Valkey, SIGTERM under load, storm and year
 	@$(BIN)/python -m pytest -m torture $(ARGS)

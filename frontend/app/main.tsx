@@ -6,19 +6,20 @@ import { render } from "preact";
 import { Toast } from "../shared/components/toast";
 import { loadConfig } from "../shared/config";
 import { followLinks, go } from "../shared/router";
-import { refresh, signInNeeded } from "../shared/session";
+import { recallMe, refresh, signInNeeded } from "../shared/session";
 import { App } from "./app";
 import { speakApp } from "./i18n";
 import { lookAtStorage, startClock } from "./parts/moment";
 import { readAhead } from "./parts/lazy";
 import { applyTheme } from "./parts/theme";
 import { device, openDevice } from "./store/device";
+import { recallLeft } from "./store/people";
 import { registerWorker } from "./worker";
 
 async function open(): Promise<void> {
   applyTheme();
   followLinks("/app");
-  await Promise.all([speakApp(), loadConfig(), openDevice()]);
+  await Promise.all([speakApp(), loadConfig(), recallLeft(), recallMe().then(openDevice)]);
   render(
     <>
       <App />

@@ -4,6 +4,7 @@
  */
 import { signal } from "@preact/signals";
 import { config } from "./config";
+import { keep, recall } from "./durable";
 import { allows } from "./permissions";
 import { Problem, problemOf, Unreachable } from "./problem";
 
@@ -45,10 +46,23 @@ function kept(): Me | null {
 
 const sameUser = (a: Me | null, b: Me) => a?.id === b.id && a.tenant_id === b.tenant_id;
 
-function admit(answer: LoggedIn): string {
+/** Who it was when the browser died, which localStorage may not know yet. */
+export async function recallMe(): Promise<void> {
+  const known = await recall<Me>("me");
+  if (known && me.peek() && sameUser(me.peek(), known)) return;
+  mirror(known);
+}
+
+function mirror(user: Me | null): void {
+  if (user) localStorage.setItem(KEPT, JSON.stringify(user));
+  else localStorage.removeItem(KEPT);
+  me.value = user;
+}
+
+async function admit(answer: LoggedIn): Promise<string> {
+  await keep("me", answer.user);
   access = { token: answer.access_token, until: performance.now() + answer.expires_in * 1000 - EARLY_MS };
-  localStorage.setItem(KEPT, JSON.stringify(answer.user));
-  me.value = answer.user;
+  mirror(answer.user);
   signInNeeded.value = false;
   return answer.access_token;
 }
@@ -75,7 +89,7 @@ export async function signIn(email: string, password: string, otp?: string, befo
   if (!answer.headers.get("content-type")?.includes("json")) throw new Unreachable("not the server's answer");
   const body = (await answer.json()) as LoggedIn;
   await before?.(body.user);
-  admit(body);
+  await admit(body);
   return body.user;
 }
 
@@ -83,8 +97,8 @@ export async function signIn(email: string, password: string, otp?: string, befo
 export async function signOut(): Promise<void> {
   const token = access?.token;
   access = null;
-  localStorage.removeItem(KEPT);
-  me.value = null;
+  await keep("me", null);
+  mirror(null);
   signInNeeded.value = false;
   try {
     await fetch(`${config.apiUrl}/api/auth/logout`, {

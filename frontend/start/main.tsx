@@ -6,9 +6,10 @@ import { SignIn } from "../shared/components/signin";
 import { loadConfig } from "../shared/config";
 import { faceOf } from "../shared/face";
 import { speak } from "../shared/i18n";
-import { me } from "../shared/session";
+import { me, recallMe } from "../shared/session";
 
 async function open(): Promise<void> {
+  await recallMe();
   if (me.value) {
     location.replace(faceOf(me.value));
     return;

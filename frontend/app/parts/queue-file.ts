@@ -8,7 +8,7 @@ export async function exportQueue(device: Device): Promise<void> {
   const file = {
     what: "Millwright outbox",
     exported_at: new Date().toISOString(),
-    device_id: deviceId(),
+    device_id: await deviceId(),
     user: { id: device.user.id, tenant_id: device.user.tenant_id, email: device.user.email },
     exchange: { tries: pace.tries, stopped, silent_since: silentSince, clock_offset_ms: offsetMs },
     photos_waiting: [...device.photosWaiting.value.values()].map(({ sha, size, type, tries }) => ({ sha256: sha, size, type, tries })),

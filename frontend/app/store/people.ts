@@ -1,6 +1,7 @@
 /** Who has used this device. Whoever leaves work behind finds it locked, and is told so on the way in. */
 import { signal } from "@preact/signals";
 import { deleteDB } from "idb";
+import { keep, recall } from "../../shared/durable";
 import { type Me, me, signOut } from "../../shared/session";
 import { DISCARD } from "../model";
 import { nameOf, open } from "./db";
@@ -12,23 +13,16 @@ export interface Left {
   actions: number;
 }
 
-const KEPT = "millwright.left";
+/** People whose unsent work lies here, locked. */
+export const left = signal<Left[]>([]);
 
-function kept(): Left[] {
-  try {
-    return JSON.parse(localStorage.getItem(KEPT) ?? "[]") as Left[];
-  } catch {
-    return [];
-  }
+export async function recallLeft(): Promise<void> {
+  left.value = (await recall<Left[]>("left")) ?? [];
 }
 
-/** People whose unsent work lies here, locked. */
-export const left = signal<Left[]>(kept());
-
-function keep(list: Left[]): void {
+async function keepLeft(list: Left[]): Promise<void> {
   left.value = list;
-  if (list.length) localStorage.setItem(KEPT, JSON.stringify(list));
-  else localStorage.removeItem(KEPT);
+  await keep("left", list.length ? list : null);
 }
 
 const isSame = (a: Me, b: Me) => a.id === b.id && a.tenant_id === b.tenant_id;
@@ -46,7 +40,7 @@ async function lockUp(device: Device, actions: number): Promise<void> {
     await device.copy.clear();
     await device.photos.dropCopies();
     await device.vault.lock();
-    keep([...left.peek().filter((one) => !isSame(one.user, device.user)), { user: device.user, actions }]);
+    await keepLeft([...left.peek().filter((one) => !isSame(one.user, device.user)), { user: device.user, actions }]);
   }
   await device.close();
   if (actions === 0) await deleteDB(device.db.name);
@@ -75,7 +69,7 @@ export async function enter(user: Me, password: string, earlier?: string): Promi
     device = await openDevice();
     if (!device) throw new Locked("nobody is signed in");
   } else await device.vault.unlock(password, earlier);
-  keep(left.peek().filter((one) => !isSame(one.user, user)));
+  await keepLeft(left.peek().filter((one) => !isSame(one.user, user)));
   device.start();
   device.engine.wake({ signedIn: true });
   return device;

@@ -154,7 +154,7 @@ export class Engine {
     const sentAt = this.now();
     await this.own.outbox.sending(batch.map((row) => row.id), sentAt);
     this.own.show({ inFlight: new Set(batch.map((row) => row.id)) });
-    const envelope = envelopeOf(actions.slice(0, count), all, sentAt);
+    const envelope = envelopeOf(actions.slice(0, count), all, await deviceId(), sentAt);
     try {
       const reply = await json<Reply>("/api/offline/replays", { body: envelope });
       // A captive portal answers too: only the server knows the batch's name.
@@ -286,12 +286,12 @@ function tombstone(): { id: string; said: Said } {
   return { id: newId(), said: { v: 1, type: DISCARD, occurred_at: new Date().toISOString() } };
 }
 
-function envelopeOf(actions: Envelope["actions"], all: readonly Row[], now: number): Envelope {
+function envelopeOf(actions: Envelope["actions"], all: readonly Row[], device_id: string, now: number): Envelope {
   const unsent = all.filter((row) => row.state === "pending");
   const oldest = Math.min(now, ...unsent.map((row) => Date.parse(row.said.occurred_at)));
   return {
     batch_id: newId(),
-    device_id: deviceId(),
+    device_id,
     app_version: APP_VERSION,
     sent_at: new Date(now).toISOString(),
     queue_depth: unsent.length,

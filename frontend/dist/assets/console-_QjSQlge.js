@@ -1,1 +1,0 @@
-import{C as e,K as t,i as n,m as r}from"./mark-Dwc7KQW_.js";import{t as i}from"./signin-CtNViGut.js";function a(){return r.value?n(`main`,{class:`signin`,children:n(`h1`,{children:r.value.name})}):n(i,{onDone:()=>void 0})}e().then(()=>t(n(a,{}),document.getElementById(`root`)));

@@ -1,1 +1,0 @@
-import{C as e,K as t,i as n,j as r,m as i}from"./mark-Dwc7KQW_.js";import{t as a}from"./signin-CtNViGut.js";import{t as o}from"./face-CxTXgMhr.js";async function s(){i.value?location.replace(o(i.value)):(await Promise.all([e(),r({en:{},de:async()=>({})})]),t(n(a,{onDone:e=>location.replace(o(e))}),document.getElementById(`root`)))}s();

@@ -1,1 +1,0 @@
-import{L as e}from"./mark-Dwc7KQW_.js";var t=e(null);export{t};

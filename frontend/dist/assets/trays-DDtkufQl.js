@@ -1,0 +1,1 @@
+import{U as e}from"./mark-BVBcpscX.js";var t=e(null);export{t};
