@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -45,6 +46,8 @@ def text(value: Any) -> str:
     """A cell: empty for nothing, JSON for what has parts."""
     if value is None:
         return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%SZ}"
     if isinstance(value, str | int | float):
         return str(value)
     if isinstance(value, Mapping) and isinstance(name := value.get("name"), str):

@@ -9,7 +9,6 @@ import msgspec
 import typer
 from pymongo.database import Database
 from rich.console import Console
-from rich.table import Column, Table
 
 from adapters.broker import hints
 from adapters.commands.json_limits import Unstorable
@@ -31,6 +30,7 @@ from cli.acting import Reason, by_hand, done, new_id
 from cli.database import opened
 from cli.page import up_to
 from cli.stop import Stop
+from cli.tables import AsJson, print_rows
 from domain.identity.permissions import allows, granted
 from tasks.catalogue import catalogue
 
@@ -43,23 +43,26 @@ Tenant = Annotated[str | None, typer.Option(help="only of this tenant")]
 
 
 @app.command("list")
-def listed(tenant: Tenant = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 50) -> None:
+def listed(
+    tenant: Tenant = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    as_json: AsJson = False,
+) -> None:
     """Dead commands, newest first."""
     with opened(from_environment()) as db:
         commands = up_to(limit, dead_letters.listed(db, tenant, limit=limit + 1))
-    # Ids are copied, so they are never cut.
-    shown = Table(Column("command", no_wrap=True), "tenant", "type", "code", "died at (UTC)", box=None)
-    for command in commands:
-        error = command.get("error", {})
-        shown.add_row(
-            command["_id"],
-            command["tenant_id"],
-            command["type"],
-            error.get("code", ""),
-            f"{command['finished_at']:%Y-%m-%d %H:%M:%S}",
-        )
-    out = Console(highlight=False)
-    out.print(shown if commands else "There are no dead letters.")
+    rows = [
+        {
+            "command": command["_id"],
+            "tenant": command["tenant_id"],
+            "type": command["type"],
+            "code": command.get("error", {}).get("code"),
+            "died_at": command["finished_at"],
+        }
+        for command in commands
+    ]
+    columns = ("command", "tenant", "type", "code", "died_at")
+    print_rows(rows, columns, as_json=as_json, empty="There are no dead letters.")
 
 
 @app.command()

@@ -17,6 +17,7 @@ from cli.acting import Reason, by_hand, done
 from cli.database import opened
 from cli.page import up_to
 from cli.stop import Stop
+from cli.tables import AsJson, console, print_json
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -28,6 +29,7 @@ def listed(
     state: Annotated[str | None, typer.Option(help=f"one of {', '.join(STATES)}")] = None,
     tenant: Annotated[str | None, typer.Option(help="only of this tenant")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    as_json: AsJson = False,
 ) -> None:
     """Deliveries, newest first."""
     if state is not None and state not in STATES:
@@ -35,6 +37,9 @@ def listed(
     with opened(from_environment()) as db:
         rows = up_to(limit, acts.listed(db, tenant, state=state, limit=limit + 1))
         to = acts.addresses(db, rows)
+    if as_json:
+        print_json([{**row, "address": to[row["_id"]]} for row in rows])
+        return
     # Ids are copied, so they are never cut; the summary wraps.
     columns = (
         Column("delivery", no_wrap=True),
@@ -44,7 +49,7 @@ def listed(
     shown = Table(*columns, box=None, pad_edge=False, collapse_padding=True)
     for row in rows:
         shown.add_row(row["_id"], row["state"], _summary(row, to[row["_id"]]))
-    Console(highlight=False).print(shown if rows else "There are no such deliveries.")
+    console().print(shown if rows else "There are no such deliveries.")
 
 
 def _summary(row: Document, to: str) -> str:

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
 
 from adapters.operators import schedules
 from adapters.operators.schedules import NoSuchLock
@@ -12,21 +11,29 @@ from adapters.settings.table import from_environment
 from cli.acting import Reason, by_hand, done
 from cli.database import opened
 from cli.stop import Stop
+from cli.tables import AsJson, print_rows
 from domain.identity.permissions import PLATFORM
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("list")
-def listed() -> None:
+def listed(as_json: AsJson = False) -> None:
     """Every lock ever taken; its token grows with each holder."""
     with opened(from_environment()) as db:
         locks = schedules.locks(db)
-    shown = Table(Column("lock", no_wrap=True), "held", "owner", "token", "until (UTC)", box=None)
-    for lock in locks:
-        until = f"{lock.expires_at:%Y-%m-%d %H:%M:%S}"
-        shown.add_row(lock.name, "yes" if lock.held else "no", lock.owner, str(lock.token), until)
-    Console(highlight=False).print(shown if locks else "Nothing was ever locked.")
+    rows = [
+        {
+            "lock": lock.name,
+            "held": "yes" if lock.held else "no",
+            "owner": lock.owner,
+            "token": lock.token,
+            "until": lock.expires_at,
+        }
+        for lock in locks
+    ]
+    columns = ("lock", "held", "owner", "token", "until")
+    print_rows(rows, columns, as_json=as_json, empty="Nothing was ever locked.")
 
 
 @app.command()

@@ -1,13 +1,11 @@
 """Schedules: list them and their fires; pause, resume or run one."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from pymongo.database import Database
 from rich.console import Console
-from rich.table import Column, Table
 
 from adapters.mongo.server_time import server_time
 from adapters.operators import schedules
@@ -18,6 +16,7 @@ from cli.acting import Reason, by_hand, done
 from cli.database import opened
 from cli.page import up_to
 from cli.stop import Stop
+from cli.tables import AsJson, print_rows
 from domain.identity.permissions import PLATFORM
 from schedules.table import table
 
@@ -27,43 +26,41 @@ Name = Annotated[str, typer.Argument(help="name of the schedule")]
 
 
 @app.command("list")
-def listed() -> None:
+def listed(as_json: AsJson = False) -> None:
     """Every schedule: its rule, what it did last and does next."""
     with opened(from_environment()) as db:
         states = schedules.states(db, list(table()))
         now = server_time(db)
-    columns = [
-        Column(name, no_wrap=True) for name in ("schedule", "rule", "last slot (UTC)", "next", "held by")
-    ]
-    shown = Table(*columns, box=None)
+    rows = []
     for name, schedule in table().items():
         state = states[name]
         last, lease = state.get("last_slot"), state["lease"]
-        following = schedule.rule.after(last) if last else schedule.rule.last(now)
-        shown.add_row(
-            name,
-            str(schedule.rule),
-            _time(last),
-            f"paused: {state['paused']['reason']}" if "paused" in state else _time(following),
-            f"token {lease.token}" if lease and lease.held else "",
+        paused = state["paused"]["reason"] if "paused" in state else None
+        rows.append(
+            {
+                "schedule": name,
+                "rule": str(schedule.rule),
+                "last_slot": last,
+                "next": None if paused else schedule.rule.after(last) if last else schedule.rule.last(now),
+                "paused": paused,
+                "token": lease.token if lease and lease.held else None,
+            }
         )
-    Console(highlight=False).print(shown)
+    columns = ("schedule", "rule", "last_slot", "next", "paused", "token")
+    print_rows(rows, columns, as_json=as_json, empty="There are no schedules.")
 
 
 @app.command()
-def fires(name: Name, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
+def fires(
+    name: Name, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, as_json: AsJson = False
+) -> None:
     """Fires that requested commands, newest first."""
     _check_name(name)
     with opened(from_environment()) as db:
         rows = up_to(limit, schedules.fires(db, name, limit=limit + 1))
-    columns = [
-        Column(name, no_wrap=True) for name in ("slot (UTC)", "by", "state", "began", "ended", "commands")
-    ]
-    shown = Table(*columns, box=None)
-    for fire in rows:
-        times = (_time(fire.get("began_at")), _time(fire.get("ended_at")))
-        shown.add_row(_time(fire["slot"]), fire["by"], fire["state"], *times, str(fire["commands"]))
-    Console(highlight=False).print(shown if rows else f"{name} has asked for nothing lately.")
+    columns = ("slot", "by", "state", "began_at", "ended_at", "commands")
+    documents = [{column: fire.get(column) for column in columns} for fire in rows]
+    print_rows(documents, columns, as_json=as_json, empty=f"{name} has requested nothing lately.")
 
 
 @app.command()
@@ -100,7 +97,3 @@ def _act(name: str, reason: str, what: Callable[[Database[dict[str, Any]], str, 
 def _check_name(name: str) -> None:
     if name not in table():
         raise Stop(f"There is no schedule {name}: it is one of {', '.join(table())}.")
-
-
-def _time(at: datetime | None) -> str:
-    return f"{at:%m-%d %H:%M:%S}" if at else ""

@@ -18,7 +18,6 @@ from tests.api.people import People
 @pytest.fixture
 def millwright(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     monkeypatch.setattr(deliveries, "from_environment", lambda: settings)
-    monkeypatch.setenv("COLUMNS", "80")
     return CliRunner()
 
 
@@ -36,11 +35,9 @@ def test_what_is_in_doubt_is_listed_and_sent_again_or_settled(
 
     assert [listed.exit_code, resent.exit_code, settled.exit_code] == [0, 0, 0], settled.output
     lines = listed.output.splitlines()
-    assert max(map(len, lines)) <= 80
+    assert len(lines) == 3, "a row is a line, uncut, where it is no terminal"
     assert {line.split()[0] for line in lines if one["tenant_id"] in line} == {one["_id"], other["_id"]}
-    told = "".join(line.removeprefix(one["_id"]).strip() for line in lines[1:])
-    assert tech.document["email"] in told
-    assert "worker_lost" in told
+    assert all(tech.document["email"] in line and "worker_lost" in line for line in lines[1:])
     assert (stored(store, one)["state"], stored(store, other)["state"]) == ("pending", "sent")
     (act,) = store["operator_actions"].find({"subject": other["id"]})
     assert (act["act"], act["reason"], act["actor"]["via"]) == ("delivery.settle", "it is there", "cli")
