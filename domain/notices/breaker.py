@@ -35,7 +35,8 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _lies_ahead(until: datetime, now: datetime, span: timedelta) -> bool:
-    """Further ahead than its own span it was said by a clock that has been set back since: it is over."""
+    """Whether `until` lies ahead, by at most `span`: beyond it, the clock has been set back since, and it is
+    over."""
     return now < until <= now + span
 
 

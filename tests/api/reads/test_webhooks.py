@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -138,7 +139,7 @@ async def test_the_health_of_an_endpoint_is_shown_and_changes_the_etag(desk: Des
         "revision": 1,
         "failures": 5,
         "openings": 1,
-        "open_until": SystemClock().now().replace(year=2100),
+        "open_until": SystemClock().now() + timedelta(minutes=30),
         "last_error": {"code": "http_500", "message": "the endpoint responded with status 500"},
     }
     desk.store["webhook_health"].insert_one(row)
