@@ -32,8 +32,8 @@ def build() -> typer.Typer:
     return root
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(value: bool) -> None:
+    if value:
         typer.echo(f"millwright {VERSION}")
         raise typer.Exit
 

@@ -38,7 +38,7 @@ class Api:
         if answer.status_code == httpx.codes.UNAUTHORIZED and self._renew():
             answer = self._send(method, path, params, headers, content)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            raise Stop(f"{said(answer)} Sign in again: ./millwright login {self._session.email}")
+            raise Stop(f"{refusal_text(answer)} Sign in again: ./millwright login {self._session.email}")
         return answer
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
@@ -54,7 +54,7 @@ class Api:
         content: bytes | None,
     ) -> httpx.Response:
         bearer = {"Authorization": f"Bearer {self._session.access_token}"}
-        with unreachable_is_said(self._session.url):
+        with unreachable_as_stop(self._session.url):
             return self._client.request(
                 method, path, params=params, headers={**bearer, **(headers or {})}, content=content
             )
@@ -63,7 +63,7 @@ class Api:
         """Whether the refresh token has brought a new access token, which is kept."""
         if self._session.refresh_token is None:
             return False
-        with unreachable_is_said(self._session.url):
+        with unreachable_as_stop(self._session.url):
             answer = self._client.post(
                 "/api/auth/refresh", headers={"Cookie": f"{REFRESH_COOKIE}={self._session.refresh_token}"}
             )
@@ -98,7 +98,7 @@ def connected(url: str) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def unreachable_is_said(url: str) -> Iterator[None]:
+def unreachable_as_stop(url: str) -> Iterator[None]:
     """Raises: Stop: the server does not answer."""
     try:
         yield
@@ -112,11 +112,11 @@ def unreachable_is_said(url: str) -> Iterator[None]:
 def accepted(answer: httpx.Response) -> httpx.Response:
     """The answer itself. Raises: Stop: it is a refusal, with the server's own words."""
     if answer.is_error:
-        raise Stop(said(answer))
+        raise Stop(refusal_text(answer))
     return answer
 
 
-def said(answer: httpx.Response) -> str:
+def refusal_text(answer: httpx.Response) -> str:
     """What a refusal says, with one line for each member that is to blame."""
     try:
         problem = answer.json()

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from adapters.settings.table import from_environment, inherited
 from cli.client import session as sessions
-from cli.client.http import REFRESH_COOKIE, accepted, connected, unreachable_is_said
+from cli.client.http import REFRESH_COOKIE, accepted, connected, unreachable_as_stop
 from cli.client.session import Session
 from cli.stop import Stop
 
@@ -28,7 +28,7 @@ def main(
     here = from_environment(servers_needed=False).own_url
     address = (url or inherited().get("MILLWRIGHT") or here).rstrip("/")
     credentials = {"email": email, "password": _password(from_stdin=password_stdin)}
-    with connected(address) as client, unreachable_is_said(address):
+    with connected(address) as client, unreachable_as_stop(address):
         answer = accepted(client.post("/api/auth/login", json=credentials | ({"otp": otp} if otp else {})))
         session = Session(
             url=address,

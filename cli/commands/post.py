@@ -12,7 +12,7 @@ from rich.console import Console
 
 from adapters.process.clock import SystemClock
 from cli.acting import new_id
-from cli.client.http import said, signed_in
+from cli.client.http import refusal_text, signed_in
 from cli.client.payload import from_arguments, from_file
 from cli.client.receipts import show
 from cli.stop import Stop
@@ -73,4 +73,4 @@ def _report(answer: httpx.Response, *, as_json: bool, quiet: bool) -> None:
         print_json(body)
         raise typer.Exit(1)
     else:
-        raise Stop(said(answer))
+        raise Stop(refusal_text(answer))
