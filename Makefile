@@ -17,6 +17,7 @@ install: $(STAMP) ## Creates .venv with the locked dependencies (quick when noth
 $(STAMP): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Millwright needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Installing the locked Python packages, with MongoDB and Valkey for development, into .venv (a minute or two)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
 	@test -x $(BIN)/uv || $(PYTHON) -m pip --python $(BIN)/python install --quiet $(UV)
 	@$(BIN)/uv sync --frozen --quiet

@@ -25,6 +25,7 @@ from cli.demo import plans as demo_plans
 from cli.demo import tenants as demo
 from cli.embedded import ports
 from cli.embedded import servers as embedded
+from cli.embedded.complaints import demand_directory
 from cli.processes import procfile
 from cli.processes.output import Output
 from cli.processes.server import Server
@@ -47,6 +48,7 @@ def main(
         raise Stop("`up` runs a demo. In production start each process of the Procfile by itself.")
     # Before anything starts: a process that cannot listen would be restarted for ever.
     ports.demand(settings.port, host=settings.host, setting="PORT")
+    demand_directory(settings.data_dir)
     demo.keep_secret(settings.data_dir)
     out = Console(highlight=False, soft_wrap=True)
     with embedded.running(

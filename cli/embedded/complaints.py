@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from cli.embedded.ports import PortTaken
 from cli.stop import Stop
@@ -17,9 +18,22 @@ ANOTHER_VERSION = (
 )
 
 
+def demand_directory(data_dir: Path) -> None:
+    """Makes the directory. Raises: Stop: this user cannot write there."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=data_dir):
+            pass
+    except OSError as error:
+        raise Stop(
+            f"DATA_DIR is {data_dir}, where this user cannot write: {error.strerror}. "
+            f"Give it the directory, or set another DATA_DIR."
+        ) from None
+
+
 def demand_room(data_dir: Path, *, room_mib: int) -> None:
-    """Raises: Stop: the disk is too full to start on."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    """Raises: Stop: the directory cannot be written, or its disk is too full to start on."""
+    demand_directory(data_dir)
     free_mib = shutil.disk_usage(data_dir).free // MIB
     if free_mib < room_mib:
         raise Stop(

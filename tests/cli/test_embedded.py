@@ -134,6 +134,13 @@ def test_data_of_another_version_is_said_to_be_that(tmp_path: Path) -> None:
         pytest.fail("it started")
 
 
+def test_a_data_directory_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(Stop, match=r"DATA_DIR is .*file/data, where this user cannot write: Not a directory"):
+        complaints.demand_directory(tmp_path / "file" / "data")
+
+
 def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path) -> None:
     with (
         pytest.raises(Stop, match=r"Only \d+ MiB are free .* DATA_DIR"),
