@@ -50,14 +50,9 @@ docs: install ## Writes the tables of the documentation anew from the code
 test: install ## Runs the tests on real servers (TEST_MONGO_URI and TEST_REDIS_URL point elsewhere)
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-DEPLOY := .venv/.deploy-installed
-
-$(DEPLOY): $(STAMP)
-	@$(BIN)/uv sync --frozen --quiet --group deploy
-	@touch $@
-
-check-deploy: $(DEPLOY) ## Checks image, manifests, alerts, dashboards and workflows, without Docker or a cluster
+check-deploy: install ## Checks image, manifests, alerts, dashboards and workflows, without Docker or a cluster
 	@command -v promtool >/dev/null || { echo "promtool is missing: apt-get install --no-install-recommends prometheus"; exit 1; }
+	@$(BIN)/uv sync --frozen --quiet --inexact --group deploy
 	@$(BIN)/yamllint --strict k8s .github .yamllint
 	@$(BIN)/hadolint Dockerfile
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/actionlint
