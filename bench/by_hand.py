@@ -12,7 +12,8 @@ from decimal import Decimal
 import msgspec
 
 from adapters.commands.document import event
-from adapters.commands.verdicts import Verdict, verdict_update
+from adapters.commands.verdict_updates import verdict_update
+from adapters.commands.verdicts import Verdict
 from adapters.mongo.client import Document
 from bench.orders import new_id
 from domain.work_order.model import WorkOrder

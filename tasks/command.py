@@ -18,7 +18,6 @@ line.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
 from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
@@ -72,6 +71,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     refers: Refers | None
     """The same, derived from the target after a batch has read it."""
     schema_version: int
+    secrets: frozenset[str] = frozenset()
+    """Members of the payload that nobody is ever shown: those of type `domain.fields.Secret`."""
     blob_paths: tuple[Path, ...] = ()
     """Where its payload can name blobs: the paths of fields of type `domain.fields.Sha256`."""
     summary: str
@@ -84,11 +85,6 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     def touched(self, payload: Mapping[str, Any]) -> frozenset[str]:
         """The paths that a command with this payload contends for."""
         return frozenset(path.format_map(payload) if "{" in path else path for path in self.touches)
-
-    @property
-    def secrets(self) -> frozenset[str]:
-        """Payload fields that are never shown to anybody: those of type `domain.fields.Secret`."""
-        return _secrets(self.payload)
 
     @property
     def names_blobs(self) -> bool:
@@ -111,7 +107,6 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         return id
 
 
-@cache
 def _secrets(payload: PayloadType) -> frozenset[str]:
     return frozenset(
         field.name for field in msgspec.structs.fields(payload) if _is_secret(inspect.type_info(field.type))
@@ -193,6 +188,7 @@ def handles(
             reads=reads,
             refers=refers,
             schema_version=schema_version,
+            secrets=_secrets(payload),
             blob_paths=tuple(_paths(inspect.type_info(payload), ())),
             summary=(handler.__doc__ or "").strip().partition("\n")[0],
         )

@@ -25,8 +25,8 @@ from adapters.mongo.client import TRANSACTION_LIFETIME, Unavailable, transaction
 from adapters.process.clock import Clock
 from adapters.process.ids import Ids
 from adapters.process.metrics import Metrics
+from adapters.process.sources import Sources
 from domain.ids import uuid7
-from locks.idempotency import KEYS_KEPT
 from schedules.table import table
 from tasks.catalogue import catalogue
 from tasks.queues import QUEUES, Queue
@@ -64,7 +64,7 @@ class WorkerProcess:
         end_process: Callable[[int], None],
         threads: int = 8,
         queues: Sequence[Queue] = QUEUES,
-        keys_kept: timedelta = KEYS_KEPT,
+        keys_kept: timedelta,
         metrics: Metrics | None = None,
         senders: Sequence[Sender] = (),
         mail_configured: bool = False,
@@ -92,13 +92,15 @@ class WorkerProcess:
         solo = threading.Lock()
         executors = [
             Executor(
-                UnitOfWork(mongo, database, worker=self.id, slot=slot),
+                UnitOfWork(mongo, database, catalogue(), worker=self.id, slot=slot),
                 catalogue(),
-                now=now,
-                monotonic=clock.monotonic,
-                sleep=clock.sleep,
-                new_id=Ids(now),
-                chance=chance,
+                Sources(
+                    now=now,
+                    monotonic=clock.monotonic,
+                    sleep=clock.sleep,
+                    new_id=Ids(now),
+                    chance=chance,
+                ),
                 keys_kept=keys_kept,
                 schedules=table().values(),
                 solo=solo,

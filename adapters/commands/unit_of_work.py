@@ -6,7 +6,7 @@ that somebody else has just settled gets `Contention`, writes nothing, and reads
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,18 +19,11 @@ from pymongo.database import Database
 
 from adapters.commands import waiters
 from adapters.commands.acceptance import key_of, keys_filter
+from adapters.commands.changes import Changes, Created, Ref, Written
 from adapters.commands.document import TargetQueue, is_stored
 from adapters.commands.line_heads import Heads, read_heads
-from adapters.commands.verdicts import (
-    Changes,
-    Created,
-    Ref,
-    Verdict,
-    is_ending,
-    left_by,
-    reapplied,
-    verdict_update,
-)
+from adapters.commands.verdict_updates import new_document, verdict_update
+from adapters.commands.verdicts import Verdict, is_ending, reapplied
 from adapters.mongo.client import (
     CODEC,
     MAJORITY,
@@ -43,7 +36,6 @@ from adapters.mongo.client import (
     Unwritable,
     translated,
 )
-from locks.idempotency import KEYS_KEPT
 from tasks.catalogue import Catalogue
 
 TRY_FOR = timedelta(seconds=6)
@@ -52,13 +44,17 @@ waits stay below the watchdog's limit."""
 
 COMMIT_TRIES = 3
 EVENTS_READ = 500
-"""Who saw a version more than so many events ago is told to look again."""
+"""Who saw a version more than so many events ago is events to look again."""
 
 
 class UnitOfWork:
     """One slot of a worker: a session that runs one transaction at a time."""
 
-    def __init__(self, mongo: MongoClient[Any], database: str, *, worker: str, slot: int) -> None:
+    def __init__(
+        self, mongo: MongoClient[Any], database: str, catalogue: Catalogue, *, worker: str, slot: int
+    ) -> None:
+        self._catalogue = catalogue
+        self._is_announced = False
         self._session: ClientSession = mongo.start_session()
         self.db: Database[Any] = mongo.get_database(database, codec_options=CODEC)
         self._batches = self.db.get_collection("batches", write_concern=UNJOURNALED)
@@ -104,7 +100,15 @@ class UnitOfWork:
                 "ids": list(ids),
                 "started_at": at,
             }
+            self._is_announced = True
             self._batches.replace_one({"_id": announcement["_id"]}, announcement, upsert=True)
+
+    def withdraw(self, now: Callable[[], datetime]) -> None:
+        """Nothing runs any more: take the announcement back, if there is one, lest a death be blamed on
+        commands that have ended."""
+        if self._is_announced:
+            self.announce([], now())
+            self._is_announced = False
 
     def take_numbers(self, tenant_id: str, kind: str, count: int) -> range:
         """Human numbers for this kind, outside the transaction: durable, rising, never given out twice."""
@@ -163,9 +167,9 @@ class UnitOfWork:
         return found
 
     @translated()
-    def find_creates(self, catalogue: Catalogue, tenant_id: str, target: str) -> list[Document]:
+    def find_creates(self, tenant_id: str, target: str) -> list[Document]:
         """The creates of an absent entity that are on their way, parked or dead, in order of acceptance."""
-        return waiters.find_creates(self.db, self._session, catalogue, tenant_id, target)
+        return waiters.find_creates(self.db, self._session, self._catalogue, tenant_id, target)
 
     @translated()
     def unknown(self, fresh: list[Document]) -> list[Document]:
@@ -180,15 +184,13 @@ class UnitOfWork:
 
     # -- writing ------------------------------------------------------------------------------------------
 
-    def write(
-        self, changes: Changes, *, now: datetime, keys_kept: timedelta = KEYS_KEPT
-    ) -> list[TargetQueue]:
+    def write(self, changes: Changes, *, now: datetime, keys_kept: timedelta) -> list[TargetQueue]:
         """Everything, in few bulk commands. Returns the lines that it woke or began.
 
         Raises: Contention, Unwritable.
         """
         with translated():
-            self._settle(changes, now, keys_kept)
+            self._write_verdicts(changes, now, keys_kept)
             created, known = self._new(changes.created)
             self._write_entities(changes, created)
             self._guard(changes.guards)
@@ -197,20 +199,23 @@ class UnitOfWork:
             self._update(
                 "entries", [(id, row) for id, (is_new, row) in changes.entries.items() if not is_new]
             )
-            told = (event for verdict in changes.verdicts for event in verdict.events)
-            self._insert("events", [event for event in told if event["_id"] not in known])
-            lines = self._begin(changes)
+            events = (event for verdict in changes.verdicts for event in verdict.events)
+            self._insert("events", [event for event in events if event["_id"] not in known])
+            lines = self._insert_follow_ups(changes)
             self._warn(changes.warned)
-            resolved = reapplied(changes.verdicts)
-            lines += waiters.resolve(self.db, self._session, resolved, now=now, keys_kept=keys_kept)
-            return lines + self._tell_waiters(changes.verdicts, now)
+            if resolving := [one for one in changes.verdicts if "resolves" in one.command]:
+                resolved = reapplied(resolving)
+                lines += waiters.resolve(self.db, self._session, resolved, now=now, keys_kept=keys_kept)
+            return lines + self._wake_waiters(changes.verdicts, now)
 
-    def _settle(self, changes: Changes, now: datetime, keys_kept: timedelta) -> None:
+    def _write_verdicts(self, changes: Changes, now: datetime, keys_kept: timedelta) -> None:
         """One statement for all commands that end alike: most end `applied` at the first attempt, and a
         statement of its own costs each half as much again."""
-        stored = [verdict for verdict in changes.verdicts if is_stored(verdict.command)]
-        fresh = [verdict for verdict in changes.verdicts if not is_stored(verdict.command)]
-        self._insert("commands", [left_by(verdict, now=now, keys_kept=keys_kept) for verdict in fresh])
+        stored: list[Verdict] = []
+        fresh: list[Verdict] = []
+        for verdict in changes.verdicts:
+            (stored if is_stored(verdict.command) else fresh).append(verdict)
+        self._insert("commands", [new_document(verdict, now=now, keys_kept=keys_kept) for verdict in fresh])
         alike: dict[bytes, tuple[list[str], Document]] = {}
         for verdict in stored:
             update = verdict_update(verdict, now=now, keys_kept=keys_kept)
@@ -243,18 +248,21 @@ class UnitOfWork:
             mine = [(id, one) for (name, id), one in changes.entities.items() if name == collection]
             beside = [one.document for (name, _), one in created.items() if name == collection]
             self._insert(collection, [one.document for _, one in mine if one.is_new] + beside)
-            self._update(collection, [(id, one.update) for id, one in mine if not one.is_new])
+            updates = [(id, one) for id, one in mine if not one.is_new]
+            self._update(collection, [(id, {"$set": _written(one)}) for id, one in updates])
 
     def _guard(self, refs: set[Ref]) -> None:
         # A write of our own makes any concurrent change of the document a write conflict.
         for collection, id in refs:
             self._update(collection, [(id, {"$inc": {"guards": 1}})])
 
-    def _begin(self, changes: Changes) -> list[TargetQueue]:
-        """Insert the follow-ups. Returns their lines."""
-        changes.begun = self.unknown(changes.follow_ups)
-        self._insert("commands", changes.begun)
-        return [(row["tenant_id"], row["target"]) for row in changes.begun]
+    def _insert_follow_ups(self, changes: Changes) -> list[TargetQueue]:
+        """Insert the follow-ups that are new. Returns their target queues."""
+        if not changes.follow_ups:
+            return []
+        changes.accepted_follow_ups = new = self.unknown(changes.follow_ups)
+        self._insert("commands", new)
+        return [(row["tenant_id"], row["target"]) for row in new]
 
     def _warn(self, warned: dict[str, list[Document]]) -> None:
         """On the parents' receipts, once those are stored."""
@@ -264,12 +272,15 @@ class UnitOfWork:
         # A parent may be purged by now: nobody is left to read the warning.
         self._run_updates("commands", statements, expected=None)
 
-    def _tell_waiters(self, verdicts: list[Verdict], now: datetime) -> list[TargetQueue]:
+    def _wake_waiters(self, verdicts: list[Verdict], now: datetime) -> list[TargetQueue]:
         awaited = [verdict for verdict in verdicts if "awaited" in verdict.command]
         stuck = [verdict.command for verdict in awaited if verdict.state in ("dead", "parked")]
         ended = [v.command for v in awaited if is_ending(v.state) and v.state != "dead"]
         released = waiters.release(self.db, self._session, ended) if ended else []
-        return released + (waiters.strand(self.db, self._session, stuck, now) if stuck else [])
+        return released + (self._strand(stuck, now) if stuck else [])
+
+    def _strand(self, stuck: list[Document], now: datetime) -> list[TargetQueue]:
+        return waiters.strand(self.db, self._session, stuck, now, self._catalogue)
 
     # -- the wire: one server command per collection and kind of write; the driver's bulk classes cost more
     # -- per operation than the server does.
@@ -293,3 +304,8 @@ class UnitOfWork:
             raise Unwritable(refusal["errmsg"], code=refusal["code"], taken=taken)
         if expected is not None and reply["n"] != expected:
             raise Contention(f"{expected - reply['n']} documents have changed since they were read")
+
+
+def _written(entity: Written) -> Document:
+    """The fields that make the old document this one."""
+    return {name: entity.document[name] for name in entity.fields}

@@ -1,4 +1,9 @@
-"""What commands come to, and the one place that writes it onto them."""
+"""Verdicts: what a command comes to, by whoever judges it, and how it comes to run again.
+
+Every verdict is made here: by a worker (`applied`, `refused`, `retrying`, `dead`, `parked`, `waiting`), by a
+person (`ended_by_hand`), or on arrival (`refused_on_arrival`). Whatever waits comes back by `runs_again`.
+How a verdict is written on its command: `verdict_updates.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,15 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from adapters.commands.document import ACTIVE, FOLLOW_UP, HISTORY, State, event
-from adapters.commands.secrets import MASK, given_secrets
+from adapters.commands.document import (
+    ACTIVE,
+    DUE,
+    FOLLOW_UP,
+    HISTORY,
+    LAST,
+    State,
+    event,
+)
 from adapters.mongo.client import Document
 from tasks.command import Spec
 
@@ -17,16 +29,13 @@ MARKS = ("inbox", "for_planner", "blocks", "waits_for")
 `blocks`: the outbox whose lane waits behind it. `waits_for`: the target whose existence releases it."""
 
 DECIDED = tuple(mark for mark in MARKS if mark != "blocks")
-"""What goes when a parked command runs again."""
-
-Ref = tuple[str, str]
-"""(collection, document id)."""
+"""The marks that go when a parked command runs again."""
 
 
 class Verdict(msgspec.Struct, kw_only=True):
     """What one command comes to. `state` may stay `accepted`, with `after`: it waits.
 
-    What it did to the entity is told by its events, so that commands that end alike are alike.
+    What it did to the entity is in its events, so that the updates of commands that end alike are alike.
     """
 
     command: Document
@@ -35,68 +44,200 @@ class Verdict(msgspec.Struct, kw_only=True):
     error: Document | None = None
     warnings: list[Document] = []
     follow_ups: int = 0
-    """How many; `followed` finds them by their keys, so that commands that end alike stay alike."""
+    """How many; `follow_ups_filter` finds them by their keys."""
     next_at: datetime | None = None
     attempts: int = 0
     after: list[str] = []
+    behind: Document | None = None
+    """The command that it waits for, as its judge has seen it; to be marked as `awaited`."""
     marks: Document = {}
     """What of MARKS is set on it; those it had before are gone."""
     entity_version: int | None = None
 
-
-class Written(msgspec.Struct, kw_only=True):
-    """An entity as a batch leaves it. `fields` are those that the batch wrote: all of them, of a new one."""
-
-    document: Document
-    is_new: bool
-    fields: set[str] = set()
+    @property
+    def holds_queue(self) -> bool:
+        """Whether the rest of its target queue waits: for this command, or for those that it releases."""
+        return self.state in ("retrying", "accepted") or self.resumes_lane
 
     @property
-    def update(self) -> Document:
-        """What makes the old document this one."""
-        return {"$set": {name: self.document[name] for name in self.fields}}
+    def resumes_lane(self) -> bool:
+        """Whether its lane continues: what was parked behind it must run before what follows it."""
+        if self.state in (*ACTIVE, "conflict", "dead"):
+            return False
+        return "blocks" in self.command or (self.state == "applied" and "resolves" in self.command)
 
 
-class Created(msgspec.Struct, frozen=True, kw_only=True):
-    """A new entity beside a command's target, rows of its ledger, and the event that tells of it. `size`: of
-    the document, in bytes."""
-
-    document: Document
-    rows: list[Document]
-    size: int
-    event_id: str
+def is_ending(state: State) -> bool:
+    return state not in ACTIVE
 
 
-MOST_CREATED = 500
-CREATED_BYTES = 4 * 1024 * 1024
-"""What one batch may create, in entities and bytes: then it takes no more commands, for its commit's sake."""
+# -- by a worker ------------------------------------------------------------------------------------------
 
 
-class Changes(msgspec.Struct, kw_only=True):
-    """All that a batch wants written."""
+def applied(
+    command: Document,
+    events: list[Document],
+    *,
+    warnings: list[Document],
+    follow_ups: int,
+    entity_version: int | None,
+) -> Verdict:
+    return Verdict(
+        command=command,
+        state="applied",
+        events=events,
+        warnings=warnings,
+        follow_ups=follow_ups,
+        attempts=command["attempts"] + 1,
+        entity_version=entity_version,
+    )
 
-    verdicts: list[Verdict] = []
-    entities: dict[Ref, Written] = {}
-    entries: dict[str, tuple[bool, Document]] = {}
-    """Ledger rows by id: whether the row is new, and the row."""
-    follow_ups: list[Document] = []
-    created: dict[Ref, Created] = {}
-    """Entities beside the targets. What is there already is found out when all is written, and left alone."""
-    created_bytes: int = 0
-    begun: list[Document] = []
-    """Once written: the follow-ups that were new."""
-    guards: set[Ref] = set()
-    """Entities that must not change until we commit."""
-    awaited: list[tuple[Document, str]] = []
-    """A command, and the id of one that now waits for it."""
-    warned: dict[str, list[Document]] = {}
-    """Warnings for parents' receipts, by command id."""
-    is_cut: bool = False
-    """Whether commands were left to the next batch."""
 
-    @property
-    def is_full(self) -> bool:
-        return len(self.created) >= MOST_CREATED or self.created_bytes >= CREATED_BYTES
+def refused(command: Document, spec: Spec, state: State, error: Document, *, at: datetime) -> Verdict:
+    """`rejected`, or a `conflict`; that of a device blocks its lane until its author has decided."""
+    blocks = blocking(command, spec) if state == "conflict" else {}
+    return Verdict(
+        command=command,
+        state=state,
+        events=[_event(command, state, error, at)],
+        error=error,
+        attempts=command["attempts"] + 1,
+        marks={"inbox": "conflict", **blocks} if blocks else {},
+    )
+
+
+def retrying(command: Document, error: Document, *, at: datetime, delay: timedelta) -> Verdict:
+    """It keeps its place at the head of its target queue, which waits behind it."""
+    return Verdict(
+        command=command,
+        state="retrying",
+        events=[_event(command, "retrying", error, at)],
+        error=error,
+        next_at=at + delay,
+        attempts=command["attempts"] + 1,
+    )
+
+
+def dead(
+    command: Document,
+    spec: Spec | None,
+    error: Document,
+    *,
+    at: datetime,
+    attempts: int,
+    entity_version: int | None,
+) -> Verdict:
+    """`entity_version`: its target's at its death, on which a replay is based. `attempts`: with the last."""
+    return Verdict(
+        command=command,
+        state="dead",
+        events=[_event(command, "dead", error, at)],
+        error=error,
+        attempts=attempts,
+        marks=blocking(command, spec),
+        entity_version=entity_version,
+    )
+
+
+def parked(
+    command: Document,
+    *,
+    at: datetime,
+    behind: Document | None = None,
+    after: list[str] | None = None,
+    why: Document | None = None,
+    marks: Document | None = None,
+) -> Verdict:
+    """Out of its target queue, which continues, until a person has decided, or what it waits for has come.
+
+    `behind`: the command that it waits for; `after`: the ids of those that it waits for already.
+    """
+    after = [behind["_id"]] if behind else after or []
+    data = (why or {}) | ({"after": after} if after else {})
+    return Verdict(
+        command=command,
+        state="parked",
+        events=[event(command, command.get("events", 0), "command.parked", at=at, data=data)],
+        error=why,
+        after=after,
+        behind=behind,
+        marks=marks or {},
+        attempts=command["attempts"],
+    )
+
+
+def waiting(command: Document, *, behind: Document) -> Verdict:
+    """Still `accepted`, at its place, until that command has ended."""
+    return Verdict(
+        command=command,
+        state="accepted",
+        events=[],
+        after=[behind["_id"]],
+        behind=behind,
+        attempts=command["attempts"],
+    )
+
+
+# -- by a person, and on arrival --------------------------------------------------------------------------
+
+
+def ended_by_hand(command: Document, state: State) -> Verdict:
+    """`cancelled`, `discarded` or `superseded`; its event is written by whoever acts."""
+    # What killed it is part of its story; why a live one was last retried is not.
+    error = command.get("error") if command["state"] == "dead" else None
+    return Verdict(command=command, state=state, events=[], error=error, attempts=command["attempts"])
+
+
+def refused_on_arrival(document: Document, state: State, error: Document | None, *, at: datetime) -> Verdict:
+    """A fresh command that is final without a worker having seen it."""
+    return Verdict(command=document, state=state, events=[_event(document, state, error, at)], error=error)
+
+
+def arrival_event(document: Document) -> Document:
+    """The one event of a command that was final on arrival."""
+    return _event(document, document["state"], document.get("error"), document["finished_at"])
+
+
+# -- and again ---------------------------------------------------------------------------------------------
+
+
+def runs_again(
+    command: Document, *, at: datetime | None = None, by: Document | None = None, reason: str = ""
+) -> Document:
+    """The update by which a command that waits, is parked, or is dead runs again.
+
+    One that waits keeps its place; the others go to the end of their target queue. A parked one blocks its
+    lane until it has ended: who is parked behind it comes next. A dead one is based on the version at its
+    death, so that it meets what came later as a conflict. `by`, `reason`, `at`: of the person who decides.
+    """
+    if command["state"] in ("accepted", "retrying"):
+        return {"$set": dict(DUE), "$unset": {"after": ""}}
+    update: Document = {"$set": dict(DUE), "$currentDate": LAST}
+    if command["state"] == "dead":
+        update["$set"] |= {"active": True, "attempts": 0}
+        if "died_at_version" in command:
+            update["$set"]["base_version"] = command["died_at_version"]
+        if command.get("losses"):
+            update["$set"]["suspect"] = True  # it may have killed its workers: it runs alone
+        gone: Iterable[str] = ("error", "finished_at", "purge_at", "losses", "died_at_version")
+    else:
+        gone = ("after", *DECIDED, "error")
+    update["$unset"] = dict.fromkeys(gone, "")
+    if by is not None:
+        entry = {"state": "accepted", "at": at, "by": by, "reason": reason}
+        update["$push"] = {"history": {"$each": [entry], "$slice": -HISTORY}}
+    return update
+
+
+# -- lanes and resolutions -----------------------------------------------------------------------------------
+
+
+def blocking(command: Document, spec: Spec | None) -> Document:
+    """The mark of a command that its lane waits behind, once it is dead, parked or in conflict: one of a
+    device that others of the same device build on. None on what only appends, and on ways out."""
+    origin = command["origin"]
+    blocks = spec is not None and spec.is_guarded and origin["via"] == "offline" and "resolves" not in command
+    return {"blocks": origin["outbox"]} if blocks else {}
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +251,7 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reapplied(verdicts: list[Verdict]) -> list[Resolution]:
-    """The conflicts that these commands have settled, by taking effect in their place."""
+    """The conflicts that these commands have resolved, by taking effect in their place."""
     return [
         Resolution(
             command_id=verdict.command["resolves"],
@@ -125,97 +266,13 @@ def reapplied(verdicts: list[Verdict]) -> list[Resolution]:
     ]
 
 
-def followed(tenant_id: str, parents: Iterable[str]) -> Document:
+def follow_ups_filter(tenant_id: str, parents: Iterable[str]) -> Document:
     """Selects the follow-ups of these commands, by the index of keys: a follow-up's is its parent's id, a
     colon and a step, which sorts before a semicolon."""
     keys = [{"idempotency.key": {"$gt": f"{id}:", "$lt": f"{id};"}} for id in parents]
     return {"tenant_id": tenant_id, "idempotency.scope": FOLLOW_UP, "$or": keys}
 
 
-def blocking(command: Document, spec: Spec | None) -> Document:
-    """The mark of a command that its lane waits behind, once it is dead, parked or in conflict: one of a
-    device that others of the same device build on. None on what only appends, and on ways out."""
-    origin = command["origin"]
-    blocks = spec is not None and spec.is_guarded and origin["via"] == "offline" and "resolves" not in command
-    return {"blocks": origin["outbox"]} if blocks else {}
-
-
-def is_ending(state: State) -> bool:
-    return state not in ACTIVE
-
-
-def verdict_update(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> Document:
-    """The update that writes a verdict on its command."""
-    to_set: Document = {"state": verdict.state, "attempts": verdict.attempts}
-    to_set |= _place(verdict, now, keys_kept) | verdict.marks
-    to_unset = _gone(verdict)
-    to_set |= {
-        name: value for name in ("error", "warnings", "follow_ups") if (value := getattr(verdict, name))
-    }
-    if verdict.state == "dead" and verdict.entity_version is not None:
-        to_set["died_at_version"] = verdict.entity_version
-    if "purge_at" in to_set:  # who may be asked for again keeps them
-        to_set |= {f"payload.{name}": MASK for name in given_secrets(verdict.command)}
-    if verdict.events:
-        to_set["events"] = verdict.command.get("events", 0) + len(verdict.events)
-    entry: Document = {"state": verdict.state, "at": now}
-    if verdict.error is not None:
-        entry["code"] = verdict.error["code"]
-    update: Document = {"$set": to_set, "$push": {"history": {"$each": [entry], "$slice": -HISTORY}}}
-    if to_unset:
-        update["$unset"] = dict.fromkeys(to_unset, "")
-    return update
-
-
-def left_by(verdict: Verdict, *, now: datetime, keys_kept: timedelta) -> Document:
-    """A command that nobody has stored yet, as that same update would leave it."""
-    update = verdict_update(verdict, now=now, keys_kept=keys_kept)
-    gone = update.get("$unset", {})
-    document = {name: value for name, value in verdict.command.items() if name not in gone}
-    for name, value in update["$set"].items():
-        outer, _, inner = name.partition(".")
-        document[outer] = document[outer] | {inner: value} if inner else value
-    return document | {name: pushed["$each"] for name, pushed in update["$push"].items()}
-
-
-def settled(
-    document: Document, state: State, *, error: Document | None, at: datetime, keys_kept: timedelta
-) -> Document:
-    """A fresh command that is final where it came in, without a worker; `ending` is its one event."""
-    final = document | {"state": state, "finished_at": at} | ({"error": error} if error else {})
-    verdict = Verdict(command=document, state=state, events=[ending(final)], error=error)
-    return left_by(verdict, now=at, keys_kept=keys_kept)
-
-
-def ending(settled: Document) -> Document:
-    """The event of a command that was settled where it came in."""
-    error = settled.get("error") or {}
-    said = {name: error[name] for name in ("code", "message") if name in error}
-    return event(settled, 0, f"command.{settled['state']}", at=settled["finished_at"], data=said)
-
-
-def _place(verdict: Verdict, now: datetime, keys_kept: timedelta) -> Document:
-    """When it ended and may be forgotten, or when it is due again, or what it waits for."""
-    if verdict.state == "dead" or (is_ending(verdict.state) and verdict.marks):  # a person is to decide
-        return {"finished_at": now}
-    if is_ending(verdict.state):
-        return {"finished_at": now, "purge_at": now + keys_kept}
-    if verdict.next_at is not None:
-        # `hint_at` too: the relay then passes over what waits for its time without reading it.
-        return {"next_at": verdict.next_at, "hint_at": verdict.next_at}
-    return {"after": verdict.after} if verdict.after else {}
-
-
-def _gone(verdict: Verdict) -> list[str]:
-    """Fields that a command in this state no longer has; present ones only, absent ones cost time too."""
-    gone: list[str] = []
-    if is_ending(verdict.state):
-        gone += ["active", "next_at", "hint_at"]
-        gone += [name for name in ("after", "suspect") if name in verdict.command]
-    elif verdict.next_at is None:
-        gone.append("next_at")
-    if is_ending(verdict.state) or verdict.state == "parked":
-        gone += [name for name in MARKS if name in verdict.command and name not in verdict.marks]
-    if verdict.error is None and "error" in verdict.command:
-        gone.append("error")
-    return gone
+def _event(command: Document, state: State, error: Document | None, at: datetime) -> Document:
+    data: Document = {name: error[name] for name in ("code", "message") if error and name in error}
+    return event(command, command.get("events", 0), f"command.{state}", at=at, data=data)

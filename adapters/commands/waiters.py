@@ -15,13 +15,13 @@ import msgspec
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.commands import parking
-from adapters.commands.document import DUE, LAST, RUNNABLE, TargetQueue, lane_id
+from adapters.commands import verdicts
+from adapters.commands.document import LAST, RUNNABLE, TargetQueue, lane_id
 from adapters.commands.secrets import MASK, given_secrets
-from adapters.commands.verdicts import MARKS, Resolution, blocking, verdict_update
+from adapters.commands.verdict_updates import verdict_update
+from adapters.commands.verdicts import MARKS, Resolution, blocking, runs_again
 from adapters.mongo.client import Contention, Document
-from locks.idempotency import KEYS_KEPT
-from tasks.catalogue import Catalogue, catalogue
+from tasks.catalogue import Catalogue
 
 STATEMENTS = 1_000
 """Updates sent in one server command."""
@@ -146,7 +146,11 @@ def _lane_of(command: Document) -> Lane:
 
 
 def strand(
-    db: Database[Any], session: ClientSession, dead: Iterable[Document], now: datetime
+    db: Database[Any],
+    session: ClientSession,
+    dead: Iterable[Document],
+    now: datetime,
+    catalogue: Catalogue,
 ) -> list[TargetQueue]:
     """Park whoever waits for these dead or parked commands, with an event each.
 
@@ -155,22 +159,22 @@ def strand(
     waiting = [command for command in _waiters(db, session, list(dead)) if command["state"] in RUNNABLE]
     if not waiting:
         return []
-    verdicts = [
-        parking.parked(
+    parked = [
+        verdicts.parked(
             command,
             at=now,
             after=command["after"],
-            marks=blocking(command, catalogue().get(command["type"])),
+            marks=blocking(command, catalogue.get(command["type"])),
         )
         for command in waiting
     ]
-    changes = [verdict_update(verdict, now=now, keys_kept=KEYS_KEPT) for verdict in verdicts]
+    changes = [verdict_update(verdict, now=now) for verdict in parked]
     pairs = zip(waiting, changes, strict=True)
     _update(db, session, [{"q": {"_id": command["_id"]}, "u": change} for command, change in pairs])
-    db.events.insert_many([event for verdict in verdicts for event in verdict.events], session=session)
+    db.events.insert_many([event for verdict in parked for event in verdict.events], session=session)
     # Who waited for one of these would wait for as long, and its line behind it.
     passing = [(command["tenant_id"], command["target"]) for command in waiting]
-    return passing + strand(db, session, waiting, now)
+    return passing + strand(db, session, waiting, now, catalogue)
 
 
 def _waiters(db: Database[Any], session: ClientSession, awaited: list[Document]) -> list[Document]:
@@ -189,11 +193,7 @@ def _update(
 
 
 def _released(command: Document, left: list[str]) -> Document:
-    if left:
-        return {"$set": {"after": left}}
-    if command["state"] == "parked":
-        return parking.back()
-    return {"$set": DUE, "$unset": {"after": ""}}
+    return {"$set": {"after": left}} if left else runs_again(command)
 
 
 def find_creates(

@@ -15,7 +15,8 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters.commands.document import TargetQueue
-from adapters.commands.verdicts import ending, settled
+from adapters.commands.verdict_updates import final_on_arrival
+from adapters.commands.verdicts import arrival_event
 from adapters.devices.batch import DISCARD, Batch, Entry, Result, Status, Taken, record_id
 from adapters.mongo.client import Document
 from adapters.mongo.transactions import in_transaction
@@ -113,7 +114,7 @@ class _Take:
         return Result(id=action.id, status=status, command=document, error=error)
 
     def _resolving(self, document: Document, lane: str, resolves: str) -> tuple[Document, Document | None]:
-        """The document with its conflict named by the command's id, or settled as refused."""
+        """The document with its conflict named by the command's id, or a refused one."""
         try:
             conflict = self._conflict(resolves, lane)
             if document["type"] in resolutions.CHOICES:
@@ -127,7 +128,7 @@ class _Take:
 
     def _refused(self, document: Document, why: Document) -> Document:
         at, kept = self._batch.received_at, self._keys_kept
-        return settled(document, "rejected", error=why, at=at, keys_kept=kept)
+        return final_on_arrival(document, "rejected", error=why, at=at, keys_kept=kept)
 
     def _conflict(self, named: str, lane: str) -> Document:
         """The open conflict meant: named by its action or command, or by a way out that conflicted too."""
@@ -167,7 +168,7 @@ class _Take:
         if not self._unwritten:
             return
         self._db.commands.insert_many(self._unwritten, session=self._session)
-        told = [ending(document) for document in self._unwritten if "finished_at" in document]
+        told = [arrival_event(document) for document in self._unwritten if "finished_at" in document]
         if told:
             self._db.events.insert_many(told, session=self._session)
         self._unwritten = []

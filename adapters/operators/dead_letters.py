@@ -16,7 +16,8 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters.commands import json_limits as storable
-from adapters.commands.document import DUE, HISTORY, LAST, Key, Origin, TargetQueue, fingerprint, fresh
+from adapters.commands.document import Key, Origin, TargetQueue, fingerprint, fresh
+from adapters.commands.verdicts import runs_again
 from adapters.mongo.client import Contention, Document
 from adapters.mongo.transactions import in_transaction
 from adapters.operators.audit import Act, audit, audited, write_event
@@ -120,7 +121,7 @@ def replay(db: Database[Any], command_id: str, act: Act) -> Outcome:
 
     def work(session: ClientSession) -> Outcome:
         command = _dead(db, session, act, command_id)
-        change = _revived(command, act)
+        change = runs_again(command, at=act.at, by=act.actor, reason=act.reason)
         change["$set"]["events"] = write_event(db, session, command, "command.replayed", act)
         query = {"_id": command_id, "state": "dead"}
         after: Document = db["commands"].find_one_and_update(
@@ -175,21 +176,6 @@ def _dead(db: Database[Any], session: ClientSession, act: Act, command_id: str) 
     if found["state"] != "dead":
         raise NotDead(found["state"])
     return dict(found)
-
-
-def _revived(command: Document, act: Act) -> Document:
-    to_set = DUE | {"active": True, "attempts": 0}
-    if "died_at_version" in command:
-        to_set["base_version"] = command["died_at_version"]
-    if command.get("losses"):
-        to_set["suspect"] = True  # it may have killed its workers: it runs alone
-    entry = {"state": "accepted", "at": act.at, "by": act.actor, "reason": act.reason}
-    return {
-        "$set": to_set,
-        "$unset": dict.fromkeys(("error", "finished_at", "purge_at", "losses", "died_at_version"), ""),
-        "$currentDate": LAST,
-        "$push": {"history": {"$each": [entry], "$slice": -HISTORY}},
-    }
 
 
 def _edited(command: Document, act: Act, edit: Edit) -> Document:

@@ -11,7 +11,8 @@ from pymongo.database import Database
 
 from adapters.commands import waiters
 from adapters.commands.document import State, TargetQueue
-from adapters.commands.verdicts import Verdict, verdict_update
+from adapters.commands.verdict_updates import verdict_update
+from adapters.commands.verdicts import ended_by_hand
 from adapters.mongo.client import Contention, Document
 from adapters.mongo.transactions import in_transaction
 from adapters.operators.audit import Act, audit, audited, write_event
@@ -46,15 +47,7 @@ def end(
     Returns the command as it is then and the lines that have something due. Raises: Contention: it has
     moved on.
     """
-    verdict = Verdict(
-        command=command,
-        state=state,
-        events=[],
-        # What killed it is part of its story; why a live one was last tried again is not.
-        error=command.get("error") if command["state"] == "dead" else None,
-        attempts=command["attempts"],
-    )
-    change = verdict_update(verdict, now=act.at, keys_kept=keys_kept)
+    change = verdict_update(ended_by_hand(command, state), now=act.at, keys_kept=keys_kept)
     change["$set"]["events"] = write_event(db, session, command, f"command.{state}", act)
     after = db["commands"].find_one_and_update(
         {"_id": command["_id"], "state": command["state"]},

@@ -14,9 +14,9 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.commands import parking, waiters
-from adapters.commands.document import HISTORY, TargetQueue
-from adapters.commands.verdicts import Resolution
+from adapters.commands import waiters
+from adapters.commands.document import TargetQueue
+from adapters.commands.verdicts import Resolution, runs_again
 from adapters.mongo.client import Contention, Document
 from adapters.mongo.transactions import in_transaction
 from adapters.operators.audit import Act, audit, audited, write_event
@@ -127,8 +127,7 @@ def _approve(
     db: Database[Any], session: ClientSession, command: Document, act: Act, events: int
 ) -> list[TargetQueue]:
     """It runs again, as its author with the leave of whoever approved; who waits behind it still does."""
-    entry = {"state": "accepted", "at": act.at, "by": act.actor, "reason": act.reason}
-    change = parking.back() | {"$push": {"history": {"$each": [entry], "$slice": -HISTORY}}}
+    change = runs_again(command, at=act.at, by=act.actor, reason=act.reason)
     change["$set"] |= {"vouched_by": act.user_id, "events": events}
     after = db["commands"].find_one_and_update(
         {"_id": command["_id"], "state": "parked", "inbox": REVIEW},

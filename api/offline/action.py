@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from adapters.commands.document import Key, Origin, State, fingerprint, fresh, target_of
 from adapters.commands.json_limits import flaws
-from adapters.commands.verdicts import settled
+from adapters.commands.verdict_updates import final_on_arrival
 from adapters.devices.batch import DISCARD, Batch, Entry, Result
 from adapters.mongo.client import Document
 from adapters.operators.resolutions import CHOICES
@@ -229,7 +229,9 @@ class ActionReader:
         )
 
     def _final(self, document: Document, state: State, error: Document | None = None) -> Document:
-        return settled(document, state, error=error, at=self._batch.received_at, keys_kept=self._keys_kept)
+        return final_on_arrival(
+            document, state, error=error, at=self._batch.received_at, keys_kept=self._keys_kept
+        )
 
 
 def _entry(

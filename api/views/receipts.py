@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pymongo.asynchronous.database import AsyncDatabase
 
 from adapters.commands.document import State
-from adapters.commands.verdicts import followed
+from adapters.commands.verdicts import follow_ups_filter
 from adapters.mongo.client import Document
 from adapters.operators.resolutions import ALLOWED, CONFLICT
 from api.http.openapi import OBJECT, TEXT, TIME, Json
@@ -114,7 +114,9 @@ async def follow_ups_of(
     grouped: dict[str, list[Document]] = {}
     if parents:
         projection = None if fields is None else [*fields, "origin.parent"]
-        async for row in db["commands"].find(followed(tenant_id, parents), projection).sort("_id", 1):
+        async for row in (
+            db["commands"].find(follow_ups_filter(tenant_id, parents), projection).sort("_id", 1)
+        ):
             grouped.setdefault(row["origin"]["parent"], []).append(row)
     return grouped
 

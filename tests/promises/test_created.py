@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from adapters.commands.changes import MOST_CREATED
 from adapters.commands.document import TargetQueue
 from adapters.commands.unit_of_work import UnitOfWork
-from adapters.commands.verdicts import MOST_CREATED
 from adapters.mongo.client import Document
 from domain.assets.part import Part
 from domain.work_order.ledger import Comment

@@ -14,14 +14,16 @@ import pytest
 from pymongo import monitoring
 from pymongo.read_concern import ReadConcern
 
+from adapters.commands.changes import Changes
 from adapters.commands.document import Key, Origin, TargetQueue
 from adapters.commands.line_heads import BYTES, PER_BATCH, PER_LINE, Heads
 from adapters.commands.unit_of_work import UnitOfWork
-from adapters.commands.verdicts import Changes, Verdict
+from adapters.commands.verdicts import Verdict
 from adapters.mongo import client as mongo
 from adapters.mongo.client import Contention, Document
 from domain.assets.part import Part
 from domain.errors import Rejected
+from locks.idempotency import KEYS_KEPT
 from tasks.command import handles
 from tasks.work import Work
 from tests.servers import Servers
@@ -30,7 +32,8 @@ from tests.support.failing import CLIENT, FailingMongo
 from tests.support.patience import InThread
 from tests.support.seeds import Seeds, new_id
 from tests.support.trial import OnPart, grow, trial_catalogue
-from workers.drain.executor import PATIENCE, Drained
+from workers.drain.executor import Drained
+from workers.drain.parting import PATIENCE
 
 SOON_S = 10.0
 
@@ -457,7 +460,7 @@ def test_a_verdict_on_a_settled_command_writes_nothing(seed: Seeds, drains: Drai
     uow = drains.uow()
 
     with pytest.raises(Contention), uow.transaction():
-        uow.write(Changes(verdicts=[late]), now=drains.clock.now())
+        uow.write(Changes(verdicts=[late]), now=drains.clock.now(), keys_kept=KEYS_KEPT)
 
     assert seed.found(command) == settled
 
@@ -521,7 +524,7 @@ class Dwelling(UnitOfWork):
 def test_the_loser_of_a_line_drops_its_hint_and_the_winner_hints_again(seed: Seeds, drains: Drains) -> None:
     part_id = seed.part()
     first = seed.accept("part.append", part_id=part_id, text="1")
-    slow = Dwelling(drains.mongo, drains.database, worker=new_id(), slot=0)
+    slow = Dwelling(drains.mongo, drains.database, drains.catalogue, worker=new_id(), slot=0)
     winner = InThread(lambda: drains.executor(uow=slow).drain([seed.line(part_id)]))
     assert slow.wrote.wait(SOON_S)
     late = seed.accept("part.append", part_id=part_id, text="2")
@@ -543,7 +546,7 @@ def test_a_winner_who_does_not_hint_again_has_made_no_loser_drop_its_hint(
 ) -> None:
     part_id = seed.part()
     seed.accept("part.append", part_id=part_id, text="1")
-    slow = Dwelling(drains.mongo, drains.database, worker=new_id(), slot=0)
+    slow = Dwelling(drains.mongo, drains.database, drains.catalogue, worker=new_id(), slot=0)
     slow.wrote, slow.may_commit = threading.Event(), threading.Event()
     time = SleptTime()
     winner = InThread(lambda: drains.executor(uow=slow, time=time).drain([seed.line(part_id)]))

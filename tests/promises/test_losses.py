@@ -167,7 +167,7 @@ def test_a_suspect_that_is_to_be_tried_again_is_not_blamed_for_the_next_ones_dea
     suspect = own.accept("part.fail", part_id=part_id, how="bug")
     own.db.commands.update_one({"_id": suspect["_id"]}, {"$set": {"suspect": True}})
     drains = Drains(client, own.db.name, trial_catalogue())
-    uow = UnitOfWork(client, own.db.name, worker="doomed", slot=0)
+    uow = UnitOfWork(client, own.db.name, trial_catalogue(), worker="doomed", slot=0)
 
     drains.executor(uow=uow).drain([own.line(part_id)])
     # Now another slot's suspect runs, and ends the process.

@@ -25,10 +25,11 @@ from tests.support.drains import Drains
 from tests.support.patience import InThread
 from tests.support.seeds import Seeds, new_id, user
 from tests.support.trial import Make, OnPart, append
-from workers.drain import executor
-from workers.drain.executor import Executor
+from workers.drain import pipeline
+from workers.drain.batch import Chosen
 from workers.drain.fate import BUG_ATTEMPTS
-from workers.drain.prefetch import foresee
+from workers.drain.pipeline import Pipeline
+from workers.drain.prefetch import prefetch
 from workers.drain.snapshot import Snapshot
 
 
@@ -95,9 +96,9 @@ def test_a_fault_outside_the_handler_is_judged_and_hurts_its_own_command_alone(
     def faulty(commands: list[Document], snapshot: Snapshot) -> None:
         if any(command["_id"] == cursed["_id"] for command in commands):
             raise RuntimeError("a bug of ours")
-        foresee(commands, snapshot)
+        prefetch(commands, snapshot)
 
-    monkeypatch.setattr(executor, "foresee", faulty)
+    monkeypatch.setattr(pipeline, "prefetch", faulty)
 
     drains.executor().drain([seed.line(one), seed.line(other)])
 
@@ -268,14 +269,14 @@ def test_what_committed_is_told_though_a_later_batch_of_the_drain_failed(
     one, other = sorted(seed.parts(2))
     commands = [seed.accept("part.append", part_id=part_id, text="x") for part_id in (one, other)]
     seed.db.commands.update_one({"_id": commands[1]["_id"]}, {"$set": {"suspect": True}})
-    honest = Executor._foresee
+    honest = Pipeline.prefetch
 
-    def away(self: Executor, tried: list[Document], *rest: Any) -> Any:
-        if tried[0]["_id"] == commands[1]["_id"]:
+    def away(self: Pipeline, batch: Chosen) -> Chosen:
+        if batch.ids[0] == commands[1]["_id"]:
             raise Unavailable("gone")
-        return honest(self, tried, *rest)
+        return honest(self, batch)
 
-    monkeypatch.setattr(Executor, "_foresee", away)
+    monkeypatch.setattr(Pipeline, "prefetch", away)
 
     drained = drains.drain(seed.line(one), seed.line(other))
 
@@ -312,7 +313,8 @@ def test_a_suspect_has_its_process_to_itself_until_it_has_committed(seed: Seeds,
     part_id = seed.part()
     command = seed.accept("part.append", part_id=part_id, text="a")
     seed.db.commands.update_one({"_id": command["_id"]}, {"$set": {"suspect": True}})
-    slot = drains.executor(uow=Held(drains.mongo, drains.database, worker=new_id(), slot=0), solo=solo)
+    uow = Held(drains.mongo, drains.database, drains.catalogue, worker=new_id(), slot=0)
+    slot = drains.executor(uow=uow, solo=solo)
 
     run = InThread(lambda: slot.drain([seed.line(part_id)]))
     assert writing.wait(20)

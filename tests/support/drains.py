@@ -13,6 +13,8 @@ from pymongo import MongoClient
 from adapters.commands.document import TargetQueue
 from adapters.commands.unit_of_work import UnitOfWork
 from adapters.process.clock import SystemClock
+from adapters.process.sources import Sources
+from locks.idempotency import KEYS_KEPT
 from schedules.table import table
 from tasks.catalogue import Catalogue
 from tests.support.seeds import new_id
@@ -55,7 +57,7 @@ class Drains:
         self.clock = PushedClock()
 
     def uow(self) -> UnitOfWork:
-        return UnitOfWork(self.mongo, self.database, worker=new_id(), slot=0)
+        return UnitOfWork(self.mongo, self.database, self.catalogue, worker=new_id(), slot=0)
 
     def executor(
         self,
@@ -68,14 +70,18 @@ class Drains:
         """An executor like a worker's slot; `handlers` join or replace those of the catalogue."""
         own = {handler.__dict__["spec"].type: handler.__dict__["spec"] for handler in handlers}
         time = time or SystemClock()
-        return Executor(
-            uow or self.uow(),
-            {**self.catalogue, **own},
+        sources = Sources(
             now=self.clock.now,
             monotonic=time.monotonic,
             sleep=time.sleep,
             new_id=new_id,
             chance=random.Random(chance),
+        )
+        return Executor(
+            uow or self.uow(),
+            {**self.catalogue, **own},
+            sources,
+            keys_kept=KEYS_KEPT,
             schedules=table().values(),
             solo=solo,
         )

@@ -75,7 +75,7 @@ class House:
         """What a worker does with the hints."""
         lines = list(dict.fromkeys(self.hinted))
         self.hinted.clear()
-        return self.drains.executor(*handlers).drain(lines, looking=True)
+        return self.drains.executor(*handlers).drain(lines, checking=True)
 
     def drain(self) -> None:
         """What was hinted, and then until nothing that may run is left."""

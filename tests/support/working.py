@@ -15,6 +15,7 @@ from pymongo.database import Database
 
 from adapters.broker import hints
 from adapters.process.clock import Clock, SystemClock
+from locks.idempotency import KEYS_KEPT
 from workers.imports import importer as imports
 from workers.worker import WorkerProcess
 
@@ -32,6 +33,7 @@ def made(store: Database[Any], redis_url: str, clock: Clock | None = None) -> Wo
         clock=clock or SystemClock(),
         chance=random.Random(1),
         end_process=os._exit,
+        keys_kept=KEYS_KEPT,
     )
 
 

@@ -1,4 +1,4 @@
-"""How what a handler saves becomes a document, and which paths of it differ from before."""
+"""Makes the document of what a handler saves, and finds the paths in which it differs from before."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _KEPT = (datetime, Decimal)
 
 LONGEST_TEXT = 500
 LONGEST_LIST = 50
-"""Of a value that an event remembers as it was."""
+"""The longest former value that an event keeps."""
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A document as it is to be, the fields of it that are written, the paths in which it differs from
-    before, and what was there, where commands contend."""
+    """A new document, the fields of it that are written, the paths in which it differs from before, and the
+    former values at those for which commands contend."""
 
     document: Document
     fields: Collection[str] = ()
@@ -51,8 +51,8 @@ def new(entity: Entity, tenant_id: str, *, at: datetime) -> Draft:
         "schema_version": entity.schema_version,
     }
     document = head | {"created_at": at} | fields | {"version": 1, "updated_at": at}
-    told = tuple(name for name, value in fields.items() if value not in (None, [], {}))
-    return Draft(document, document.keys(), told)
+    paths = tuple(name for name, value in fields.items() if value not in (None, [], {}))
+    return Draft(document, document.keys(), paths)
 
 
 def changed(

@@ -44,15 +44,11 @@ class Newer(Exception):
 
 
 class Fate(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of a command. `delay` only with `retrying`."""
+    """What becomes of a command that raised `error`. `delay` only with `retrying`."""
 
     state: State
-    error: Document | None = None
+    error: Document
     delay: timedelta | None = None
-    counts: bool = False
-
-
-APPLIED = Fate(state="applied")
 
 
 def fate_of(error: Exception, *, attempts: int, chance: random.Random) -> Fate:
@@ -68,32 +64,32 @@ def fate_of(error: Exception, *, attempts: int, chance: random.Random) -> Fate:
             taken = Rejected("duplicate", f"another entity holds this {value}", path=path)
             return Fate(state="rejected", error=describe(taken))
         case Transient():
-            return _again(error, attempts, TRANSIENT_ATTEMPTS, _backoff(attempts), chance)
+            return _retry(error, attempts, TRANSIENT_ATTEMPTS, _backoff(attempts), chance)
         case _:
             ceiling = BUG_DELAYS[min(attempts, len(BUG_DELAYS) - 1)]
-            return _again(error, attempts, BUG_ATTEMPTS, ceiling, chance)
+            return _retry(error, attempts, BUG_ATTEMPTS, ceiling, chance)
 
 
 def _backoff(attempts: int) -> timedelta:
     return min(TRANSIENT_FLOOR * (1 << attempts), LONGEST_PAUSE)
 
 
-def _again(error: Exception, attempts: int, budget: int, ceiling: timedelta, chance: random.Random) -> Fate:
+def _retry(error: Exception, attempts: int, budget: int, ceiling: timedelta, chance: random.Random) -> Fate:
     if attempts + 1 >= budget:
-        return Fate(state="dead", error=describe(error), counts=True)
+        return Fate(state="dead", error=describe(error))
     delay = ceiling * chance.random()
-    return Fate(state="retrying", error=describe(error), delay=delay, counts=True)
+    return Fate(state="retrying", error=describe(error), delay=delay)
 
 
 def describe(error: Exception) -> Document:
     """An error as it is stored: words for a client, a class, fingerprint and traceback for an operator."""
     if isinstance(error, Rejected | Conflict):
-        told: Document = {"code": error.code, "message": error.message}
+        described: Document = {"code": error.code, "message": error.message}
         if error.path:
-            told["path"] = error.path
+            described["path"] = error.path
         if error.params:
-            told["params"] = msgspec.to_builtins(error.params, enc_hook=str)
-        return told
+            described["params"] = msgspec.to_builtins(error.params, enc_hook=str)
+        return described
     code = "unavailable" if isinstance(error, Transient) else "internal_error"
     frames = traceback.extract_tb(error.__traceback__)
     place = "|".join(f"{frame.filename.rpartition('/')[2]}:{frame.name}" for frame in frames[-5:])

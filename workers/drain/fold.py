@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import msgspec
 
-from adapters.commands.document import RUNNABLE, TargetQueue, event
-from adapters.commands.verdicts import Verdict, blocking, is_ending
+from adapters.commands import verdicts
+from adapters.commands.document import TargetQueue
+from adapters.commands.verdicts import Verdict
 from adapters.mongo.client import Contention, Document, Unavailable, UnknownOutcome
 from domain.errors import Missing, Rejected
 from domain.identity.actor import Actor
 from domain.identity.permissions import leave_for
-from tasks.command import Spec
+from tasks.command import Payload
 from workers.drain import lanes
-from workers.drain.conflict_check import Base, conflict, give_way
-from workers.drain.fate import APPLIED, Fate, Newer, fate_of
+from workers.drain.case import Case
+from workers.drain.conflict_check import conflict, give_way
+from workers.drain.effects import Effects
+from workers.drain.fate import Newer, fate_of
 from workers.drain.overlay import Overlay
 from workers.drain.snapshot import Snapshot
 
@@ -29,166 +31,144 @@ Forced = Mapping[str, Exception]
 
 def fold(
     commands: Iterable[Document], snapshot: Snapshot, *, chance: random.Random, forced: Forced
-) -> tuple[list[Verdict], set[TargetQueue]]:
-    """Run each command on the state its predecessors leave, as many as one batch may write: none that another
-    of the batch has been parked behind, whom its ending could not release.
+) -> set[TargetQueue]:
+    """Run each command on the state its predecessors leave, as many as one batch may write; verdicts and
+    changes are in the snapshot then.
 
-    Returns verdicts and the lines that now wait.
+    Returns the target queues that now wait.
     """
-    verdicts: list[Verdict] = []
     held: set[TargetQueue] = set()
     for command in commands:
-        if snapshot.changes.is_full or snapshot.is_awaited(command):
-            snapshot.changes.is_cut = True
+        queue = (command["tenant_id"], command["target"])
+        if queue in held:
+            continue
+        if (refusal := forced.get(command["_id"])) is not None:
+            bare = snapshot.bare_case(command)
+            snapshot.absorb(bare, _ended(bare, refusal, snapshot, chance), None)
+            continue
+        if (case := snapshot.case(command)) is None:
             break
-        line = (command["tenant_id"], command["target"])
-        if line in held:
-            continue
-        verdict = _run(command, snapshot, chance, forced)
+        verdict, effects = _judge(case, snapshot, chance)
         if verdict is None:
-            held.add(line)
+            held.add(queue)
             continue
-        verdicts.append(verdict)
-        snapshot.note(line, verdict)
-        if verdict.state in ("retrying", "accepted") or lanes.resumes(command, verdict):
-            held.add(line)
-    snapshot.changes.verdicts = verdicts
-    return verdicts, held
+        snapshot.absorb(case, verdict, effects)
+        if verdict.holds_queue:
+            held.add(queue)
+    return held
 
 
-def _run(command: Document, snapshot: Snapshot, chance: random.Random, forced: Forced) -> Verdict | None:
-    """The command's verdict; None when it must stay as it is, for a newer worker."""
-    spec, attempts = snapshot.catalogue[command["type"]], command["attempts"]
+def _judge(case: Case, snapshot: Snapshot, chance: random.Random) -> tuple[Verdict | None, Effects | None]:
+    """The command's verdict and effects; no verdict: it must stay as it is, for a newer worker."""
+    command = case.command
     try:
-        if command["_id"] in forced:
-            raise forced[command["_id"]]
-        if parked := lanes.behind(command, spec, snapshot):
-            return parked
-        lanes.must_be_open(command, snapshot)
-        return applied(command, snapshot)
+        if is_in_lane(command) and (parked := lanes.behind_blocker(case)):
+            return parked, None
+        effects = run(case, snapshot)
     except Newer:
-        return None
+        return None, None
     except (Contention, UnknownOutcome, Unavailable):
         raise  # the store's, met while reading on demand: no fault of this command
     except Missing as missing:
-        waiting = _behind_create(command, spec, missing, snapshot) or lanes.awaiting(
-            command, spec, missing, snapshot
-        )
-        return waiting or _verdict(
-            command, spec, fate_of(missing, attempts=attempts, chance=chance), snapshot
-        )
+        create = snapshot.create_of(command, f"{missing.kind}:{missing.id}")
+        return lanes.for_missing(case, missing, create) or _ended(case, missing, snapshot, chance), None
     except Rejected as refusal:
-        fate = fate_of(refusal, attempts=attempts, chance=chance)
-        return lanes.for_review(command, spec, refusal, snapshot) or _verdict(command, spec, fate, snapshot)
+        return lanes.for_review(case, refusal) or _ended(case, refusal, snapshot, chance), None
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is an ending, and the table names it
-        return _verdict(command, spec, fate_of(error, attempts=attempts, chance=chance), snapshot)
-
-
-def applied(command: Document, snapshot: Snapshot) -> Verdict:
-    """Run it, and put what it does into the snapshot. Raises: whatever its handler does; then nothing is."""
-    spec = snapshot.catalogue[command["type"]]
-    overlay = Overlay(snapshot, command, spec, _permitted(command, spec, snapshot))
-    _handle(command, spec, snapshot, overlay)
-    events, version = overlay.merge()
-    return Verdict(
-        command=command,
-        state=APPLIED.state,
-        events=events,
-        warnings=overlay.warnings,
-        follow_ups=overlay.follow_up_count,
-        attempts=command["attempts"] + 1,
-        entity_version=version,
+        return _ended(case, error, snapshot, chance), None
+    applied = verdicts.applied(
+        command,
+        effects.events,
+        warnings=effects.warnings,
+        follow_ups=len(effects.follow_ups),
+        entity_version=effects.version,
     )
+    return applied, effects
 
 
-def _permitted(command: Document, spec: Spec, snapshot: Snapshot) -> Actor:
+def _ended(case: Case, error: Exception, snapshot: Snapshot, chance: random.Random) -> Verdict:
+    """The verdict that the table of `fate.py` has for this error."""
+    command, attempts = case.command, case.command["attempts"]
+    fate = fate_of(error, attempts=attempts, chance=chance)
+    if fate.delay is not None:
+        return verdicts.retrying(command, fate.error, at=case.now, delay=fate.delay)
+    if fate.state == "dead":
+        return verdicts.dead(
+            command,
+            case.spec,
+            fate.error,
+            at=case.now,
+            attempts=attempts + 1,
+            entity_version=snapshot.version(case.ref),
+        )
+    return verdicts.refused(command, case.spec, fate.state, fate.error, at=case.now)
+
+
+def is_in_lane(command: Document) -> bool:
+    """Whether it came from a device, or takes the place of a command that did."""
+    return "outbox" in command["origin"] or "resolves" in command
+
+
+def run(case: Case, snapshot: Snapshot) -> Effects:
+    """Run its handler, and compare what it would change with what others changed since the author's base.
+
+    A refusal on a moved base is a conflict too: its author acted on a state that is gone. Raises: whatever
+    the handler does, Rejected, Conflict.
+    """
+    actor = _permitted(case)
+    overlay, payload = Overlay(snapshot, case, actor), _payload(case)
+    left = give_way(case, overlay) if case.outbox else case.command["payload"]
+    if left is None:
+        return overlay.effects()
+    if left is not case.command["payload"]:
+        payload = msgspec.convert(left, case.spec.payload)
+    try:
+        case.spec.handler(payload, overlay)
+    except Missing:
+        raise
+    except Rejected as refusal:
+        raise conflict(case, overlay, case.spec.touched(left), refusal) or refusal from None
+    effects = overlay.effects()
+    if case.base_version is not None and (moved := conflict(case, overlay, effects.paths)):
+        raise moved
+    return effects
+
+
+def _payload(case: Case) -> Payload:
+    """Raises: Rejected: invalid_payload."""
+    try:
+        return case.payload or msgspec.convert(case.command["payload"], case.spec.payload)
+    except msgspec.ValidationError as error:
+        raise Rejected("invalid_payload", str(error)) from error
+
+
+def _permitted(case: Case) -> Actor:
     """Who speaks, with the roles of now. Raises: Rejected: actor_inactive, forbidden, too_old."""
-    if "vouched_by" in command:
-        return _vouched(command, spec, snapshot)
-    actor = snapshot.actor(command)
-    if actor is None:
+    if "vouched_by" in case.command:
+        return _vouched(case)
+    if case.author is None:
         raise Rejected("actor_inactive", "the user who sent this is no longer active")
-    _must_be_allowed(actor, spec.permission)
-    if command["origin"]["via"] == "offline":
-        _must_be_allowed(actor, OFFLINE)
-        lanes.must_be_recent(command)
-    return actor
+    _must_be_allowed(case.author, case.spec.permission)
+    if case.command["origin"]["via"] == "offline":
+        _must_be_allowed(case.author, OFFLINE)
+        lanes.must_be_recent(case.command)
+    return case.author
 
 
-def _vouched(command: Document, spec: Spec, snapshot: Snapshot) -> Actor:
-    """The author, with the leave of whoever has looked at it; that one must have it still."""
-    by = snapshot.user(command["tenant_id"], command["vouched_by"])
+def _vouched(case: Case) -> Actor:
+    """The author, with the permission of whoever approved it, who must have it still."""
+    by, author, permission = case.voucher, case.author, case.spec.permission
     if by is None:
         raise Rejected("actor_inactive", "the user who vouched for this is no longer active")
-    _must_be_allowed(by, leave_for(spec.permission) if spec.permission else None)
-    author = snapshot.actor(command)
-    roles = author.roles if author else ()
-    own = author.granted if author else frozenset[str]()
+    _must_be_allowed(by, leave_for(permission) if permission else None)
     return Actor(
-        tenant_id=by.tenant_id, user_id=command["origin"]["user_id"], roles=roles, granted=own | by.granted
+        tenant_id=by.tenant_id,
+        user_id=case.command["origin"]["user_id"],
+        roles=author.roles if author else (),
+        granted=(author.granted if author else frozenset[str]()) | by.granted,
     )
 
 
 def _must_be_allowed(actor: Actor, permission: str | None) -> None:
     if permission and not actor.can(permission):
         raise Rejected("forbidden", f"this needs the permission {permission}", permission=permission)
-
-
-def _payload(command: Document, spec: Spec, snapshot: Snapshot) -> Any:
-    try:
-        return snapshot.payload(command, spec)
-    except msgspec.ValidationError as error:
-        raise Rejected("invalid_payload", str(error)) from error
-
-
-def _handle(command: Document, spec: Spec, snapshot: Snapshot, overlay: Overlay) -> None:
-    """Run the handler, and compare what it would change with what others changed since the author's base.
-
-    A refusal on a moved base is a conflict too: its author acted on a state that is gone.
-    """
-    wanted = _payload(command, spec, snapshot)
-    base = Base(command, snapshot)
-    left = give_way(base, spec, overlay)
-    if left is None:
-        return
-    if left is not command["payload"]:
-        wanted = msgspec.convert(left, spec.payload)
-    try:
-        spec.handler(wanted, overlay)
-    except Missing:
-        raise
-    except Rejected as refusal:
-        raise conflict(base, spec, overlay, spec.touched(left), refusal) or refusal from None
-    if moved := conflict(base, spec, overlay, overlay.seal()):
-        raise moved
-
-
-def _behind_create(command: Document, spec: Spec, missing: Missing, snapshot: Snapshot) -> Verdict | None:
-    """A command that names an entity whose create is active waits for it; if that died, it is parked."""
-    target = f"{missing.kind}:{missing.id}"
-    create = snapshot.predecessor(command, target)
-    if create is None:
-        return None
-    snapshot.changes.awaited.append((create, command["_id"]))
-    after, attempts = [create["_id"]], command["attempts"]
-    if create["state"] in RUNNABLE:
-        return Verdict(command=command, state="accepted", events=[], after=after, attempts=attempts)
-    why = {"code": "predecessor_stuck", "message": f"the create of {target} is {create['state']}"}
-    return lanes.parked(command, snapshot, why, after=after, marks=blocking(command, spec))
-
-
-def _verdict(command: Document, spec: Spec, fate: Fate, snapshot: Snapshot) -> Verdict:
-    error = fate.error or {}
-    told: Document = {name: error[name] for name in ("code", "message") if name in error}
-    name = f"command.{fate.state}"
-    verdict = Verdict(
-        command=command,
-        state=fate.state,
-        events=[event(command, command.get("events", 0), name, at=snapshot.now, data=told)],
-        error=fate.error,
-        next_at=snapshot.now + fate.delay if fate.delay is not None else None,
-        attempts=command["attempts"] + 1 if fate.counts or is_ending(fate.state) else command["attempts"],
-        entity_version=snapshot.version(command) if fate.state == "dead" else None,
-    )
-    verdict.marks = lanes.marks(command, spec, verdict)
-    return verdict

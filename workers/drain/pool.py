@@ -170,7 +170,7 @@ class Pool:
 
     def _run(self, executor: Executor, queue: str, lines: list[TargetQueue]) -> Drained:
         began = self._monotonic()
-        drained = executor.drain(lines, looking=queue == LOOKS)
+        drained = executor.drain(lines, checking=queue == LOOKS)
         if drained.failure:
             _tell(drained.failure, len(lines))
         seconds = self._monotonic() - began

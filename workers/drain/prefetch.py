@@ -1,54 +1,53 @@
-"""What a batch's handlers are going to ask for, as far as their specs tell: read at once, before they run."""
+"""Reads at once, before a batch's handlers run, what they are going to need, as far as their specs say."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from adapters.commands.verdicts import Ref
+from adapters.commands.changes import Ref
 from adapters.mongo.client import Document, document_id
 from domain.entity import Entity
 from domain.kinds import ENTITIES
 from tasks.command import Refers
-from workers.drain.snapshot import Slot, Snapshot, decode
+from workers.drain.case import Slot
+from workers.drain.fold import is_in_lane
+from workers.drain.snapshot import Snapshot, decoded, ref_of
 
 
-def foresee(commands: Iterable[Document], snapshot: Snapshot) -> None:
-    """Read the targets, what the payloads name, and what the targets themselves name."""
-    wanted = list(commands)
-    snapshot.prefetch(_wanted(wanted, snapshot))
-    snapshot.prefetch(_referred(wanted, snapshot))
+def prefetch(commands: Sequence[Document], snapshot: Snapshot) -> None:
+    """Read the targets, what the payloads and the targets name, the actors, and what blocks lanes."""
+    snapshot.prefetch(_named_by_payloads(commands, snapshot))
+    snapshot.prefetch(_named_by_targets(commands, snapshot))
+    snapshot.prefetch_actors(_users(commands))
+    in_lanes = {(command["tenant_id"], command["target"]) for command in commands if is_in_lane(command)}
+    if in_lanes:
+        snapshot.prefetch_blockers(in_lanes)
 
 
-def ref_of(command: Document) -> Ref:
-    """Where the command's own entity is kept."""
-    kind, _, id = command["target"].partition(":")
-    return ENTITIES[kind].collection, document_id(command["tenant_id"], id)
-
-
-def _wanted(commands: list[Document], snapshot: Snapshot) -> set[Ref]:
-    """The targets, and what the specs say their handlers will ask for."""
+def _named_by_payloads(commands: Iterable[Document], snapshot: Snapshot) -> set[Ref]:
+    """The targets, and what the specs say their handlers will read."""
     refs: set[Ref] = set()
     for command in commands:
         refs.add(ref_of(command))
-        for cls, other in _foreseen(command, snapshot):
+        for cls, other in _reads(command, snapshot):
             refs.add((cls.collection, document_id(command["tenant_id"], other)))
     return refs
 
 
-def _referred(commands: list[Document], snapshot: Snapshot) -> set[Ref]:
-    """What the targets themselves name, as far as their specs ask for it."""
+def _named_by_targets(commands: Iterable[Document], snapshot: Snapshot) -> set[Ref]:
+    """What the targets themselves name, as far as their specs say."""
     refs: set[Ref] = set()
     for command in commands:
         refers, tenant_id = snapshot.catalogue[command["type"]].refers, command["tenant_id"]
         if refers is not None:
             kind = ENTITIES[command["target"].partition(":")[0]]
-            found = _named(refers, snapshot.slot(ref_of(command)), kind)
-            refs |= {(cls.collection, document_id(tenant_id, other)) for cls, other in found}
+            named = _refers(refers, snapshot.slot(ref_of(command)), kind)
+            refs |= {(cls.collection, document_id(tenant_id, other)) for cls, other in named}
     return refs
 
 
-def _foreseen(command: Document, snapshot: Snapshot) -> Iterable[tuple[type[Entity], str]]:
-    """The other entities that the handler will ask for, as far as its spec tells."""
+def _reads(command: Document, snapshot: Snapshot) -> Iterable[tuple[type[Entity], str]]:
+    """The other entities that the handler will read, as far as its spec says."""
     spec = snapshot.catalogue[command["type"]]
     if spec.reads is None:
         return ()
@@ -58,12 +57,21 @@ def _foreseen(command: Document, snapshot: Snapshot) -> Iterable[tuple[type[Enti
         return ()
 
 
-def _named(refers: Refers, slot: Slot, kind: type[Entity]) -> Iterable[tuple[type[Entity], str]]:
+def _refers(refers: Refers, slot: Slot, kind: type[Entity]) -> Iterable[tuple[type[Entity], str]]:
     """The other entities that this one names."""
     if slot.document is None:
         return ()
     try:
-        slot.entity = slot.entity or decode(slot.document, kind)
-        return list(refers(slot.entity))
+        return list(refers(decoded(slot, kind)))
     except Exception:  # noqa: BLE001 - as above
         return ()
+
+
+def _users(commands: Iterable[Document]) -> set[tuple[str, str]]:
+    """Their authors, and those who vouched for them."""
+    named = (
+        (command["tenant_id"], user)
+        for command in commands
+        for user in (command["origin"].get("user_id"), command.get("vouched_by"))
+    )
+    return {(tenant, user) for tenant, user in named if user is not None}

@@ -1,4 +1,4 @@
-"""Which of the commands read may run in this batch: the runnable beginning of each line."""
+"""Which of the commands read may run in this batch: the runnable beginning of each target queue."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from domain.kinds import ENTITIES
 from tasks.catalogue import Catalogue
 
 
-class Choice(msgspec.Struct, frozen=True):
-    """`commands` run together, in order of acceptance. `alone`: lines that go on by themselves, as a worker
-    died with a command of theirs: it runs in a transaction of its own, next or now with others behind it."""
+class Selection(msgspec.Struct, frozen=True):
+    """`commands` run together, in order of acceptance. `alone`: target queues that continue in a batch of
+    their own, since a worker died with a command of theirs."""
 
     commands: list[Document]
     alone: list[TargetQueue]
 
 
-def choose(lines: Mapping[TargetQueue, list[Document]], *, catalogue: Catalogue, now: datetime) -> Choice:
-    """A line stops before the first command that is not due, that waits, that a newer release must read, or
-    that is suspect; a suspect at the head of the only line runs, alone."""
+def choose(queues: Mapping[TargetQueue, list[Document]], *, catalogue: Catalogue, now: datetime) -> Selection:
+    """A target queue stops before the first command that is not due, that waits, that a newer release must
+    read, or that is suspect; a suspect at the head of the only queue runs, alone."""
     chosen: list[Document] = []
     alone: list[TargetQueue] = []
-    for line, commands in lines.items():
+    for queue, commands in queues.items():
         for place, command in enumerate(commands):
             if not _is_due(command, now) or _is_newer(command, catalogue):
                 break
             if command.get("suspect"):
-                runs_now = place == 0 and len(lines) == 1
+                runs_now = place == 0 and len(queues) == 1
                 if runs_now:
                     chosen.append(command)
                 if not runs_now or len(commands) > 1:
-                    alone.append(line)
+                    alone.append(queue)
                 break
             chosen.append(command)
     chosen.sort(key=lambda command: (command["seq"].time, command["seq"].inc))
-    return Choice(chosen, alone)
+    return Selection(chosen, alone)
 
 
 def _is_due(command: Document, now: datetime) -> bool:

@@ -20,14 +20,13 @@ from pymongo.client_session import ClientSession
 from adapters.broker import hints
 from adapters.broker.hints import HintBroker, Unheard
 from adapters.commands import waiters
-from adapters.commands.document import event
 from adapters.commands.unit_of_work import TRY_FOR
-from adapters.commands.verdicts import Verdict, blocking, verdict_update
+from adapters.commands.verdict_updates import verdict_update
+from adapters.commands.verdicts import dead
 from adapters.mongo.client import CODEC, TRANSACTION, Contention, Document, translated
 from adapters.mongo.server_time import Primary, read_primary
 from adapters.process.metrics import Metrics
 from domain.kinds import ENTITIES
-from locks.idempotency import KEYS_KEPT
 from tasks.catalogue import catalogue
 from tasks.queues import QUEUES
 from workers.duties.duty import Duty
@@ -165,25 +164,22 @@ class Reaper:
                 update["$set"]["losses"] = losses
             self._db.commands.update_one({"_id": command["_id"]}, update, session=session)
             if losses >= LOSSES:
-                waiters.strand(self._db, session, [command], now)
+                waiters.strand(self._db, session, [command], now, catalogue())
                 command["state"] = "dead"
         return lost
 
     def _death(self, command: Document, now: datetime, session: ClientSession) -> Document:
         """The verdict `dead` and its event."""
-        data = {name: LOST[name] for name in ("code", "message")}
-        died = event(command, command.get("events", 0), "command.dead", at=now, data=data)
-        self._db.events.insert_one(died, session=session)
-        verdict = Verdict(
-            command=command,
-            state="dead",
-            events=[died],
-            error=LOST,
+        verdict = dead(
+            command,
+            catalogue().get(command["type"]),
+            LOST,
+            at=now,
             attempts=command["attempts"],
             entity_version=self._version(command, session),
-            marks=blocking(command, catalogue().get(command["type"])),
         )
-        return verdict_update(verdict, now=now, keys_kept=KEYS_KEPT)
+        self._db.events.insert_many(verdict.events, session=session)
+        return verdict_update(verdict, now=now)
 
     def _version(self, command: Document, session: ClientSession) -> int | None:
         """The target's version at the command's death: a replay starts from there."""

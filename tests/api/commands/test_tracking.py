@@ -10,7 +10,8 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from adapters.commands.verdicts import Verdict, verdict_update
+from adapters.commands.verdict_updates import verdict_update
+from adapters.commands.verdicts import Verdict
 from adapters.mongo import transactions
 from adapters.process.clock import SystemClock
 from tasks.catalogue import catalogue

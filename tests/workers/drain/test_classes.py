@@ -6,6 +6,7 @@ import os
 import random
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from adapters.broker import hints
 from adapters.broker.hints import HintBroker
 from adapters.commands.document import TargetQueue
 from adapters.process.clock import SystemClock
+from locks.idempotency import KEYS_KEPT
 from workers.worker import WorkerProcess
 
 
@@ -30,6 +32,7 @@ def test_a_backlog_of_one_class_leaves_a_thread_to_another(
         chance=random.Random(1),
         end_process=os._exit,
         threads=1,
+        keys_kept=KEYS_KEPT,
     )
     crowded, answered = threading.Event(), threading.Event()
 
@@ -64,6 +67,7 @@ def test_a_worker_of_one_class_leaves_the_others_hints_to_other_workers(
         chance=random.Random(1),
         end_process=os._exit,
         queues=("bulk",),
+        keys_kept=timedelta(days=90),
     )
     drained: list[str] = []
     answered = threading.Event()

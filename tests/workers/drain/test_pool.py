@@ -29,8 +29,8 @@ class Slot:
         self.rested = threading.Event()
         self._now = now
 
-    def drain(self, lines: list[TargetQueue], *, looking: bool) -> Drained:
-        self.looked.append(looking)
+    def drain(self, lines: list[TargetQueue], *, checking: bool) -> Drained:
+        self.looked.append(checking)
         began = self._now()
         self.batches.append(lines)
         self.begun.set()

@@ -7,12 +7,13 @@ import sys
 from adapters.commands.unit_of_work import UnitOfWork
 from adapters.mongo import client as mongo
 from adapters.process.clock import SystemClock
+from tasks.catalogue import catalogue
 
 
 def main(uri: str, worker: str, *ids: str) -> None:
     client = mongo.client(uri)
     db = client.get_default_database()
-    slot = UnitOfWork(client, db.name, worker=worker, slot=0)
+    slot = UnitOfWork(client, db.name, catalogue(), worker=worker, slot=0)
     with slot.transaction():
         slot.announce(ids, SystemClock().now())
         slot.db["commands"].update_many(

@@ -10,7 +10,8 @@ import pytest
 from pymongo.database import Database
 
 from adapters.commands.document import FINAL, State
-from adapters.commands.verdicts import Verdict, verdict_update
+from adapters.commands.verdict_updates import verdict_update
+from adapters.commands.verdicts import Verdict
 from adapters.delivery.ledger import STATES
 from adapters.mongo import indexes
 from adapters.settings.table import Settings

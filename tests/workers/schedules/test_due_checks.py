@@ -82,7 +82,7 @@ def test_a_hint_that_is_said_again_brings_nothing_twice(house: House) -> None:
     def drain(chance: int) -> None:
         executor = house.drains.executor(chance=chance)
         for _ in range(3):
-            executor.drain(lines[chance * 10 :] + lines[: chance * 10], looking=True)
+            executor.drain(lines[chance * 10 :] + lines[: chance * 10], checking=True)
 
     for thread in [InThread(lambda n=n: drain(n)) for n in range(3)]:  # type: ignore[misc]
         thread.result()
