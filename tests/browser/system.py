@@ -97,11 +97,19 @@ class System:
         return dict(found)
 
     def revoke(self, role: str) -> None:
-        """Every token of that user ends."""
-        self._tokens.pop(role, None)
+        """Every token of that user ends: the API refuses the ones there are when this returns."""
+        token = self._tokens.pop(role, None) or self._login(role)
         self.db.users.update_one({"_id": self.user(role)["_id"]}, {"$inc": {"token_version": 1}})
         if "sessions" in self.db.list_collection_names():
             self.db.sessions.delete_many({"user_id": self.user(role)["id"]})
+        eventually(lambda: self._is_refused(token), within_s=WITHIN_S, what="the token is refused")
+
+    def _is_refused(self, token: str) -> bool:
+        try:
+            self._call("/api/auth/me", None, {"Authorization": f"Bearer {token}"})
+        except HTTPError as error:
+            return error.code == 401
+        return False
 
     def _login(self, role: str) -> str:
         credentials = {"email": f"{role}@demo.{tenants.DOMAIN}", "password": PASSWORD}

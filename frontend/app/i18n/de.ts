@@ -279,6 +279,7 @@ const de: Record<keyof typeof en | keyof typeof more, string> = {
   "stand.retrying": "Neuer Versuch.",
   "stand.try": "Versuch {n}, in {s} s",
   "stand.failed": "Fehlgeschlagen.",
+  "stand.parked": "Geparkt.",
   "stand.needs": "Fehlgeschlagen, braucht dich.",
   "stand.needs.who": "{who} hat es auch geändert.",
   "stand.needs.office": "Das Büro hat es auch geändert.",

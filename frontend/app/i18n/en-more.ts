@@ -185,6 +185,7 @@ const more = {
   "stand.retrying": "Retrying.",
   "stand.try": "Try {n}, in {s} s",
   "stand.failed": "Failed.",
+  "stand.parked": "Parked.",
   "stand.needs": "Failed, needs you.",
   "stand.needs.who": "{who} changed it too.",
   "stand.needs.office": "The office changed it too.",

@@ -7,7 +7,7 @@ import { count, t } from "../i18n";
 import { DISCARD } from "../model";
 import { device, type Device } from "../store/device";
 import { waitMs } from "../sync/pace";
-import { standing } from "../work/standing";
+import { callsFor, standing } from "../work/standing";
 import { now, persistence } from "./moment";
 import { tray } from "./trays";
 
@@ -26,8 +26,9 @@ export function around(of: Device, at: number) {
 
 /** One state at a time: the first that holds. */
 export function pillOf(of: Device, at: number): Said {
-  const words = deeds(of).map((row) => standing(row, around(of, at)).word);
-  const needs = words.filter((word) => word === "needs" || word === "failed").length;
+  const stands = deeds(of).map((row) => ({ row, stands: standing(row, around(of, at)) }));
+  const words = stands.map((one) => one.stands.word);
+  const needs = stands.filter((one) => callsFor(one.row, one.stands)).length;
   const unsent = words.filter((word) => word === "pending" || word === "retrying" || word === "syncing").length + orphans(of).length;
   const { pace, silentSince, stopped } = of.exchange.value;
   const saved = unsent ? count("pill.saved", unsent) : t("pill.safe");

@@ -2,9 +2,10 @@
 import { Mark, orderMark } from "../../shared/components/mark";
 import { clock, daysBetween, monthDay, shortDay } from "../../shared/time";
 import { t } from "../i18n";
+import { DISCARD } from "../model";
 import type { Device } from "../store/device";
 import type { Shown } from "../work/overlay";
-import { standing } from "../work/standing";
+import { callsFor, standing } from "../work/standing";
 import { duration, holdReason, late } from "../work/words";
 import { around } from "./pill";
 
@@ -36,9 +37,10 @@ export function running(device: Device, order: string, now: number): number {
 export function OrderRow({ order, device, now }: { order: Shown; device: Device; now: number }) {
   const at = new Date(now);
   const when = due(order, at);
-  const words = order.rows.map((row) => standing(row, around(device, now)).word);
-  const needs = order.rows.find((row) => standing(row, around(device, now)).word === "needs");
-  const failed = words.includes("failed");
+  const stands = order.rows.map((row) => standing(row, around(device, now)));
+  const words = stands.map(({ word }) => word);
+  const needs = order.rows[words.indexOf("needs")];
+  const failed = order.rows.some((row, place) => row.said.type !== DISCARD && words[place] === "failed" && callsFor(row, stands[place]!));
   const unsent = words.some((word) => word === "pending" || word === "syncing" || word === "retrying");
   const who = needs?.outcome.error?.diff?.[0]?.by;
   const minutes = order.labor_minutes + running(device, order.id, now);

@@ -2,10 +2,10 @@
 import { useState } from "preact/hooks";
 import { Mark } from "../../shared/components/mark";
 import { toast } from "../../shared/components/toast";
-import { go } from "../../shared/router";
+import { back } from "../../shared/router";
 import { clock, daysBetween, shortDay } from "../../shared/time";
 import { count, t } from "../i18n";
-import type { Difference, Payload, Row } from "../model";
+import type { Difference, Payload, Row, WorkOrder } from "../model";
 import { Bar, Page, Say } from "../parts/page";
 import { person } from "../parts/row";
 import type { Device } from "../store/device";
@@ -25,7 +25,7 @@ export function ConflictPage({ id, device }: { id: string; device: Device }) {
   const rows = device.rows.value.filter((row) => row.lane === `work_order:${id}` && row.state === "conflict" && !row.outcome.for_planner && !row.outcome.resolution);
   const fields: Field[] = rows.flatMap((row) => differences(row).map((difference) => ({ row, difference })));
   const [first] = fields;
-  if (!order || !first) {
+  if (!first) {
     return (
       <Page title={t("conflict.title")} head={<Bar {...(order ? { title: order.number } : {})} />} dock={<div />}>
         <Say mark="o-closed" title={t("conflict.none")} text={t("conflict.none.text")}>
@@ -34,6 +34,8 @@ export function ConflictPage({ id, device }: { id: string; device: Device }) {
       </Page>
     );
   }
+  // An order that is not this person's any more has left the device: what the server said of it is in the receipt.
+  const told = order ?? (first.row.outcome.server_doc as Partial<WorkOrder> | undefined) ?? {};
   const by = first.difference.by;
   const who = by ? person(device, by) : t("office");
   const mine = fields.filter((field) => !theirs.has(key(field)));
@@ -46,12 +48,12 @@ export function ConflictPage({ id, device }: { id: string; device: Device }) {
   const done = async (actions: Parameters<Device["act"]>[0], said: string) => {
     if (!(await device.act(actions))) return;
     toast({ text: said });
-    go(`/app/orders/${id}`, { replace: true });
+    back(`/app/orders/${id}`);
   };
   const keep = () => {
     const actions = rows.map((row) => {
       const kept = fields.filter((field) => field.row === row && !theirs.has(key(field)));
-      const version = row.outcome.server_doc?.version ?? order.version;
+      const version = row.outcome.server_doc?.version ?? order?.version;
       return kept.length ? again(row, narrowed(row, kept), version, row.id) : settle(row, "take_server");
     });
     return done(actions, t("conflict.kept"));
@@ -60,7 +62,7 @@ export function ConflictPage({ id, device }: { id: string; device: Device }) {
   return (
     <Page
       title={head}
-      head={<Bar title={order.number} />}
+      head={<Bar {...(told.number ? { title: told.number } : {})} />}
       dock={
         <div class="dock col">
           <button class="btn primary big wide stack" aria-disabled={mine.length === 0} onClick={() => (mine.length ? keep() : toast({ text: t("conflict.nonemine") }))}>
@@ -82,7 +84,7 @@ export function ConflictPage({ id, device }: { id: string; device: Device }) {
           </span>
         </p>
         <h1 class="t1">{head}</h1>
-        <p class="sub2">{[order.title, order.asset?.name].filter(Boolean).join(", ")}</p>
+        <p class="sub2">{[told.title, order?.asset?.name].filter(Boolean).join(", ")}</p>
       </div>
       {fields.map((field) => (
         <Pair key={key(field)} field={field} device={device} isTheirs={theirs.has(key(field))} onPick={(isTheirs) => pick(field, isTheirs)} />

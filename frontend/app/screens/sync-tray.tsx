@@ -18,7 +18,7 @@ import { about, deed, reason, size } from "../work/words";
 import { EditSheet, isEditable } from "./edit";
 
 const MARKS: Record<Standing["word"], Name> = {
-  needs: "needs", failed: "t-failed", retrying: "t-retrying", syncing: "t-syncing", pending: "t-pending", synced: "t-synced",
+  needs: "needs", failed: "t-failed", retrying: "t-retrying", syncing: "t-syncing", pending: "t-pending", parked: "t-parked", synced: "t-synced",
 };
 /** Rows drawn at once; a queue of thousands is scrolled in steps. */
 const STEP = 100;
@@ -111,6 +111,7 @@ function Item({ row, stands, device, onEdit }: { row: Row; stands: Standing; dev
     failed: null,
     retrying: <button class="btn" onClick={replay}>{t("sync.replaynow")}</button>,
     pending: <button class="btn" onClick={discard}>{t("sync.discard")}</button>,
+    parked: null,
     syncing: null,
     synced: null,
   }[stands.word];
@@ -145,6 +146,12 @@ function Said({ row, stands, device }: { row: Row; stands: Standing; device: Dev
       return (
         <>
           <b>{t("stand.failed")}</b> {reason(row)}
+        </>
+      );
+    case "parked":
+      return (
+        <>
+          <b>{t("stand.parked")}</b> {reason(row)}
         </>
       );
     case "retrying":

@@ -1,8 +1,8 @@
-/** How an action stands, in the five words that a person sees. Pure. */
+/** How an action stands, in the words that a person sees. Pure. */
 import { DISCARD, type Row } from "../model";
 import { heldLanes, type Pace, waitMs } from "../sync/pace";
 
-export type Word = "pending" | "syncing" | "retrying" | "failed" | "needs" | "synced";
+export type Word = "pending" | "syncing" | "retrying" | "failed" | "needs" | "parked" | "synced";
 
 export interface Standing {
   word: Word;
@@ -37,9 +37,9 @@ export function standing(row: Row, around: Around): Standing {
       return photo.tries > 0 ? retry(photo.tries, photo.notBefore, around.now) : { word: "syncing" };
     }
     case "conflict":
-      return { word: row.outcome.for_planner ? "failed" : row.outcome.resolution ? "synced" : "needs" };
+      return { word: row.outcome.for_planner ? "parked" : row.outcome.resolution ? "synced" : "needs" };
     case "parked":
-      return { word: "failed" };
+      return { word: "parked" };
     case "cancelled":
       return { word: row.said.type === DISCARD ? "synced" : "failed" };
     case "unsendable":
@@ -61,4 +61,7 @@ function photoOf(row: Row, around: Around) {
 
 const retry = (tries: number, at: number, now: number): Standing => ({ word: "retrying", tries: tries + 1, inS: Math.max(0, Math.ceil((at - now) / 1000)) });
 
-export const NEEDS_SORT: Record<Word, number> = { needs: 0, failed: 1, retrying: 2, syncing: 3, pending: 4, synced: 5 };
+/** Whether it stays until this person does something. What died at the server is an operator's. */
+export const callsFor = (row: Row, { word }: Standing) => word === "needs" || (word === "failed" && row.state !== "dead");
+
+export const NEEDS_SORT: Record<Word, number> = { needs: 0, failed: 1, parked: 2, retrying: 3, syncing: 4, pending: 5, synced: 6 };

@@ -78,12 +78,11 @@ export function reason(row: Row): string {
     checklist_incomplete: () => t("reason.checklist_incomplete"),
     not_assigned: () => t("reason.not_assigned"),
     locked_period: () => t("reason.locked_period"),
-    reading_backwards: () => t("reason.backwards"),
-    backwards: () => t("reason.backwards"),
+    reading_below_last: () => t("reason.backwards"),
     too_old: () => t("reason.too_old"),
     forbidden: () => t("reason.forbidden"),
     actor_inactive: () => t("reason.actor_inactive"),
-    return_exceeds_use: () => t("reason.return_exceeds_use"),
+    return_exceeds_consumed: () => t("reason.return_exceeds_use"),
   };
   if (row.state === "dead") return t("reason.dead");
   if (row.state === "parked") return `${known[error?.code ?? ""]?.() ?? ""} ${t("reason.parked")}`.trim();
