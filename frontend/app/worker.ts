@@ -18,16 +18,17 @@ function isIdle(): boolean {
 
 export function registerWorker(): void {
   if (!navigator.serviceWorker) return;
-  const hadOne = navigator.serviceWorker.controller !== null;
+  let isGoverned = navigator.serviceWorker.controller !== null;
   navigator.serviceWorker.addEventListener("controllerchange", () => {
-    if (!hadOne) return;
-    if (isIdle()) location.reload();
+    // The first worker takes a page over that runs its own version.
+    if (!isGoverned) isGoverned = true;
+    else if (isIdle()) location.reload();
     else document.addEventListener("focusout", () => setTimeout(() => isIdle() && location.reload()));
   });
   navigator.serviceWorker.register("/app/sw.js", { scope: "/app", updateViaCache: "none" }).then(
     (registration) => {
       const look = () => {
-        if (registration.waiting && hadOne) versionWaiting.value = true;
+        if (registration.waiting && registration.active) versionWaiting.value = true;
       };
       look();
       registration.addEventListener("updatefound", () => registration.installing?.addEventListener("statechange", look));

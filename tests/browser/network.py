@@ -44,7 +44,7 @@ class Network:
     def __init__(self, upstream: str) -> None:
         self._upstream = urlsplit(upstream)
         self._rule: Rule = lambda _: None
-        self._rewrite: Rewrite = lambda _, body: body
+        self._rewrite: Rewrite | None = None
         self.seen: list[Request] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -103,6 +103,8 @@ class Network:
             }
             headers["Host"] = self._upstream.netloc
             headers.pop("Origin", None)
+            if self._rewrite:
+                headers.pop("If-None-Match", None)
             connection.request(request.method, request.path, request.body, headers)
             answer = connection.getresponse()
             if fault:
@@ -113,7 +115,9 @@ class Network:
             if answer.headers.get_content_type() == "text/event-stream":
                 _stream(handler, answer, kept)
                 return
-            body = self._rewrite(request.path, answer.read())
+            body = answer.read()
+            if self._rewrite:
+                body = self._rewrite(request.path, body)
             without = {"content-length"}
             _answer(handler, answer.status, [one for one in kept if one[0].lower() not in without], body)
         except (OSError, HTTPException):

@@ -107,11 +107,26 @@ class Phone:
         field = self.page.get_by_label(text)
         field.fill(value)
         field.press("Enter")
+        expect(self.page.locator(".meas", has_text=text)).to_contain_text(re.compile("You,|the limit"))
 
-    def book(self, minutes: int = 15, *, times: int = 1) -> None:
-        assert minutes == 15
+    def book(self, *, times: int = 1) -> None:
+        figure = self.page.locator(".lab .fig")
         for _ in range(times):
+            before = figure.inner_text()
             self.page.get_by_role("button", name="+15 min").click()
+            expect(figure).not_to_have_text(before)
+
+    def take(self, part: str) -> None:
+        shown = self.page.get_by_role("group", name=part).locator("output")
+        before = shown.inner_text()
+        self.page.get_by_role("button", name=f"One more {part}").click()
+        expect(shown).not_to_have_text(before)
+
+    def read(self, meter: str, value: str) -> None:
+        field = self.page.get_by_label(meter)
+        field.fill(value)
+        self.page.get_by_role("button", name="Save reading").click()
+        expect(field).to_have_value("")
 
     def comment(self, text: str) -> None:
         self.page.get_by_role("button", name="Write a comment").click()

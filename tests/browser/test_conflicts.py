@@ -111,15 +111,13 @@ def test_an_order_cancelled_meanwhile_is_a_conflict_and_its_hours_count_all_the_
 
 def test_a_refused_reading_can_be_put_right_from_the_tray(phone: Phone, system: System) -> None:
     phone.page.get_by_role("link", name="Left engine exhaust leaks").click()
-    phone.page.get_by_label("Hour meter").fill("41300")
-    phone.page.get_by_role("button", name="Save reading").click()
+    phone.read("Hour meter", "41300")
     phone.synced_below()
     meter = system.ask("planner", "/api/meters?q=Hour")["items"][0]
     assert meter["last_value"] == "41300"
     phone.context.set_offline(True)
     system.command("supervisor", "meter.reading.record", meter_id=meter["id"], value="41400", kind="reading")
-    phone.page.get_by_label("Hour meter").fill("41350")
-    phone.page.get_by_role("button", name="Save reading").click()
+    phone.read("Hour meter", "41350")
     phone.context.set_offline(False)
     phone.back()
 

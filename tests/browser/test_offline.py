@@ -59,7 +59,7 @@ def test_what_was_done_underground_arrives_in_its_order(
     phone.begin(TOOTH)
     phone.tick("Isolated and locked out")
     phone.measure("Wear of adapter nose", "9.5")
-    phone.page.get_by_role("button", name="One more Bucket tooth").click()
+    phone.take("Bucket tooth V39")
     phone.book(times=2)
     phone.comment("Seal weeps, still holds")
     phone.back()

@@ -49,7 +49,7 @@ function Item({ notice, device }: { notice: Notice; device: Device }) {
   const order = id ? device.order(id) : undefined;
   const title = String(notice.params["title"] ?? "");
   const act = async (verb: "acknowledge" | "snooze") => {
-    const until = verb === "snooze" ? new Date(Date.now() + 4 * 3_600_000).toISOString() : undefined;
+    const until = verb === "snooze" ? new Date(device.now().getTime() + 4 * 3_600_000).toISOString() : undefined;
     if (await device.act([reminder({ id }, verb, until)])) toast({ text: t(`notice.${verb}.said`) });
   };
   return (

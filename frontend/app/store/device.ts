@@ -47,6 +47,8 @@ export class Device {
   readonly faded = signal<Row[]>([]);
 
   readonly orders: ReadonlySignal<Map<string, ShownOrder>> = computed(() => this.shownOrders());
+  /** As it was measured before this page was opened. */
+  private lastOffsetMs = 0;
   private readonly known = new Map<string, { entity: Entity; rows: string; shown: ShownOrder }>();
   private readonly channel: BroadcastChannel | null;
   readonly engine: Engine;
@@ -68,6 +70,7 @@ export class Device {
       took: (taken) => this.took(taken),
       show: (change) => {
         this.exchange.value = { ...this.exchange.peek(), ...change };
+        if (change.offsetMs !== undefined) void db.put("meta", change.offsetMs, "clock.offset").catch(() => undefined);
         if (change.stopped === 401 || change.stopped === 403) signInNeeded.value = true;
       },
       shown: () => this.exchange.peek(),
@@ -84,6 +87,7 @@ export class Device {
     const device = new Device(user, db, vault, new Outbox(db, vault), new Copy(db), new Photos(db, vault));
     device.timer.value = ((await db.get("meta", "timer")) as Timer | undefined) ?? null;
     device.seenUntil.value = ((await db.get("meta", "notices.seen")) as string | undefined) ?? "";
+    device.lastOffsetMs = ((await db.get("meta", "clock.offset")) as number | undefined) ?? 0;
     const pace = (await db.get("meta", "pace")) as Pace | undefined;
     if (pace) device.exchange.value = { ...device.exchange.value, pace };
     return device;
@@ -192,6 +196,11 @@ export class Device {
   }
 
   // —— reading
+
+  /** The server's time, as far as this device knows how its clock stands to it. */
+  now(): Date {
+    return new Date(Date.now() + (this.exchange.peek().offsetMs ?? this.lastOffsetMs));
+  }
 
   order(id: string): ShownOrder | undefined {
     return this.orders.value.get(id);

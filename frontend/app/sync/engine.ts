@@ -131,6 +131,7 @@ export class Engine {
     const { pace } = this.own.shown();
     const now = this.now();
     if (pacing.waitMs(pace, now) > 0) return false;
+    if (this.own.shown().offsetMs === null) await this.readClock();
     const rows = await this.own.rows();
     const batch = waiting(rows, pace.most, pacing.heldLanes(pace, now));
     if (batch.length > 0) {
@@ -144,6 +145,13 @@ export class Engine {
       return true;
     }
     return this.own.photos.sendOne(now);
+  }
+
+  /** How far this device's clock is from the server's, before anything is said to have happened by it. */
+  private async readClock(): Promise<void> {
+    const sentAt = this.now();
+    const answer = await json<{ time: string }>("/api/health/live");
+    this.own.show({ offsetMs: Math.round(Date.parse(answer.time) - (sentAt + this.now()) / 2) });
   }
 
   private async push(rows: Row[], all: readonly Row[]): Promise<void> {

@@ -9,8 +9,8 @@ interface Target {
   version: number;
 }
 
-function action(type: string, lane: string, payload: Payload, more: Partial<Said> = {}, now = new Date()): NewAction {
-  return { id: newId(), lane, said: { v: 1, type, occurred_at: now.toISOString(), ...more }, payload };
+function action(type: string, lane: string, payload: Payload, more: Partial<Said> = {}): NewAction {
+  return { id: newId(), lane, said: { v: 1, type, occurred_at: new Date().toISOString(), ...more }, payload };
 }
 
 export function onOrder(order: Target, verb: string, payload: Payload = {}, more: Partial<Said> = {}): NewAction {
@@ -19,8 +19,9 @@ export function onOrder(order: Target, verb: string, payload: Payload = {}, more
 
 export const answer = (order: Target, item_id: string, value: boolean | number | string) => onOrder(order, "checklist.answer", { item_id, value });
 
-export function labor(order: Target, minutes: number, note = "", kind: "regular" | "overtime" | "travel" = "regular", now = new Date()): NewAction {
-  return onOrder(order, "labor.log", { minutes, worked_on: localDate(now), kind, ...(note ? { note } : {}) });
+/** `now` is the server's time: a clock that is a day ahead must not book tomorrow. */
+export function labor(order: Target, minutes: number, note: string, now: Date): NewAction {
+  return onOrder(order, "labor.log", { minutes, worked_on: localDate(now), kind: "regular", ...(note ? { note } : {}) });
 }
 
 export function part(order: Target, part_id: string, by: number): NewAction {
@@ -41,8 +42,9 @@ export function signature(order: Target, { sha, name }: { sha: string; name: str
   return onOrder(order, "sign", { image_sha256: sha, name }, { needs: [sha] });
 }
 
-export function reading(meter_id: string, value: string, kind: "reading" | "reset" | "rollover" = "reading", now = new Date()): NewAction {
-  return action("meter.reading.record", `meter:${meter_id}`, { meter_id, value, kind, read_at: now.toISOString() }, {}, now);
+/** Read when it happened, by the server's reckoning. */
+export function reading(meter_id: string, value: string, kind: "reading" | "reset" | "rollover"): NewAction {
+  return action("meter.reading.record", `meter:${meter_id}`, { meter_id, value, kind });
 }
 
 export function report(said: { asset_id?: string; title: string; description?: string; contact?: string; photos: Photo[] }): NewAction {

@@ -30,7 +30,7 @@ export async function stopTimer(device: Device): Promise<void> {
 }
 
 async function book(device: Device, order: Shown, minutes: number, note = ""): Promise<void> {
-  const action = labor(order, minutes, note);
+  const action = labor(order, minutes, note, device.now());
   if (!(await device.act([action]))) return;
   toast({ text: t("labor.booked", { time: duration(minutes) }), undo: { word: t("undo"), act: () => void device.giveUp(action.id) } });
 }
