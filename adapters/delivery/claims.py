@@ -37,14 +37,37 @@ class Ledger:
         self._rows = db.get_collection("deliveries", write_concern=MAJORITY)
         self._claim = claim
 
-    def due(self, channel: str, now: datetime, most: int) -> list[Document]:
-        """Rows that may be claimed, critical ones first, then oldest first."""
-        query = {
+    def next_tenant(self, channel: str, now: datetime, *, after: str) -> str | None:
+        """The next tenant, in the order of their ids, that has rows which may be claimed."""
+        return self._next("tenant_id", self._free(channel, now) | {"tenant_id": {"$gt": after}})
+
+    def next_recipient(self, channel: str, now: datetime, tenant_id: str, *, after: str) -> str | None:
+        """The next recipient of this tenant that has such rows."""
+        theirs = {"tenant_id": tenant_id, "recipient": {"$gt": after}}
+        return self._next("recipient", self._free(channel, now) | theirs)
+
+    def _next(self, field: str, query: Document) -> str | None:
+        order = [("tenant_id", 1), ("recipient", 1)]
+        with translated():
+            found = self._rows.find_one(query, [field], sort=order)
+        return found[field] if found else None
+
+    def _free(self, channel: str, now: datetime) -> Document:
+        return {
             "channel": channel,
             "state": "pending",
             "due_at": {"$lte": now},
             "claimed_until": {"$not": {"$gt": now, "$lte": now + self._claim + SET_BACK}},
         }
+
+    def due(
+        self, channel: str, now: datetime, most: int, *, tenant_id: str, recipient: str | None = None
+    ) -> list[Document]:
+        """Rows of this tenant, or of one recipient, that may be claimed: critical ones first, then oldest
+        first."""
+        query = self._free(channel, now) | {"tenant_id": tenant_id}
+        if recipient is not None:
+            query["recipient"] = recipient
         order = [("critical", -1), ("due_at", 1)]
         with translated():
             return list(self._rows.find(query).sort(order).limit(most))

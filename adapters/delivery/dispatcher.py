@@ -19,6 +19,7 @@ from pymongo.database import Database
 
 from adapters.delivery.audience import Audience, invalid_because, mail_at, order_of, person_id, reason
 from adapters.delivery.claims import CLAIM, Group, Ledger
+from adapters.delivery.gate import Gate
 from adapters.delivery.ledger import message_id
 from adapters.delivery.outcomes import Down, Outcome, Sender, Trouble, Uncertain
 from adapters.delivery.row_updates import (
@@ -29,12 +30,17 @@ from adapters.delivery.row_updates import (
     release_update,
     state_of,
 )
+from adapters.delivery.turns import Turns
 from adapters.mongo.client import Document
+from adapters.process.clock import SystemClock
 from adapters.process.metrics import Metrics
 from domain.notices.preferences import Preferences
 
 ROUND = 20
 """Most recipients of one round: few, so that other couriers get the rest."""
+
+ROUND_FOR = timedelta(seconds=5)
+"""Then a round ends and releases the rest, so that the next tenant has its turn."""
 
 CHOOSE_FROM = 10
 """A round is sampled from this many times as many rows, so that couriers seldom claim the same ones."""
@@ -66,9 +72,15 @@ class Dispatcher:
         metrics: Metrics,
         stopped: Callable[[], bool] = lambda: False,
         claim: timedelta = CLAIM,
+        gate: Gate | None = None,
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
-        """`now` is the server's time. `new_token` returns a new unique token each time."""
+        """`now` is the server's time. `new_token` returns a new unique token each time. `gate` is shared by
+        all threads of the sender in this process."""
         self._ledger = Ledger(db, claim=claim)
+        self._turns = Turns(self._ledger, sender.channel, now)
+        self._gate = gate or Gate(sender.threads)
+        self._monotonic = monotonic or SystemClock().monotonic
         self._audience = Audience(db)
         self._sender = sender
         self._now = now
@@ -80,12 +92,31 @@ class Dispatcher:
         self._down = timedelta()
 
     def tick(self) -> timedelta:
-        """Send one round, and return how long to rest. Raises: Unavailable, Contention."""
+        """Send one round: one tenant's turn, or one endpoint's. Returns how long to rest.
+
+        Raises: Unavailable, Contention.
+        """
         self._flush()
-        due = self._ledger.due(self._sender.channel, self._now(), ROUND * CHOOSE_FROM)
-        if not due:
-            self._sender.rest()
-            return IDLE
+        if self._sender.collapses:
+            tenant = self._turns.next_tenant()
+            return self._round(tenant) if tenant else self._rest()
+        endpoint = self._turns.enter(self._gate)
+        if endpoint is None:
+            return self._rest()
+        try:
+            return self._round(*endpoint)
+        finally:
+            self._gate.leave(endpoint)
+
+    def _rest(self) -> timedelta:
+        self._sender.rest()
+        return IDLE
+
+    def _round(self, tenant_id: str, recipient: str | None = None) -> timedelta:
+        most = ROUND * CHOOSE_FROM
+        due = self._ledger.due(
+            self._sender.channel, self._now(), most, tenant_id=tenant_id, recipient=recipient
+        )
         token = self._new_token()
         messages = self._claim(due, token)
         try:
@@ -114,8 +145,9 @@ class Dispatcher:
 
     def _send_all(self, messages: Sequence[Group], token: str) -> bool:
         """Send the messages in turn. True: the channel is down, and the rest was released."""
+        until = self._monotonic() + ROUND_FOR.total_seconds()
         for at, message in enumerate(messages):
-            if self._stopped():
+            if self._stopped() or self._monotonic() > until:
                 self._release(messages[at:], token)
                 return False
             rows = self._still_due(message, token)

@@ -18,6 +18,7 @@ from pymongo.database import Database
 from adapters.delivery.claims import CLAIM, Ledger
 from adapters.delivery.dispatcher import Dispatcher
 from adapters.delivery.fan_out import FanOut
+from adapters.delivery.gate import Gate
 from adapters.delivery.outcomes import Sender
 from adapters.mongo.client import Contention, Unavailable, UnknownOutcome
 from adapters.process.metrics import Metrics
@@ -58,6 +59,7 @@ class Courier:
         self._stopped = threading.Event()
         works = [("spreader", self.spread, self._nothing)]
         for sender in senders:
+            gate = Gate(sender.threads)
             for n in range(sender.threads):
                 carrier = Dispatcher(
                     db,
@@ -68,6 +70,8 @@ class Courier:
                     metrics=metrics,
                     stopped=self._stopped.is_set,
                     claim=claim,
+                    gate=gate,
+                    monotonic=monotonic,
                 )
                 works.append((f"{sender.channel} {n}", carrier.tick, sender.rest))
         self._threads = [

@@ -56,7 +56,7 @@ class WebhookSender:
     theirs with what we sign."""
 
     channel = "webhook"
-    threads = 4
+    threads = 8
     collapses = False
     repeatable = True
 

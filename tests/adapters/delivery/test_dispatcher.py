@@ -393,7 +393,7 @@ def test_tenants_are_kept_apart(desk: Desk) -> None:
         desk.db.deliveries.insert_one(row | {"_id": f"t2/{row['id']}", "tenant_id": "t2", "valid": None})
     sender = Scripted()
 
-    desk.carrier(sender).tick()
+    desk.carry(sender)
 
     assert all(len({row["tenant_id"] for row in rows}) == 1 for rows in sender.given)
     assert {rows[0]["person"]["tenant_id"] for rows in sender.given} == {TENANT, "t2"}
@@ -413,3 +413,20 @@ def test_a_claim_of_a_clock_that_was_set_back_since_holds_no_row(desk: Desk) -> 
 
     assert desk.sweep(Scripted()) == 1
     assert sorted(desk.states("email")) == ["sent", "uncertain"]
+
+
+def test_the_mail_of_a_tenant_does_not_wait_behind_the_flood_of_another(desk: Desk) -> None:
+    for n in range(60):
+        desk.person(n)
+    desk.notice(desk.order(1), *map(ident, range(60)))
+    desk.spread()
+    desk.person(1, tenant="t2")
+    late = desk.rows()[0] | {"_id": "t2/late", "tenant_id": "t2", "valid": None, "recipient": ident(1)}
+    desk.db.deliveries.insert_one(late | {"due_at": desk.now()})
+    sender = Scripted()
+    carrier = desk.carrier(sender)
+
+    for _ in range(2):
+        carrier.tick()
+
+    assert "t2" in {rows[0]["tenant_id"] for rows in sender.given}

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import uuid4
 
+import pytest
+
 from adapters.delivery.outcomes import Outcome, Sender, Sent
 from adapters.process.clock import SystemClock
 from tests.support.delivery_desk import Desk, Document, Scripted, ident
@@ -71,3 +73,54 @@ def test_who_is_told_to_stop_ends_the_message_in_hand_and_lets_go_of_the_rest(de
 
     assert sorted(desk.states()) == ["pending"] * 4 + ["sent"]
     assert not any("claimed_by" in row for row in desk.rows())
+
+
+class Silent(Scripted):
+    """Webhooks of tenant `slow` are answered only when one of another tenant has arrived."""
+
+    threads = 8
+    collapses = False
+
+    def __init__(self) -> None:
+        super().__init__(channel="webhook", repeatable=True)
+        self.other_came = threading.Event()
+
+    def send(self, rows: Sequence[Document]) -> Outcome:
+        if rows[0]["tenant_id"] == "slow":
+            assert self.other_came.wait(20)
+        else:
+            self.other_came.set()
+        return super().send(rows)
+
+
+@pytest.mark.parametrize("endpoints", [1, 500])
+def test_slow_endpoints_of_one_tenant_keep_no_other_tenants_waiting(desk: Desk, endpoints: int) -> None:
+    hook = {"channel": "webhook", "state": "pending", "due_at": desk.now(), "about": "work_order:1"}
+    more = {"critical": False, "attempts": 0, "valid": None, "created_at": desk.now()}
+    rows = [("slow", f"hook {n % endpoints}", n) for n in range(1_000)] + [("zoo", "one", 1_000)]
+    desk.db.deliveries.insert_many(
+        {"_id": f"{tenant}/{n}", "id": f"{n:032}", "tenant_id": tenant, "recipient": hook_id} | hook | more
+        for tenant, hook_id, n in rows
+    )
+    sender = Silent()
+
+    with couriers(desk, sender):
+        assert sender.other_came.wait(20)
+        eventually(lambda: len(sender.given) > 20, within_s=20)
+
+
+def test_endpoints_of_one_tenant_take_turns(desk: Desk) -> None:
+    sender = Scripted(channel="webhook")
+    sender.collapses = False
+    hook = {"channel": "webhook", "state": "pending", "due_at": desk.now(), "about": "work_order:1"}
+    more = {"critical": False, "attempts": 0, "valid": None, "created_at": desk.now(), "tenant_id": "t"}
+    desk.db.deliveries.insert_many(
+        {"_id": f"t/{n}", "id": f"{n:032}", "recipient": "busy" if n < 100 else "calm"} | hook | more
+        for n in range(101)
+    )
+    carrier = desk.carrier(sender)
+
+    for _ in range(2):
+        carrier.tick()
+
+    assert "calm" in {rows[0]["recipient"] for rows in sender.given}
