@@ -232,6 +232,12 @@ MUTATIONS: list[Mutation] = [
         ("Ingress/web", "spec.rules.0.http.paths.0.backend.service.port", {"number": 8000}),
     ),
     *of(
+        "the_ingress_shows_everything_but_metrics",
+        ("Ingress/web", "spec.rules.0.http.paths.0.pathType", "Prefix"),
+        ("Ingress/web", "spec.rules.0.http.paths.1.path", "/api/commands"),
+        ("Ingress/web", "spec.rules.0.http.paths.2", GONE),
+    ),
+    *of(
         "every_host_has_a_certificate",
         ("Ingress/web", "spec.tls.0.hosts", ["www.example.com"]),
         ("Ingress/web", "metadata.annotations.nginx~org/redirect-to-https", "False"),

@@ -9,9 +9,13 @@ from urllib.parse import urlsplit
 from adapters.blobs.store import MAX_BYTES
 from tests.k8s.check import check
 from tests.k8s.checks.configuration import variables
-from tests.k8s.manifests import Manifests
+from tests.k8s.manifests import Document, Manifests
+from tests.k8s.program import web_paths
 
 PATH_TYPES = ("Exact", "Prefix")
+INSIDE = ("/metrics",)
+"""What is for Prometheus alone."""
+
 SIZE = {"k": 2**10, "m": 2**20, "g": 2**30}
 UPLOAD_S = 300
 """An upload may take so long."""
@@ -39,6 +43,24 @@ def the_ingress_leads_to_a_service(manifests: Manifests) -> Iterator[str]:
                     port.get("name") == one["name"] or port.get("number") == one["port"] for one in ports
                 ):
                     yield f"{where}: leads to {backend['name']}:{port}, which no Service has"
+
+
+@check
+def the_ingress_shows_everything_but_metrics(manifests: Manifests) -> Iterator[str]:
+    for where, ingress in manifests.of("Ingress"):
+        paths = [path for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]]
+        for route in sorted(web_paths()):
+            if _leads_there(paths, route) == (route in INSIDE):
+                yield f"{where}: {route} is {'for everybody' if route in INSIDE else 'out of reach'}"
+
+
+def _leads_there(paths: list[Document], route: str) -> bool:
+    """Whether a request for a route of the web process gets through."""
+    return any(
+        route == path["path"]
+        or (path["pathType"] == "Prefix" and (route + "/").startswith(path["path"].rstrip("/") + "/"))
+        for path in paths
+    )
 
 
 @check
