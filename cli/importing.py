@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 from pymongo.database import Database
 
+from adapters.identity.roles import grants_of
 from adapters.imports import store as imports
 from adapters.process.clock import Clock
 from cli.stop import Stop
-from domain.identity.permissions import allows, granted
+from domain.identity.permissions import allows
 from domain.ids import uuid7
 from domain.importing.mapping import ImportName, Mapping
 from domain.importing.table import BadFile
@@ -27,7 +28,7 @@ def permitted(db: Database[Document], email: str) -> Document:
     user = db.users.find_one({"_id": f"{login['tenant_id']}/{login['user_id']}"}) if login else None
     if user is None or not user["active"]:
         raise Stop(f"There is no active user {email}: name one with --as.")
-    if not allows(granted(user["roles"]), PERMISSION):
+    if not allows(grants_of(db, user), PERMISSION):
         raise Stop(f"{email} may not import: that needs the permission {PERMISSION}.")
     return user
 

@@ -9,6 +9,7 @@ from domain.assets.downtime import Downtime
 from domain.assets.meter import Meter, Reading
 from domain.assets.part import Part, StockMovement
 from domain.entity import Entity, Entry
+from domain.identity.user import TenantRoles, User
 from domain.notices.notice import Notice
 from domain.notices.preferences import Preferences
 from domain.notices.webhook import Webhook
@@ -30,6 +31,8 @@ _KINDS: tuple[type[Entity], ...] = (
     Policies,
     Preferences,
     Request,
+    TenantRoles,
+    User,
     Webhook,
     WorkOrder,
 )

@@ -20,6 +20,7 @@ from pymongo.read_concern import ReadConcern
 
 from adapters.identity import refresh_tokens
 from adapters.identity.refresh_tokens import BadRefreshToken, RefreshToken
+from adapters.identity.roles import grants_of
 from adapters.identity.tokens import Keys
 from adapters.mongo.client import PLAIN, Document, document_id, translated
 from adapters.mongo.transactions import in_transaction
@@ -64,6 +65,7 @@ class Continued(msgspec.Struct, frozen=True):
     """A session that goes on: its user, its id, and the refresh token that is good from now on."""
 
     user: Document
+    granted: frozenset[str]
     session_id: str
     token: RefreshToken
     expires_at: datetime
@@ -119,7 +121,7 @@ class Sessions:
             audit(self._db, session, act, "session.start", f"user:{user['id']}", before={}, after=about)
 
         in_transaction(self._db, write)
-        return Continued(user, act.id, token, expires_at)
+        return Continued(user, grants_of(self._db, user), act.id, token, expires_at)
 
     def refresh(self, text: str, device: Device, act_of: Callable[[Document], Act]) -> Continued:
         """The session goes on under its next token. `act_of` makes an act of this moment for a session.
@@ -136,7 +138,9 @@ class Sessions:
             if hmac.compare_digest(token.hash, found["token_hash"]):
                 advanced = self._advance(found, device, act.at)
                 if advanced is not None:
-                    return Continued(user, found["id"], advanced, self._expiry(found, act.at))
+                    return Continued(
+                        user, grants_of(self._db, user), found["id"], advanced, self._expiry(found, act.at)
+                    )
                 # Another request was first with this very token: what it wrote decides.
                 found = self._read(token, wait_for_majority=True)
                 continue
@@ -144,18 +148,15 @@ class Sessions:
                 # A forged one ends nothing: anybody could send it.
                 raise BadRefreshToken("refresh_invalid", "this refresh token is not ours")
             if again := self._again(found, token, act.at):
-                return Continued(user, found["id"], again, found["expires_at"])
+                return Continued(user, grants_of(self._db, user), found["id"], again, found["expires_at"])
             self._end_reused(found, token, act)
         raise BadRefreshToken("refresh_invalid", "this session is refreshed too often at once")
 
     def list(self, user: Document, *, current: str | None, now: datetime) -> list[SessionView]:
         """The live sessions of a user, the one used last first."""
-        query = live_query(user["tenant_id"], user["id"], user.get("session_epoch", 0), now)
-        with translated():
-            found = list(self._sessions.find(query).sort("used_at", -1).limit(MOST))
         return [
-            msgspec.convert(row | {"current": row["id"] == current}, SessionView, from_attributes=False)
-            for row in found
+            msgspec.convert(row | {"current": row["id"] == current}, SessionView)
+            for row in live(self._db, user, now)
         ]
 
     def end(self, user_id: str, session_id: str, act: Act, *, why: str) -> bool:
@@ -266,6 +267,13 @@ class Sessions:
             change = {"revoked_at": at, "revoked_because": why, "purge_at": at + KEPT}
             live = {"_id": {"$in": keys}, "revoked_at": None}
             self._db["sessions"].update_many(live, {"$set": change}, session=session)
+
+
+def live(db: Database[Any], user: Document, now: datetime) -> list[Document]:
+    """The live sessions of a user, the one used last first."""
+    query = live_query(user["tenant_id"], user["id"], user.get("session_epoch", 0), now)
+    with translated():
+        return list(db["sessions"].find(query).sort("used_at", -1).limit(MOST))
 
 
 def live_query(tenant_id: str, user_id: str, epoch: int, now: datetime) -> Document:

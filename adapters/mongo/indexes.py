@@ -235,6 +235,11 @@ INDEXES: list[Index] = [
     ),
     ("operator_actions", [("tenant_id", 1), ("subject", 1)], {"name": "of_subject"}),
     ("users", [("tenant_id", 1), ("_id", 1)], {"name": "of_tenant"}),
+    (
+        "users",
+        [("tenant_id", 1), ("email", 1)],
+        {"name": "email", "unique": True, "partialFilterExpression": {"email": {"$type": "string"}}},
+    ),
     # One's live sessions, and those that ended so lately that their access tokens must be refused.
     ("sessions", [("tenant_id", 1), ("user_id", 1), ("revoked_at", 1)], {"name": "of_user"}),
     ("sessions", [("purge_at", 1)], {"name": "over", "expireAfterSeconds": 0}),

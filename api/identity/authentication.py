@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from pymongo.asynchronous.database import AsyncDatabase
 
+from adapters.identity import roles
 from adapters.identity.tokens import BadToken, Claims, Tokens
 from adapters.mongo.client import Document, document_id, translated
 from api.http.problem import Problem
 from domain.identity.actor import Actor
-from domain.identity.permissions import granted
 
 FRESH = timedelta(seconds=5)
 """How long a process may go on believing what it read of a user: roles, and whether they are active."""
@@ -26,13 +26,17 @@ class Person:
 
     __slots__ = ("actor", "document", "ended_sessions", "until")
 
-    def __init__(self, document: Document, ended_sessions: frozenset[str], until: float) -> None:
+    def __init__(
+        self, document: Document, own_roles: roles.Table, ended_sessions: frozenset[str], until: float
+    ) -> None:
         self.document = document
         self.ended_sessions = ended_sessions
         self.until = until
-        roles = tuple(document["roles"])
         self.actor = Actor(
-            tenant_id=document["tenant_id"], user_id=document["id"], roles=roles, granted=granted(roles)
+            tenant_id=document["tenant_id"],
+            user_id=document["id"],
+            roles=tuple(document["roles"]),
+            granted=roles.grants(document, own_roles),
         )
 
 
@@ -114,11 +118,18 @@ class Identity:
         if document is None:
             self._known.pop(key, None)
             return None
+        own_roles = await self._own_roles(document)
         ended = await self._ended_sessions(document)
         if len(self._known) >= MOST_USERS:
             self._known.clear()
-        person = self._known[key] = Person(document, ended, until)
+        person = self._known[key] = Person(document, own_roles, ended, until)
         return person
+
+    async def _own_roles(self, user: Document) -> roles.Table:
+        if not roles.has_own(user):
+            return {}
+        with translated():
+            return roles.table_of(await self._db["roles"].find_one(roles.key_of(user["tenant_id"])))
 
     async def _ended_sessions(self, user: Document) -> frozenset[str]:
         """Sessions that ended so lately that a token of theirs may not have expired."""

@@ -70,8 +70,8 @@ class Logins:
         return self._answers.signed_in(session)
 
     async def me(self, request: Request[Any, Any, Any]) -> ASGIResponse:
-        bearer = await self._identity.bearer(request.headers.get("authorization", ""))
-        return ASGIResponse(body=encode(me_view(bearer.person.document)))
+        person = (await self._identity.bearer(request.headers.get("authorization", ""))).person
+        return ASGIResponse(body=encode(me_view(person.document, person.actor.granted)))
 
     def _signed_in(self, login: Login, device: Device, request_id: str) -> Continued:
         """A new session of the user who logs in. Raises: Problem 401, 429."""

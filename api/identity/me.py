@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Literal
 
@@ -14,7 +14,6 @@ from adapters.identity.tokens import Tokens
 from adapters.mongo.client import Document
 from api.http.encoding import encode
 from api.identity.device import RefreshCookie
-from domain.identity.permissions import granted
 
 
 class Me(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,14 +37,14 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     user: Me
 
 
-def me_view(user: Document) -> Me:
+def me_view(user: Document, granted: Collection[str]) -> Me:
     return Me(
         id=user["id"],
         tenant_id=user["tenant_id"],
         email=user["email"],
         name=user["name"],
         roles=user["roles"],
-        permissions=sorted(granted(user["roles"])),
+        permissions=sorted(granted),
         must_change_password=bool(user.get("must_change_password")),
     )
 
@@ -77,7 +76,7 @@ class Answers:
         )
         lives = int(self._tokens.lives.total_seconds())
         return ASGIResponse(
-            body=encode(SignedIn(access_token=token, expires_in=lives, user=me_view(user))),
+            body=encode(SignedIn(access_token=token, expires_in=lives, user=me_view(user, session.granted))),
             headers={"cache-control": "no-store"},
             cookies=[self._cookie.set(session.token.text, session.expires_at, self._now())],
         )

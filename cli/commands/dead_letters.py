@@ -13,6 +13,7 @@ from rich.console import Console
 from adapters.broker import hints
 from adapters.commands.json_limits import Unstorable
 from adapters.commands.secrets import masked
+from adapters.identity.roles import grants_of
 from adapters.mongo.client import Unwritable, document_id
 from adapters.operators import dead_letters
 from adapters.operators.audit import Act
@@ -31,7 +32,7 @@ from cli.database import opened
 from cli.page import up_to
 from cli.stop import Stop
 from cli.tables import AsJson, print_rows
-from domain.identity.permissions import allows, granted
+from domain.identity.permissions import allows
 from tasks.catalogue import catalogue
 
 T = TypeVar("T")
@@ -159,8 +160,8 @@ def _edit(db: Database[dict[str, Any]], command: dict[str, Any], act: Act, file:
     """The new payload, checked as on acceptance: the user needs the command's permission too."""
     if act.user_id is None:
         raise Stop("Another payload is another command: name its user with --as.")
-    user = db.users.find_one({"_id": document_id(act.tenant_id, act.user_id)}) or {"roles": []}
-    can = granted(user["roles"])
+    user = db.users.find_one({"_id": document_id(act.tenant_id, act.user_id)})
+    can = grants_of(db, user) if user else frozenset()
     try:
         payload = json.loads(file.read_text(encoding="utf-8"))
         return dead_letters.edit(

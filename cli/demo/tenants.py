@@ -97,6 +97,7 @@ def _user(login: Login, user_id: str, clock: Clock) -> Document:
         "email": login.email,
         "name": login.name,
         "roles": [login.role],
+        "version": 1,
         "active": True,
         "token_version": 0,
         "created_at": clock.now(),

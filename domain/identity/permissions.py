@@ -131,5 +131,27 @@ def allows(granted: Collection[str], permission: str) -> bool:
     return "*" in granted and not _is_platform(permission)
 
 
+def covers(held: Collection[str], grants: Iterable[str]) -> bool:
+    """Whether `held` grants all that `grants` do."""
+    return all(_covers(held, grant) for grant in grants)
+
+
+def _covers(held: Collection[str], grant: str) -> bool:
+    if grant == "*":
+        return "*" in held
+    scope, dot, name = grant.rpartition(".")
+    if not (dot and name == "*"):
+        return allows(held, grant)
+    inside = [permission for permission in PERMISSIONS if permission.rpartition(".")[0] == scope]
+    return grant in held or all(allows(held, permission) for permission in inside)
+
+
+def is_grant(text: str) -> bool:
+    """Whether a role of a tenant may grant this: a permission, a scope or all, but the platform's."""
+    scopes = {permission.rpartition(".")[0] for permission in PERMISSIONS}
+    known = text == "*" or text in PERMISSIONS or (text.endswith(".*") and text[:-2] in scopes)
+    return known and not _is_platform(text)
+
+
 def _is_platform(name: str) -> bool:
     return name.partition(".")[0] == PLATFORM

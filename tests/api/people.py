@@ -57,6 +57,7 @@ class People:
             "email": f"{id}@example.test",
             "name": f"A {role}",
             "roles": [role],
+            "version": 1,
             "active": active,
             "token_version": 0,
             "created_at": SystemClock().now(),

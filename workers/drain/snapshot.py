@@ -16,10 +16,11 @@ from adapters.commands.verdicts import Verdict, is_ending
 from adapters.mongo.client import Document, document_id
 from domain.entity import Entity
 from domain.identity.actor import Actor
-from domain.identity.permissions import granted
+from domain.identity.permissions import ROLES, granted
+from domain.identity.user import TenantRoles
 from domain.kinds import ENTITIES
 from tasks.catalogue import Catalogue
-from tasks.command import Payload, Spec
+from tasks.command import THE_TENANTS, Payload, Spec
 from workers.drain.case import DEVICE_BASE, Case, Slot
 from workers.drain.effects import Effects
 from workers.drain.fate import Newer
@@ -71,7 +72,25 @@ class Snapshot:
         documents = self._uow.fetch({("users", document_id(*user)) for user in users})
         for tenant_id, user_id in users:
             document = documents.get(("users", document_id(tenant_id, user_id)))
-            self._actors[tenant_id, user_id] = _actor(document) if document else None
+            self._actors[tenant_id, user_id] = self._actor(document) if document else None
+
+    def _actor(self, user: Document) -> Actor | None:
+        """The user with their grants; None if no longer active. The tenant's own roles are read only for
+        users who have one."""
+        if not user.get("active"):
+            return None
+        roles = tuple(user.get("roles", ()))
+        own = {} if ROLES.keys() >= set(roles) else self._own_roles(user["tenant_id"])
+        return Actor(
+            tenant_id=user["tenant_id"],
+            user_id=user["id"],
+            roles=roles,
+            granted=granted(roles, {**own, **ROLES}),
+        )
+
+    def _own_roles(self, tenant_id: str) -> Mapping[str, tuple[str, ...]]:
+        document = self.slot((TenantRoles.collection, document_id(tenant_id, THE_TENANTS))).document
+        return msgspec.convert(document, TenantRoles).table if document else {}
 
     def prefetch_blockers(self, queues: set[TargetQueue]) -> None:
         """What blocks lanes of these targets, see `workers/drain/lanes.py`."""
@@ -229,14 +248,3 @@ def decoded(slot: Slot, kind: type[Entity]) -> Entity | None:
             raise Newer(f"{document['_id']} has schema {document['schema_version']}")
         slot.entity = msgspec.convert(document, kind)
     return slot.entity
-
-
-def _actor(user: Document) -> Actor | None:
-    if not user.get("active"):
-        return None
-    return Actor(
-        tenant_id=user["tenant_id"],
-        user_id=user["id"],
-        roles=tuple(user.get("roles", ())),
-        granted=granted(user.get("roles", ())),
-    )
