@@ -40,7 +40,7 @@ def main(
     with signed_in() as api:
         first = api.get(path, _page(params, limit) if _is_list(path) else params)
         member = _list_member(first)
-        if member is None or (as_json and member != "items"):
+        if member is None or (as_json and "cursor" not in first):
             print_json(first)
             return
         rows, more = _rows(api, path, params, first, member, limit)

@@ -5,7 +5,7 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -33,6 +33,13 @@ class Up:
             if match := re.search(pattern, line):
                 return match
         raise AssertionError(f"it ended without saying {pattern!r}:\n{self.said}")
+
+    def until_all(self, patterns: Iterable[str]) -> None:
+        """Reads lines until each has matched, in any order."""
+        missing = {pattern for pattern in patterns if not re.search(pattern, self.said)}
+        while missing:
+            line = self.until("|".join(missing)).string
+            missing = {pattern for pattern in missing if not re.search(pattern, line)}
 
     def rest(self) -> str:
         assert self.process.stdout is not None
@@ -88,6 +95,7 @@ def test_it_says_where_to_go_and_stops_everything_in_order(up: Callable[..., Up]
     first.until("Millwright is ready: http://127.0.0.1:")
     first.until("admin@demo.millwright.test")
     first.until("password Millwright-demo-2026")
+    first.until_all(f"{name} is process" for name in PROCESSES)
 
     first.process.send_signal(signal.SIGINT)
 

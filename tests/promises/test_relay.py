@@ -150,6 +150,7 @@ def test_on_a_busy_machine_a_write_that_takes_long_is_no_failed_tick(
     faulty: FailingMongo, faulty_tenant: str, broker: HintBroker
 ) -> None:
     seed = Seeds(faulty.admin["faulty"], trial_catalogue(), faulty_tenant)
+    seed.db.commands.delete_many({})  # other tests have left some
     accepted_long_ago(seed, "part.receive", part_id=seed.part(), quantity=1)
 
     with mongo.client(faulty.uri, appname=CLIENT) as client:

@@ -32,7 +32,7 @@ from tests.support.working import a_worker
 from tests.torture.orders import Orders
 from tests.torture.poster import Poster
 from workers import worker as app
-from workers.duties import relay as relaying
+from workers.duties import due_commands
 from workers.duties.relay import Relay
 
 ROUTE = "/api/commands/work_order.create"
@@ -60,7 +60,7 @@ async def test_a_frozen_broker_holds_up_no_202_and_restarts_nobody_and_all_runs_
     given = {"MONGO_URI": mongo_uri, "REDIS_URL": freezable.redis_url, "JWT_SECRET": "s" * 40}
     told = Settings.load(given, tmp_path)
     planner = People(db, told).add("planner")
-    monkeypatch.setattr(relaying, "ACCEPTERS_TURN", timedelta(seconds=-1))
+    monkeypatch.setattr(due_commands, "ACCEPTERS_TURN", timedelta(seconds=-1))
     broker = hints.broker(freezable.redis_url)
     relay = Relay(db, broker, has_lost_hints=Epoch(broker.client, new=new_id).has_changed)
     with a_worker(db, freezable.redis_url) as worker:

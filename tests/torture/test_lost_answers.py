@@ -22,7 +22,7 @@ from tests.support.seeds import Seeds
 from tests.support.wire import Wire
 from tests.torture.orders import Orders
 from tests.torture.poster import Poster
-from workers.duties import relay as relaying
+from workers.duties import due_commands
 from workers.duties.hint_marks import REHINT
 from workers.duties.relay import Relay
 
@@ -56,7 +56,7 @@ class Once:
 def test_a_hint_whose_answer_is_lost_is_sent_again_and_has_one_effect(
     db: Database[Any], redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relaying, "ACCEPTERS_TURN", timedelta(seconds=-1))
+    monkeypatch.setattr(due_commands, "ACCEPTERS_TURN", timedelta(seconds=-1))
     seed, lose = Seeds(db, catalogue(), TENANT), Once()
     parts = seed.parts(3)
     commands = [seed.accept("part.receive", part_id=part, quantity=1) for part in parts]
