@@ -95,6 +95,7 @@ export class Device {
 
   /** Shows what is on the disk; without it nothing is shown, and nothing is lost. */
   async load(): Promise<void> {
+    await this.readRows();
     try {
       await this.reload();
     } catch (error) {
