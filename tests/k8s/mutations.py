@@ -338,6 +338,7 @@ MUTATIONS: list[Mutation] = [
         ("ResourceQuota/millwright", "spec.hard.pods", "20"),
         ("ResourceQuota/millwright", "spec.hard.limits~cpu", "32"),
         (HPA, "spec.maxReplicas", 100),
+        (WEB, "spec.strategy.rollingUpdate.maxSurge", "500%"),
     ),
     *of(
         "scalers_have_bounds",

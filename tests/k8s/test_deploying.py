@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.settings.table import ROOT
+from adapters.settings.table import ROOT, table
 from tests.docs.pages import between, blocks
 from tests.k8s.checks.configuration import secret_keys
 from tests.k8s.checks.schema import SUPPORTED
@@ -93,6 +93,13 @@ def test_every_secret_that_production_reads_is_explained() -> None:
     assert keys <= explained
     for key in keys:
         assert f"--from-file={key}" in PAGE.read_text()
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`", PAGE.read_text())) - {"NAME_FILE"}
+
+    assert named
+    assert {name.removesuffix("_FILE") for name in named} <= {row.name for row in table()}
 
 
 def test_every_placeholder_of_production_is_in_the_table() -> None:

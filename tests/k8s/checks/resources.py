@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from tests.k8s.check import check
@@ -98,15 +99,22 @@ def the_quota_holds_everything_at_its_most(manifests: Manifests) -> Iterator[str
 
 
 def _at_most(manifests: Manifests) -> dict[str, Decimal]:
-    """What all workloads need with as many pods as may be, and one more of each while a release rolls out."""
+    """What all workloads need with as many pods as may be, and more while a release rolls out."""
     needed = dict.fromkeys(("pods", "requests.cpu", "requests.memory", "limits.memory"), Decimal(0))
     for pod in manifests.pods():
-        number = most_replicas(manifests, pod) + 1
+        number = most_replicas(manifests, pod)
+        number += _surge(pod.workload, number)
         needed["pods"] += number
         for container in pod.spec["containers"]:
             for name in ("requests.cpu", "requests.memory", "limits.memory"):
                 needed[name] += number * _of(container, *name.split("."))
     return needed
+
+
+def _surge(workload: Document, replicas: int) -> int:
+    """How many pods more there are while a release rolls out; a Job's old pod may still end as well."""
+    more = workload["spec"].get("strategy", {}).get("rollingUpdate", {}).get("maxSurge", 1)
+    return ceil(replicas * int(more[:-1]) / 100) if isinstance(more, str) else int(more)
 
 
 def _of(container: Document, kind: str, name: str) -> Decimal:
