@@ -9,16 +9,13 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from packaging.markers import Marker
-from pymongo.database import Database
 
-from adapters.settings.table import ROOT, Settings
+from adapters.settings.table import ROOT
 from cli.embedded import ports
-from tests.api.people import People
 from tests.k8s.dockerfile import Stage, environment, stages
 from tests.k8s.image import UID, Image, build
 from tests.k8s.manifests import load
@@ -27,6 +24,10 @@ from tests.support.patience import eventually
 READY_WITHIN_S = 60.0
 SECRET = "5dUe8hXwq2-of-the-image-test-5dUe8hXwq2"
 STOPPED = (0, -15, 143)
+ADMIN = "ada@acme.example"
+NEW_TENANT = (
+    "tenants", "create", "acme", "--name", "Acme Ltd", "--admin-email", ADMIN, "--admin-name", "Ada Byron"
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +94,15 @@ def running(image: Image, tmp_path: Path) -> Iterator[Running]:
 
 
 def test_web_worker_and_scheduler_serve_a_command_from_a_read_only_image(
-    running: Running, production: dict[str, str], database: Database[Any], tmp_path: Path
+    running: Running, production: dict[str, str]
 ) -> None:
     metrics = {name: str(ports.free()) for name in ("worker", "scheduler")}
     url = f"http://127.0.0.1:{production['PORT']}"
     running.start("migrate", production, "./millwright", "migrate")
     assert running.ended("migrate") == 0, running.log("migrate").read_text()
+    running.start("tenant", production, "./millwright", *NEW_TENANT)
+    assert running.ended("tenant") == 0, running.log("tenant").read_text()
+    first_password = running.log("tenant").read_text().split()[-1]
 
     running.start("web", production, "python", "-m", "api")
     running.start("worker", production | {"METRICS_PORT": metrics["worker"]}, "python", "-m", "workers")
@@ -108,22 +112,35 @@ def test_web_worker_and_scheduler_serve_a_command_from_a_read_only_image(
     running.is_up("web", f"{url}/api/health/ready")
     for name, port in metrics.items():
         running.is_up(name, f"http://127.0.0.1:{port}/health/ready")
-    admin = People(database, Settings.load(production, tmp_path)).add()
-    answer = httpx.post(
-        f"{url}/api/commands/work_order.create",
-        json={"title": "Grease the bearings", "type": "preventive", "priority": "medium"},
-        headers=admin.sends() | {"Prefer": "wait=10"},
-        timeout=20,
-    )
-
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["state"] == "applied"
-    assert httpx.get(f"{url}/app").is_success
+    with httpx.Client(base_url=url, timeout=20) as client:
+        client.headers["Authorization"] = f"Bearer {signed_in(client, first_password)}"
+        answer = client.post(
+            "/api/commands/work_order.create",
+            json={"title": "Grease the bearings", "type": "preventive", "priority": "medium"},
+            headers={"Idempotency-Key": "the-first-order-of-all", "Prefer": "wait=10"},
+        )
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["state"] == "applied"
+        assert client.get("/app").is_success
     running.start("healthcheck", production, "python", "-m", "cli.healthcheck")
     assert running.ended("healthcheck") == 0
     for name in ("web", "worker", "scheduler"):
         running.started[name].terminate()
         assert running.ended(name) in STOPPED, running.log(name).read_text()
+
+
+def signed_in(client: httpx.Client, first_password: str) -> str:
+    """The access token of the first admin, who has chosen a password of her own."""
+    login = client.post("/api/auth/login", json={"email": ADMIN, "password": first_password})
+    assert login.status_code == 200, login.text
+    chosen = client.post(
+        "/api/auth/password",
+        headers={"Authorization": f"Bearer {login.json()['access_token']}"},
+        json={"current_password": first_password, "new_password": "Bearings-2026-greased"},
+    )
+    assert chosen.status_code == 200, chosen.text
+    token: str = chosen.json()["access_token"]
+    return token
 
 
 def test_a_container_whose_process_is_gone_is_unhealthy(running: Running, production: dict[str, str]) -> None:
