@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
@@ -9,12 +10,10 @@ import msgspec
 
 from domain.errors import Rejected
 from domain.recurrence.checks import check_rule
-from domain.recurrence.rule import month_later, parts_of, rule_times
+from domain.recurrence.expansion import LAST, rule_times
+from domain.recurrence.rule import parts_of, read_rule
 from domain.recurrence.trigger import Interval, Rrule, Timed
 from domain.time.local_time import parse_local, zone
-
-LAST_DAY = date(9998, 12, 31)
-"""Of all that recurs: behind it a local time may mean an instant that no datetime can hold."""
 
 _MONTHS = {"month": 1, "year": 12}
 _DAYS = {"day": 1, "week": 7}
@@ -45,9 +44,10 @@ def occurrences(trigger: Timed, *, after: datetime | None = None, index: int = 0
 
     Ends at `count` or `ends_on`, both inclusive.
     """
-    last = date.fromisoformat(trigger.ends_on) if trigger.ends_on else LAST_DAY
-    for number, local in enumerate(_times(trigger, after), start=index + 1):
-        if local.date() > last or (trigger.count is not None and number > trigger.count):
+    last = date.fromisoformat(trigger.ends_on) if trigger.ends_on else LAST.date()
+    times, count = _times(trigger, after)
+    for number, local in enumerate(times, start=index + 1):
+        if local.date() > last or (count is not None and number > count):
             return
         yield Nominal(local, number)
 
@@ -67,11 +67,14 @@ def following(trigger: Timed, base: datetime, *, index: int, after: datetime | N
     return next(occurrences(moved, after=passed, index=index), None)
 
 
-def _times(trigger: Timed, after: datetime | None) -> Iterator[datetime]:
+def _times(trigger: Timed, after: datetime | None) -> tuple[Iterator[datetime], int | None]:
+    """And how many there are in all, by the trigger and by its rule's own COUNT."""
     start = parse_local(trigger.start_local)
     if isinstance(trigger, Rrule):
-        return rule_times(trigger.rrule, start, trigger.time_zone, after=after)
-    return _stepped(trigger, start, after)
+        rule = read_rule(trigger.rrule, start, trigger.time_zone)
+        counts = [count for count in (trigger.count, rule.count) if count is not None]
+        return rule_times(rule, start, after=after), min(counts, default=None)
+    return _stepped(trigger, start, after), trigger.count
 
 
 def _stepped(trigger: Interval, start: datetime, after: datetime | None) -> Iterator[datetime]:
@@ -100,3 +103,9 @@ def _steps_before(trigger: Interval, start: datetime, after: datetime) -> int:
         months = (after.year - start.year) * 12 + after.month - start.month
         passed = months // _MONTHS[trigger.unit]
     return max(passed // trigger.every - 1, 0)
+
+
+def month_later(local: datetime, months: int) -> datetime:
+    """The same day so many months later; the last day of a month that is too short."""
+    year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
+    return local.replace(year=year, month=month + 1, day=min(local.day, monthrange(year, month + 1)[1]))
