@@ -44,8 +44,9 @@ format: install ## Formats the tree and mends what ruff can mend
 env-sample: install ## Writes .env.sample from the settings table
 	@./millwright settings --format env > .env.sample.new && mv .env.sample.new .env.sample
 
-docs: install ## Writes the tables of the documentation anew from the code
+docs: install ## Writes the tables of the documentation and the types of frontend/client anew from the code
 	@$(BIN)/python -m tests.docs.tables
+	@$(BIN)/python -m tests.docs.typescript
 
 test: install ## Runs the tests on real servers (TEST_MONGO_URI and TEST_REDIS_URL point elsewhere)
 	@$(BIN)/python -m pytest -n 2 $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from dataclasses import replace
 
@@ -43,6 +44,18 @@ async def test_every_file_that_a_page_names_is_there_and_kept_for_good(web: http
     assert len(named) >= 3
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.headers["cache-control"] for answer in answers} == {"max-age=31536000, public, immutable"}
+
+
+@pytest.mark.parametrize(("path", "most_kb"), [("/app", 40), ("/console", 90)])
+async def test_the_script_of_the_first_load_stays_within_its_budget(
+    web: httpx.AsyncClient, path: str, most_kb: int
+) -> None:
+    shell = await web.get(path)
+    scripts = re.findall(r'(?:src|href)="(/assets/[^"]+\.js)"', shell.text)
+
+    bodies = [(await web.get(script)).content for script in scripts]
+
+    assert sum(len(gzip.compress(body)) for body in bodies) <= most_kb * 1000
 
 
 async def test_a_page_that_is_the_same_is_not_sent_again(web: httpx.AsyncClient) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.settings.table import ROOT, table
+from tests.docs import typescript
 from tests.docs.pages import between, links, pages
 from tests.docs.tables import DOCS, TABLES
 
@@ -85,3 +86,7 @@ def anchors(page: Path) -> set[str]:
     """The anchors that a page's headings get."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_types_of_the_client_are_what_the_commands_take() -> None:
+    assert typescript.FILE.read_text() == typescript.commands(), "write it anew: make docs"
