@@ -216,14 +216,15 @@ async def test_an_etag_is_another_when_a_name_shown_changes_and_serves_as_if_mat
     assert stored["base_version"] == 7
 
 
-async def test_a_user_has_no_version_and_yet_no_stale_304(
+async def test_a_user_who_has_changed_is_no_304(
     web: httpx.AsyncClient, people: People, store: Database[Any]
 ) -> None:
     admin = people.add()
     path = f"/api/users/{admin.id}"
     first = (await web.get(path, headers=admin.auth)).headers["etag"]
     same = await web.get(path, headers=admin.auth | {"If-None-Match": first})
-    store["users"].update_one({"_id": admin.document["_id"]}, {"$set": {"name": "Another name"}})
+    change = {"$set": {"name": "Another name"}, "$inc": {"version": 1}}
+    store["users"].update_one({"_id": admin.document["_id"]}, change)
 
     changed = await web.get(path, headers=admin.auth | {"If-None-Match": first})
 
