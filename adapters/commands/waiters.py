@@ -199,7 +199,8 @@ def _released(command: Document, left: list[str]) -> Document:
 def find_creates(
     db: Database[Any], session: ClientSession, catalogue: Catalogue, tenant_id: str, target: str
 ) -> list[Document]:
-    """The creates of an entity that does not exist which may still make it, in order of acceptance."""
+    """The creates of an entity that does not exist which may still make it: active ones first, then dead
+    ones, each in order of acceptance; ten at most, so that dead ones never hide an active one."""
     kind = target.partition(":")[0]
     types = [spec.type for spec in catalogue.values() if spec.kind == kind and spec.creates]
     query = {
@@ -208,4 +209,4 @@ def find_creates(
         "type": {"$in": types},
         "$or": [{"active": True}, {"state": "dead"}],
     }
-    return list(db.commands.find(query, session=session).sort("seq", 1).limit(10))
+    return list(db.commands.find(query, session=session).sort([("active", -1), ("seq", 1)]).limit(10))

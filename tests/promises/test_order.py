@@ -146,6 +146,21 @@ def test_behind_a_dead_create_a_command_is_parked_and_lines_pass_it(seed: Seeds,
     assert seed.state(passing) == "applied"
 
 
+def test_a_live_create_is_waited_for_however_many_before_it_have_died(seed: Seeds, drains: Drains) -> None:
+    part_id, other_id = seed.part(), new_id()
+    dead = [seed.accept("part.create", id=other_id, name="n", unit="pc") for _ in range(11)]
+    seed.db.commands.update_many(
+        {"_id": {"$in": [command["_id"] for command in dead]}},
+        {"$set": {"state": "dead"}, "$unset": {"active": "", "next_at": ""}},
+    )
+    live = seed.accept("part.create", id=other_id, name="n", unit="pc")
+    waiter = seed.accept("part.append_behind", part_id=part_id, other_id=other_id)
+
+    drains.drain(seed.line(part_id))
+
+    assert (seed.state(waiter), seed.found(waiter)["after"]) == ("accepted", [live["_id"]])
+
+
 def test_two_creates_that_name_each_other_do_not_wait_for_ever(seed: Seeds, drains: Drains) -> None:
     one, other = new_id(), new_id()
     first = seed.accept("asset.create", id=one, name="one", criticality="low", parent_id=other)
