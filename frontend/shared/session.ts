@@ -48,6 +48,7 @@ const sameUser = (a: Me | null, b: Me) => a?.id === b.id && a.tenant_id === b.te
 
 /** Who it was when the browser died, which localStorage may not know yet. */
 export async function recallMe(): Promise<void> {
+  if (await recall("logout")) void endSession("");
   const known = await recall<Me>("me");
   if (known && me.peek() && sameUser(me.peek(), known)) return;
   mirror(known);
@@ -60,6 +61,7 @@ function mirror(user: Me | null): void {
 }
 
 async function admit(answer: LoggedIn): Promise<string> {
+  await keep("logout", null);
   await keep("me", answer.user);
   access = { token: answer.access_token, until: performance.now() + answer.expires_in * 1000 - EARLY_MS };
   mirror(answer.user);
@@ -93,22 +95,28 @@ export async function signIn(email: string, password: string, otp?: string, befo
   return body.user;
 }
 
-/** Ends the session, also without a network: the cookie's family is revoked when the server hears of it. */
+/** Signs out here, also without a network: the server is told at once, or when the app is next opened. */
 export async function signOut(): Promise<void> {
-  const token = access?.token;
+  const token = access?.token ?? "";
   access = null;
   await keep("me", null);
+  await keep("logout", true);
   mirror(null);
   signInNeeded.value = false;
+  await endSession(token);
+}
+
+async function endSession(token: string): Promise<void> {
   try {
-    await fetch(`${config.apiUrl}/api/auth/logout`, {
+    const answer = await fetch(`${config.apiUrl}/api/auth/logout`, {
       method: "POST",
       credentials: config.apiUrl ? "include" : "same-origin",
       headers: token ? { authorization: `Bearer ${token}` } : {},
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
+    if (answer.status < 500) await keep("logout", null);
   } catch (error) {
-    console.info("signed out here; the server has not heard of it", error);
+    console.info("signed out here; the server has not heard of it yet", error);
   }
 }
 

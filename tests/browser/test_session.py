@@ -99,6 +99,25 @@ def test_signing_out_warns_of_what_is_not_sent_and_may_be_thought_better_of(
     assert [row["said"]["type"] for row in phone.rows()] == ["work_order.start"]
 
 
+def test_signing_out_without_a_signal_ends_the_session_when_the_server_is_heard_again(
+    phone: Phone, network: Network
+) -> None:
+    network.cut()
+    phone.open("/app/me")
+    phone.page.get_by_role("button", name="Sign out").click()
+    phone.page.get_by_role("heading", name="Sign in").wait_for()
+    network.heal()
+    network.seen.clear()
+
+    with phone.page.expect_response("**/api/auth/logout") as ended:
+        phone.open()
+
+    assert ended.value.ok
+    phone.page.get_by_role("heading", name="Sign in").wait_for()
+    phone.page.reload()
+    assert network.requests("/api/auth/refresh") == []
+
+
 def test_a_wrong_password_is_told_in_words(phone: Phone) -> None:
     phone.open("/app/signin")
     phone.page.get_by_label("E-mail").fill("tech@demo.millwright.test")

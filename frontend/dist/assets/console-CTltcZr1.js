@@ -1,0 +1,1 @@
+import{Q as e,i as t,k as n,m as r}from"./mark-MecqSfyy.js";import{t as i}from"./signin-DgwNFuuH.js";function a(){return r.value?t(`main`,{class:`signin`,children:t(`h1`,{children:r.value.name})}):t(i,{onDone:()=>void 0})}n().then(()=>e(t(a,{}),document.getElementById(`root`)));

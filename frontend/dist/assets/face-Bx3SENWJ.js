@@ -1,1 +1,0 @@
-import{S as e}from"./mark-BVBcpscX.js";var t=[`workorders.write`,`pm.write`,`inventory.manage`,`reports.read`,`users.manage`,`ops.read`,`platform.read`];function n(n){return t.some(t=>e(n.permissions,t))?`/console`:`/app`}export{n as t};

@@ -1,0 +1,1 @@
+import{L as e,Q as t,h as n,i as r,k as i,m as a}from"./mark-MecqSfyy.js";import{t as o}from"./signin-DgwNFuuH.js";import{t as s}from"./face-CZphc9_w.js";async function c(){await n(),a.value?location.replace(s(a.value)):(await Promise.all([i(),e({en:{},de:async()=>({})})]),t(r(o,{onDone:e=>location.replace(s(e))}),document.getElementById(`root`)))}c();

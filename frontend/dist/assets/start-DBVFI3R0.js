@@ -1,1 +1,0 @@
-import{L as e,Q as t,h as n,i as r,k as i,m as a}from"./mark-BVBcpscX.js";import{t as o}from"./signin-B-SCPtIQ.js";import{t as s}from"./face-Bx3SENWJ.js";async function c(){await n(),a.value?location.replace(s(a.value)):(await Promise.all([i(),e({en:{},de:async()=>({})})]),t(r(o,{onDone:e=>location.replace(s(e))}),document.getElementById(`root`)))}c();

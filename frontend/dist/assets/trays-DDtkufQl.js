@@ -1,1 +1,0 @@
-import{U as e}from"./mark-BVBcpscX.js";var t=e(null);export{t};

@@ -1,0 +1,1 @@
+import{U as e}from"./mark-MecqSfyy.js";var t=e(null);export{t};
