@@ -16,12 +16,13 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from adapters.commands import json_limits as storable
-from adapters.commands.document import Key, Origin, TargetQueue, fingerprint, fresh
+from adapters.commands.document import Key, Origin, fingerprint, fresh
 from adapters.commands.verdicts import runs_again
 from adapters.mongo.client import Contention, Document
 from adapters.mongo.transactions import in_transaction
 from adapters.operators.audit import Act, audit, audited, write_event
 from adapters.operators.manual_endings import end
+from adapters.operators.outcomes import Outcome
 from tasks.catalogue import Catalogue
 from tasks.command import Spec
 
@@ -57,13 +58,6 @@ class NotAllowed(Exception):
     def __init__(self, permission: str) -> None:
         super().__init__(f"this needs the permission {permission}")
         self.permission = permission
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What an act left: the command that stands now, and the lines to hint."""
-
-    command: Document
-    lines: list[TargetQueue]
 
 
 class Edit(msgspec.Struct, frozen=True):
@@ -128,7 +122,7 @@ def replay(db: Database[Any], command_id: str, act: Act) -> Outcome:
             query, change, return_document=ReturnDocument.AFTER, session=session
         ) or _gone(command)
         _audit(db, session, act, "replay", command, after)
-        return Outcome(after, [(act.tenant_id, command["target"])])
+        return Outcome(command=after, targets=[(act.tenant_id, command["target"])])
 
     return in_transaction(db, work)
 
@@ -149,10 +143,12 @@ def replay_edited(
         new = _edited(command, act, edit)
         db["commands"].insert_one(new, session=session)
         # After the insert: who waited behind a dead create finds the new one on its way.
-        after, lines = end(db, session, command, "superseded", act, keys_kept=keys_kept)
+        after, targets = end(db, session, command, "superseded", act, keys_kept=keys_kept)
         seen = after | {"superseded_by": new["_id"], "new_payload": edit.payload}
         _audit(db, session, act, "replay_edited", command, seen)
-        return Outcome(new, lines)
+        return Outcome(
+            command=new, targets=targets, accepted=[new["type"]], ended=[(command["type"], "superseded")]
+        )
 
     return in_transaction(db, work)
 
@@ -162,9 +158,9 @@ def discard(db: Database[Any], command_id: str, act: Act, *, keys_kept: timedelt
 
     def work(session: ClientSession) -> Outcome:
         command = _dead(db, session, act, command_id)
-        after, lines = end(db, session, command, "discarded", act, keys_kept=keys_kept)
+        after, targets = end(db, session, command, "discarded", act, keys_kept=keys_kept)
         _audit(db, session, act, "discard", command, after)
-        return Outcome(after, lines)
+        return Outcome(command=after, targets=targets, ended=[(command["type"], "discarded")])
 
     return in_transaction(db, work)
 

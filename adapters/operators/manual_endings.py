@@ -16,6 +16,7 @@ from adapters.commands.verdicts import ended_by_hand
 from adapters.mongo.client import Contention, Document
 from adapters.mongo.transactions import in_transaction
 from adapters.operators.audit import Act, audit, audited, write_event
+from adapters.operators.outcomes import Outcome
 
 
 class TooLate(Exception):
@@ -62,16 +63,14 @@ def end(
     return after, [(command["tenant_id"], command["target"]), *woken]
 
 
-def cancel(
-    db: Database[Any], command_id: str, act: Act, *, keys_kept: timedelta
-) -> tuple[Document, list[TargetQueue]] | None:
-    """The cancelled command and the lines to hint; None: no such command in the tenant.
+def cancel(db: Database[Any], command_id: str, act: Act, *, keys_kept: timedelta) -> Outcome | None:
+    """What the act left, the cancelled command first; None: no such command in the tenant.
 
     Cancelling what somebody else asked for is an operator's act: it needs a reason and leaves an audit row.
     Raises: TooLate, ReasonNeeded.
     """
 
-    def work(session: ClientSession) -> tuple[Document, list[TargetQueue]] | None:
+    def work(session: ClientSession) -> Outcome | None:
         command = db["commands"].find_one({"_id": command_id, "tenant_id": act.tenant_id}, session=session)
         if command is None:
             return None
@@ -80,7 +79,7 @@ def cancel(
         is_authors = act.user_id is not None and command["origin"].get("user_id") == act.user_id
         if not is_authors and not act.reason:
             raise ReasonNeeded
-        after, lines = end(db, session, command, "cancelled", act, keys_kept=keys_kept)
+        after, targets = end(db, session, command, "cancelled", act, keys_kept=keys_kept)
         if not is_authors:
             audit(
                 db,
@@ -91,6 +90,6 @@ def cancel(
                 before=audited(command),
                 after=audited(after),
             )
-        return after, lines
+        return Outcome(command=after, targets=targets, ended=[(command["type"], "cancelled")])
 
     return in_transaction(db, work)

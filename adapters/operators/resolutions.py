@@ -21,6 +21,7 @@ from adapters.mongo.client import Contention, Document
 from adapters.mongo.transactions import in_transaction
 from adapters.operators.audit import Act, audit, audited, write_event
 from adapters.operators.manual_endings import end
+from adapters.operators.outcomes import Outcome
 
 CONFLICT = "conflict"
 REVIEW = "review"
@@ -66,20 +67,19 @@ class NothingToDecide(Exception):
         self.state = state
 
 
-def decide(
-    db: Database[Any], command_id: str, act: Act, choice: Choice, *, keys_kept: timedelta
-) -> tuple[Document, list[TargetQueue]]:
-    """The command as it is then, and the lines that have something due. Raises: NothingToDecide."""
+def decide(db: Database[Any], command_id: str, act: Act, choice: Choice, *, keys_kept: timedelta) -> Outcome:
+    """What the decision left: the command as it is then. Raises: NothingToDecide."""
 
-    def work(session: ClientSession) -> tuple[Document, list[TargetQueue]]:
+    def work(session: ClientSession) -> Outcome:
         query = {"_id": command_id, "tenant_id": act.tenant_id}
         before = db["commands"].find_one(query, session=session)
-        lines = settle(db, session, command_id, act, choice, keys_kept=keys_kept)
+        targets = settle(db, session, command_id, act, choice, keys_kept=keys_kept)
         after: Document = db["commands"].find_one(query, session=session) or {}
         if before is not None and before["origin"].get("user_id") != act.user_id:
             seen = {"before": audited(before), "after": audited(after)}
             audit(db, session, act, f"offline.{choice}", command_id, **seen)
-        return after, lines
+        ended = [(after["type"], after["state"])] if choice == "reject" else []
+        return Outcome(command=after, targets=targets, ended=ended)
 
     return in_transaction(db, work)
 

@@ -9,6 +9,7 @@ import msgspec
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
+from adapters.operators.outcomes import Outcome, publish
 from adapters.process.metrics import Metrics
 from api.commands.hint_sender import HintSender
 from api.identity.acts import Acting
@@ -28,3 +29,7 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
     catalogue: Catalogue
     metrics: Metrics
     keys_kept: timedelta
+
+    def publish(self, outcome: Outcome) -> None:
+        """Count and hint what an act by hand has left."""
+        publish(outcome, hint=self.hints.hint, metrics=self.metrics)

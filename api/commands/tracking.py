@@ -12,10 +12,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
-from adapters.commands.document import State, TargetQueue
+from adapters.commands.document import State
 from adapters.mongo.client import Document
 from adapters.operators import manual_endings as endings
 from adapters.operators.audit import Act
+from adapters.operators.outcomes import Outcome
 from api.commands.means import Means
 from api.http import body
 from api.http.encoding import encode
@@ -115,22 +116,20 @@ class Tracking:
             raise not_found("command", id[:100])
         act = self._means.acting.by(actor, request, await _reason(request))
         try:
-            document, lines = await anyio.to_thread.run_sync(self._cancel, id, act)
+            outcome = await anyio.to_thread.run_sync(self._cancel, id, act)
         except endings.TooLate as late:
             state = late.document["state"]
             raise Problem(409, "too_late", str(late), command_id=id, state=state) from None
         except endings.ReasonNeeded as error:
             raise invalid(Fault("/reason", "missing_field", str(error))) from None
-        self._means.metrics.commands_final.labels(document["type"], "cancelled").inc()
-        for line in lines:
-            self._means.hints.hint(document["queue"], line)
-        return ASGIResponse(body=encode(await load_receipt(self._means.db, document)))
+        self._means.publish(outcome)
+        return ASGIResponse(body=encode(await load_receipt(self._means.db, outcome.command)))
 
-    def _cancel(self, id: str, act: Act) -> tuple[Document, list[TargetQueue]]:
-        done = endings.cancel(self._means.acts_db, id, act, keys_kept=self._means.keys_kept)
-        if done is None:
+    def _cancel(self, id: str, act: Act) -> Outcome:
+        outcome = endings.cancel(self._means.acts_db, id, act, keys_kept=self._means.keys_kept)
+        if outcome is None:
             raise not_found("command", id[:100])
-        return done
+        return outcome
 
     async def catalogue(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         actor = await self._means.acting.actor(request)

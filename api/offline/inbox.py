@@ -11,11 +11,11 @@ from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from adapters.commands.acceptance import Intake
-from adapters.commands.document import TargetQueue
 from adapters.commands.secrets import masked
 from adapters.mongo.client import Document
 from adapters.operators import resolutions
 from adapters.operators.audit import Act
+from adapters.operators.outcomes import Outcome
 from adapters.operators.resolutions import CONFLICT, REVIEW, WAYS, Choice, NothingToDecide
 from api.commands.means import Means
 from api.http import body
@@ -80,15 +80,13 @@ class Inbox:
         act = self._means.acting.by(actor, request, decision.reason or "")
         if decision.choice == "reapply":
             return await self._reapplying.reapply(request, actor, command, decision, act)
-        after, lines = await anyio.to_thread.run_sync(self._decide, id, act, decision.choice)
-        if decision.choice == "reject":
-            self._means.metrics.commands_final.labels(after["type"], after["state"]).inc()
-        for line in lines:
-            self._means.hints.hint(command["queue"], line)
-        (view,) = await with_server_docs(self._means.db, actor, [await load_receipt(self._means.db, after)])
+        outcome = await anyio.to_thread.run_sync(self._decide, id, act, decision.choice)
+        self._means.publish(outcome)
+        receipt = await load_receipt(self._means.db, outcome.command)
+        (view,) = await with_server_docs(self._means.db, actor, [receipt])
         return ASGIResponse(body=encode(view))
 
-    def _decide(self, id: str, act: Act, choice: Choice) -> tuple[Document, list[TargetQueue]]:
+    def _decide(self, id: str, act: Act, choice: Choice) -> Outcome:
         try:
             return resolutions.decide(self._means.acts_db, id, act, choice, keys_kept=self._means.keys_kept)
         except NothingToDecide as error:

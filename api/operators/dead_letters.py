@@ -24,8 +24,8 @@ from adapters.operators.dead_letters import (
     NotDead,
     NotEditable,
     OtherTarget,
-    Outcome,
 )
+from adapters.operators.outcomes import Outcome
 from api.commands.means import Means
 from api.http import body
 from api.http.encoding import encode
@@ -76,8 +76,6 @@ class DeadLetters:
             outcome = await _threaded(
                 lambda: dead_letters.replay_edited(self._db, id, act, edit, keys_kept=self._means.keys_kept)
             )
-            self._means.metrics.commands_accepted.labels(edit.spec.type).inc()
-            self._means.metrics.commands_final.labels(edit.spec.type, "superseded").inc()
         return self._done(outcome, status=202)
 
     async def discard(self, request: Request[Any, Any, Any], id: str) -> ASGIResponse:
@@ -87,7 +85,6 @@ class DeadLetters:
         outcome = await _threaded(
             lambda: dead_letters.discard(self._db, id, act, keys_kept=self._means.keys_kept)
         )
-        self._means.metrics.commands_final.labels(outcome.command["type"], "discarded").inc()
         return self._done(outcome, status=200)
 
     async def _edit(self, actor: Actor, id: str, payload: Document) -> Edit:
@@ -113,8 +110,7 @@ class DeadLetters:
 
     def _done(self, outcome: Outcome, *, status: int) -> ASGIResponse:
         command = outcome.command
-        for line in outcome.lines:
-            self._means.hints.hint(command["queue"], line)
+        self._means.publish(outcome)
         headers = {"location": f"/api/commands/{command['_id']}"}
         return ASGIResponse(body=encode(operator_view(command)), status_code=status, headers=headers)
 

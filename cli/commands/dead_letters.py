@@ -24,8 +24,8 @@ from adapters.operators.dead_letters import (
     NotDead,
     NotEditable,
     OtherTarget,
-    Outcome,
 )
+from adapters.operators.outcomes import Outcome
 from adapters.settings.table import Settings, from_environment
 from cli.acting import Reason, by_hand, done, new_id
 from cli.database import opened
@@ -183,7 +183,7 @@ def _hint(settings: Settings, outcome: Outcome) -> None:
     """Hints the target queues, best effort: the relay sends lost hints."""
     broker = hints.broker(settings.broker)
     try:
-        hints.send(broker, outcome.command["queue"], outcome.lines)
+        hints.send(broker, outcome.command["queue"], outcome.targets)
     except hints.Unheard:
         Console(stderr=True).print("Valkey does not answer: the relay will hint it when it is back.")
     finally:
