@@ -15,12 +15,12 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from adapters.commands import json_limits as storable
 from adapters.commands.document import Key, Origin, fingerprint, fresh
 from adapters.commands.verdicts import runs_again
 from adapters.mongo.client import Contention, Document
 from adapters.mongo.transactions import in_transaction
 from adapters.operators.audit import Act, audit, audited, write_event
+from adapters.operators.edits import revalidated
 from adapters.operators.manual_endings import end
 from adapters.operators.outcomes import Outcome
 from tasks.catalogue import Catalogue
@@ -41,10 +41,6 @@ class NotDead(Exception):
         self.state = state
 
 
-class OtherTarget(Exception):
-    """An edited payload names another entity: that would be another command, not a replay."""
-
-
 class NotEditable(Exception):
     """A command that no client may send, or of a type unknown here, takes no payload from a client."""
 
@@ -61,20 +57,19 @@ class NotAllowed(Exception):
 
 
 class Edit(msgspec.Struct, frozen=True):
-    """A payload in place of the dead one's, already decoded by its spec as well."""
+    """A payload in place of the dead one's, which has been checked."""
 
     spec: Spec
     payload: Document
-    typed: Any
     new_id: str
 
 
 def edit(
     command: Document, payload: Any, *, catalogue: Catalogue, may: Callable[[str], bool], new_id: str
 ) -> Edit:
-    """Another payload for this dead command, judged as at the door; whoever speaks needs both permissions.
+    """Another payload for this dead command, checked as on acceptance; the operator needs both permissions.
 
-    Raises: NotEditable, NotAllowed, Unstorable, msgspec.ValidationError.
+    Raises: NotEditable, NotAllowed; what `revalidated` raises.
     """
     spec = catalogue.get(command["type"])
     if spec is None or spec.internal:
@@ -82,8 +77,8 @@ def edit(
     for permission in (REPLAY, spec.permission):
         if permission is not None and not may(permission):
             raise NotAllowed(permission)
-    storable.check(payload)
-    return Edit(spec, payload, msgspec.convert(payload, spec.payload), new_id)
+    revalidated(spec, payload, command["target"], user_id=command["origin"].get("user_id"))
+    return Edit(spec, payload, new_id)
 
 
 def listed(
@@ -132,14 +127,11 @@ def replay_edited(
 ) -> Outcome:
     """A new command by the operator with another payload; the dead one is superseded.
 
-    Raises: NoSuchCommand, NotDead, OtherTarget.
+    Raises: NoSuchCommand, NotDead.
     """
 
     def work(session: ClientSession) -> Outcome:
         command = _dead(db, session, act, command_id)
-        entity_id = edit.spec.target_id(edit.typed, command["origin"].get("user_id"))
-        if entity_id is not None and f"{edit.spec.kind}:{entity_id}" != command["target"]:
-            raise OtherTarget(command["target"])
         new = _edited(command, act, edit)
         db["commands"].insert_one(new, session=session)
         # After the insert: who waited behind a dead create finds the new one on its way.

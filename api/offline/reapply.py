@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import anyio.to_thread
-import msgspec
 from litestar import Request
 from litestar.response.base import ASGIResponse
 
-from adapters.commands import json_limits
 from adapters.commands.acceptance import Accepted, Intake, KeyReused, keys_filter
-from adapters.commands.document import Key, Origin, fingerprint, fresh, target_of
-from adapters.commands.json_limits import Unstorable
+from adapters.commands.document import Key, Origin, fingerprint, fresh
 from adapters.mongo.client import Document
 from adapters.operators import resolutions
 from adapters.operators.audit import Act
+from adapters.operators.edits import revalidated
 from adapters.operators.resolutions import CONFLICT, NothingToDecide
 from api.commands.acceptance import announce_accepted
+from api.commands.edits import faults_of_edit
 from api.commands.means import Means
 from api.http import body
 from api.http import headers as request_headers
@@ -27,7 +26,6 @@ from api.identity.authentication import need
 from api.offline.decision import Decision, nothing_to_decide
 from api.views.receipts import accepted_view
 from domain.identity.actor import Actor
-from tasks.command import Spec
 
 
 class Reapplying:
@@ -71,7 +69,8 @@ class Reapplying:
             raise nothing_to_decide(command["_id"], NothingToDecide(command["state"]))
         need(actor, spec.permission)
         payload = command["payload"] if decision.payload is None else decision.payload
-        _check(spec, payload, command, actor)
+        with faults_of_edit(spec.payload):
+            revalidated(spec, payload, command["target"], user_id=actor.user_id)
         assert actor.user_id is not None, "a bearer is a person"
         return fresh(
             spec,
@@ -97,18 +96,3 @@ class Reapplying:
         if first["idempotency"]["fingerprint"] != document["idempotency"]["fingerprint"]:
             raise KeyReused(first["_id"])
         return Accepted(first, replayed=True)
-
-
-def _check(spec: Spec, payload: Document, command: Document, actor: Actor) -> None:
-    """Raises: Problem 422: the payload is not valid for this command, or has another target."""
-    try:
-        json_limits.check(payload)
-        typed = msgspec.convert(payload, spec.payload)
-    except Unstorable as error:
-        raise invalid(Fault(f"/payload{error.flaw.path}", error.flaw.code, error.flaw.message)) from None
-    except msgspec.ValidationError as error:
-        fault = body.fault_of(str(error), spec.payload)
-        raise invalid(Fault(f"/payload{fault.path}", fault.code, fault.message)) from None
-    target = spec.target_id(typed, actor.user_id)
-    if target is not None and target_of(spec, target) != command["target"]:
-        raise invalid(Fault("/payload", "other_target", f"the conflict is about {command['target']}"))

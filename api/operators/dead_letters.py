@@ -13,7 +13,6 @@ from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 from msgspec import Meta
 
-from adapters.commands.json_limits import Unstorable
 from adapters.mongo.client import Document
 from adapters.operators import dead_letters
 from adapters.operators.dead_letters import (
@@ -23,19 +22,20 @@ from adapters.operators.dead_letters import (
     NotAllowed,
     NotDead,
     NotEditable,
-    OtherTarget,
 )
 from adapters.operators.outcomes import Outcome
+from api.commands.edits import faults_of_edit
 from api.commands.means import Means
 from api.http import body
 from api.http.encoding import encode
 from api.http.openapi import BEARER, PROBLEM, operation, page_of, parameter, schema_of
 from api.http.paging import page_parameters
-from api.http.problem import Fault, Problem, invalid, not_found
+from api.http.problem import Problem, not_found
 from api.identity.acts import Because
 from api.views.operator_command import COMMAND, operator_view
 from domain.fields import Reason
 from domain.identity.actor import Actor
+from tasks.command import Payload
 
 T = TypeVar("T")
 
@@ -90,23 +90,20 @@ class DeadLetters:
     async def _edit(self, actor: Actor, id: str, payload: Document) -> Edit:
         """The edited payload, checked as on acceptance: the operator needs the command's permission too."""
         command = await _threaded(lambda: dead_letters.show(self._db, actor.tenant_id, id))
+        spec = self._means.catalogue.get(command["type"])
         try:
-            return dead_letters.edit(
-                command,
-                payload,
-                catalogue=self._means.catalogue,
-                may=actor.can,
-                new_id=self._means.acting.new_id(),
-            )
+            with faults_of_edit(spec.payload if spec else Payload):
+                return dead_letters.edit(
+                    command,
+                    payload,
+                    catalogue=self._means.catalogue,
+                    may=actor.can,
+                    new_id=self._means.acting.new_id(),
+                )
         except NotEditable as error:
             raise Problem(409, "not_editable", str(error)) from None
         except NotAllowed as error:
             raise Problem(403, "forbidden", str(error), permission=error.permission) from None
-        except Unstorable as error:
-            fault = Fault(*error.flaw)
-        except msgspec.ValidationError as error:
-            fault = body.fault_of(str(error), self._means.catalogue[command["type"]].payload)
-        raise invalid(Fault(f"/payload{fault.path}", fault.code, fault.message))
 
     def _done(self, outcome: Outcome, *, status: int) -> ASGIResponse:
         command = outcome.command
@@ -123,9 +120,6 @@ async def _threaded(work: Callable[[], T]) -> T:
         raise not_found("command", str(error)[:100]) from None
     except NotDead as error:
         raise Problem(409, "not_dead", str(error), state=error.state) from None
-    except OtherTarget as error:
-        fault = Fault("/payload", "other_target", f"a replay stays with its target, {error}")
-        raise invalid(fault) from None
 
 
 def _json(value: Any) -> ASGIResponse:

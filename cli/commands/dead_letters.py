@@ -23,8 +23,8 @@ from adapters.operators.dead_letters import (
     NotAllowed,
     NotDead,
     NotEditable,
-    OtherTarget,
 )
+from adapters.operators.edits import OtherTarget
 from adapters.operators.outcomes import Outcome
 from adapters.settings.table import Settings, from_environment
 from cli.acting import Reason, by_hand, done, new_id
@@ -134,7 +134,7 @@ def _refusals(act: Callable[[], T]) -> T:
         return done(act)
     except NoSuchCommand as error:
         raise Stop(f"There is no command {error}.") from None
-    except (NotDead, OtherTarget) as error:
+    except NotDead as error:
         raise Stop(f"Nothing was done: {error}.") from None
     except Unwritable as error:
         raise Stop(f"Nothing was done: MongoDB refuses it: {error}") from None
@@ -171,7 +171,7 @@ def _edit(db: Database[dict[str, Any]], command: dict[str, Any], act: Act, file:
             may=lambda permission: allows(can, permission),
             new_id=new_id(act.at),
         )
-    except (NotEditable, NotAllowed) as error:
+    except (NotEditable, NotAllowed, OtherTarget) as error:
         raise Stop(f"Nothing was done: {error}.") from None
     except Unstorable as error:
         raise Stop(f"{file} cannot be kept: {error} (at {error.flaw.path or '/'})") from None
